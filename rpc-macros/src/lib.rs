@@ -1,0 +1,1 @@
+//! rpc-macros (being laid out).

@@ -1,0 +1,1 @@
+//! rpc-runtime (being laid out).
