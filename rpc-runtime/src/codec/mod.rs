@@ -1,0 +1,1 @@
+//! MessagePack as generated code writes and reads it.
