@@ -71,7 +71,10 @@ impl Status {
 
     /// The status with this number; numbers nobody knows are [`Status::Unknown`].
     pub fn from_code(code: u8) -> Self {
-        Self::ALL.into_iter().find(|status| status.code() == code).unwrap_or(Self::Unknown)
+        Self::ALL
+            .into_iter()
+            .find(|status| status.code() == code)
+            .unwrap_or(Self::Unknown)
     }
 
     /// The name used in `.idl` files, logs and metrics, such as `not_found`.

@@ -1,0 +1,336 @@
+//! The caller's side of a service: the asynchronous client and the blocking one.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
+
+use super::{Method, Stub};
+
+/// The asynchronous client.
+pub(super) fn client(stub: &Stub<'_>) -> TokenStream {
+    let side = Side {
+        stub,
+        name: &stub.names.client,
+        channel: format_ident!("Channel"),
+    };
+    let (definition, conversions) = (side.definition("Calls"), side.conversions());
+    let constructors = [
+        side.service_const(),
+        side.connect(),
+        side.new(),
+        side.channel(),
+    ];
+    let methods: Vec<_> = stub
+        .served()
+        .map(|(index, method)| side.call(index, method))
+        .collect();
+    side.wrap(definition, &constructors, &methods, conversions)
+}
+
+/// The blocking client.
+pub(super) fn blocking_client(stub: &Stub<'_>) -> TokenStream {
+    let side = Side {
+        stub,
+        name: &stub.names.blocking_client,
+        channel: format_ident!("BlockingChannel"),
+    };
+    let (definition, conversions) = (
+        side.definition("Calls, from threads that may wait,"),
+        side.conversions(),
+    );
+    let constructors = [
+        side.service_const(),
+        side.blocking_connect(),
+        side.new(),
+        side.channel(),
+        side.with_options(),
+    ];
+    let methods: Vec<_> = stub
+        .served()
+        .map(|(index, method)| side.blocking_call(index, method))
+        .collect();
+    side.wrap(definition, &constructors, &methods, conversions)
+}
+
+/// What differs between the two clients.
+struct Side<'a> {
+    stub: &'a Stub<'a>,
+    name: &'a Ident,
+    channel: Ident,
+}
+
+impl<'m> Stub<'m> {
+    fn served(&self) -> impl Iterator<Item = (usize, &Method<'m>)> {
+        self.methods
+            .iter()
+            .enumerate()
+            .filter(|(_, method)| method.served)
+    }
+}
+
+impl Side<'_> {
+    fn wrap(
+        &self,
+        definition: TokenStream,
+        constructors: &[TokenStream],
+        methods: &[TokenStream],
+        conversions: TokenStream,
+    ) -> TokenStream {
+        let (name, cfg, allowances) = (self.name, &self.stub.cfg, &self.stub.allowances);
+        let deprecated = self.stub.allow_deprecated();
+        quote! {
+            #definition
+            #cfg
+            #allowances
+            #deprecated
+            impl #name {
+                #(#constructors)*
+                #(#methods)*
+            }
+            #conversions
+        }
+    }
+
+    fn definition(&self, calls: &str) -> TokenStream {
+        let Self {
+            stub,
+            name,
+            channel,
+        } = self;
+        let (runtime, visibility, cfg, allowances) =
+            (&stub.runtime, &stub.visibility, &stub.cfg, &stub.allowances);
+        let deprecated = &stub.deprecated;
+        let docs = format!(" {calls} a remote [`{}`].", stub.names.interface);
+        quote! {
+            #[doc = #docs]
+            #cfg
+            #deprecated
+            #allowances
+            #[derive(::core::clone::Clone, ::core::fmt::Debug)]
+            #visibility struct #name {
+                channel: #runtime::#channel,
+            }
+        }
+    }
+
+    fn service_const(&self) -> TokenStream {
+        let (runtime, visibility, companion) = (
+            &self.stub.runtime,
+            &self.stub.visibility,
+            &self.stub.names.companion,
+        );
+        quote! {
+            /// What is known of the service: its methods, their call IDs and fingerprints.
+            #visibility const SERVICE: &'static #runtime::ServiceDescriptor = #companion::SERVICE;
+        }
+    }
+
+    fn connect(&self) -> TokenStream {
+        if self.stub.has_method("connect") {
+            return TokenStream::new();
+        }
+        let (runtime, visibility) = (&self.stub.runtime, &self.stub.visibility);
+        quote! {
+            /// Connects to the service at `address`, or to whichever of its instances a registry knows.
+            ///
+            /// # Errors
+            ///
+            /// Fails if the address makes no sense or nobody answers there.
+            #visibility async fn connect(
+                address: impl ::core::convert::AsRef<::core::primitive::str>,
+            ) -> #runtime::Result<Self> {
+                let channel = #runtime::Channel::connect_to(address.as_ref(), Self::SERVICE).await?;
+                ::core::result::Result::Ok(Self { channel })
+            }
+        }
+    }
+
+    fn blocking_connect(&self) -> TokenStream {
+        if self.stub.has_method("connect") {
+            return TokenStream::new();
+        }
+        let (runtime, visibility) = (&self.stub.runtime, &self.stub.visibility);
+        quote! {
+            /// Connects to the service at `address`, or to whichever of its instances a registry knows.
+            ///
+            /// # Errors
+            ///
+            /// Fails if the address makes no sense or nobody answers there.
+            #visibility fn connect(
+                address: impl ::core::convert::AsRef<::core::primitive::str>,
+            ) -> #runtime::Result<Self> {
+                let channel = #runtime::BlockingChannel::connect_to(address.as_ref(), Self::SERVICE)?;
+                ::core::result::Result::Ok(Self { channel })
+            }
+        }
+    }
+
+    fn new(&self) -> TokenStream {
+        if self.stub.has_method("new") {
+            return TokenStream::new();
+        }
+        let (runtime, visibility, channel) =
+            (&self.stub.runtime, &self.stub.visibility, &self.channel);
+        quote! {
+            /// Calls through a channel that is already there.
+            #[must_use]
+            #visibility fn new(channel: #runtime::#channel) -> Self {
+                Self { channel }
+            }
+        }
+    }
+
+    fn channel(&self) -> TokenStream {
+        if self.stub.has_method("channel") {
+            return TokenStream::new();
+        }
+        let (runtime, visibility, channel) =
+            (&self.stub.runtime, &self.stub.visibility, &self.channel);
+        quote! {
+            /// Where the calls go.
+            #[must_use]
+            #visibility fn channel(&self) -> &#runtime::#channel {
+                &self.channel
+            }
+        }
+    }
+
+    fn with_options(&self) -> TokenStream {
+        if self.stub.has_method("with_options") {
+            return TokenStream::new();
+        }
+        let (runtime, visibility) = (&self.stub.runtime, &self.stub.visibility);
+        quote! {
+            /// A client whose calls have these options, such as a deadline.
+            #[must_use]
+            #visibility fn with_options(&self, options: #runtime::CallOptions) -> Self {
+                Self { channel: self.channel.with_options(options) }
+            }
+        }
+    }
+
+    fn conversions(&self) -> TokenStream {
+        let Self {
+            stub,
+            name,
+            channel,
+        } = self;
+        let (runtime, cfg, deprecated) = (&stub.runtime, &stub.cfg, stub.allow_deprecated());
+        let companion = &stub.names.companion;
+        let client = (channel == "Channel").then(|| {
+            quote! {
+                #cfg
+                #[automatically_derived]
+                #deprecated
+                impl #runtime::Client for #name {
+                    const SERVICE: &'static #runtime::ServiceDescriptor = #companion::SERVICE;
+                }
+            }
+        });
+        quote! {
+            #client
+
+            #cfg
+            #[automatically_derived]
+            #deprecated
+            impl ::core::convert::From<#runtime::#channel> for #name {
+                fn from(channel: #runtime::#channel) -> Self {
+                    Self { channel }
+                }
+            }
+
+            #cfg
+            #[automatically_derived]
+            #deprecated
+            impl ::core::convert::AsRef<#runtime::#channel> for #name {
+                fn as_ref(&self) -> &#runtime::#channel {
+                    &self.channel
+                }
+            }
+        }
+    }
+
+    fn call(&self, index: usize, method: &Method<'_>) -> TokenStream {
+        let runtime = &self.stub.runtime;
+        let (value, error) = types(method);
+        if method.facts.oneway {
+            return self.method(index, method, &quote!(#runtime::OneWay), &[]);
+        }
+        let returns = returns(self.stub, method);
+        self.method(
+            index,
+            method,
+            &quote!(#runtime::Call<#value, #error>),
+            &[returns],
+        )
+    }
+
+    fn blocking_call(&self, index: usize, method: &Method<'_>) -> TokenStream {
+        let runtime = &self.stub.runtime;
+        let (value, error) = types(method);
+        if method.facts.oneway {
+            return self.method(index, method, &quote!(#runtime::Result<()>), &[]);
+        }
+        let returns = returns(self.stub, method);
+        let output = quote!(::core::result::Result<#value, #runtime::CallError<#error>>);
+        self.method(index, method, &output, &[returns])
+    }
+
+    fn method(
+        &self,
+        index: usize,
+        method: &Method<'_>,
+        output: &TokenStream,
+        returns: &[TokenStream],
+    ) -> TokenStream {
+        let (visibility, companion, private) = (
+            &self.stub.visibility,
+            &self.stub.names.companion,
+            self.stub.runtime.private(),
+        );
+        let (ident, cfg, attributes, index) = (
+            &method.ident,
+            method.cfg(),
+            &method.attributes,
+            self.stub.index(index),
+        );
+        let verb = if method.facts.oneway {
+            format_ident!("one_way")
+        } else {
+            format_ident!("call")
+        };
+        let count = method.arguments().count();
+        let names: Vec<_> = method.arguments().map(|argument| &argument.ident).collect();
+        let types = method.arguments().map(|argument| &argument.client_type);
+        let encodes = method.arguments().map(|argument| &argument.encode);
+        quote! {
+            #attributes
+            #cfg
+            #visibility fn #ident(&self #(, #names: #types)*) -> #output {
+                self.channel.#verb(&#companion::SERVICE.methods[#index], #(#returns,)* |__rpc_out| {
+                    #private::write::array(__rpc_out, #count);
+                    #(#encodes)*
+                })
+            }
+        }
+    }
+}
+
+/// Types of the value and of the declared error, which is `Infallible` where there is none.
+fn types(method: &Method<'_>) -> (TokenStream, TokenStream) {
+    let error = match &method.error {
+        Some(error) => error.ty.clone(),
+        None => quote!(::core::convert::Infallible),
+    };
+    (method.value.ty.clone(), error)
+}
+
+fn returns(stub: &Stub<'_>, method: &Method<'_>) -> TokenStream {
+    let (private, codec) = (stub.runtime.private(), &method.value.codec);
+    match &method.error {
+        Some(error) => {
+            let error = &error.codec;
+            quote!(#private::Returns::result(#codec, #error))
+        }
+        None => quote!(#private::Returns::plain(#codec)),
+    }
+}

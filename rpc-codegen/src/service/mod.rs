@@ -1,0 +1,208 @@
+//! Emits what stands around a service trait: skeleton, clients, descriptor. Both doors come through here.
+
+mod client;
+mod descriptor;
+mod signature;
+mod skeleton;
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, format_ident, quote};
+use rpc_idl::model::{self, Model, Service};
+
+use crate::runtime::Runtime;
+
+/// A service, ready to be emitted: the model's facts and the Rust words that stand for them.
+pub(crate) struct Stub<'m> {
+    pub(crate) runtime: Runtime,
+    pub(crate) sides: Sides,
+    pub(crate) model: &'m Model,
+    pub(crate) id: model::ServiceId,
+    pub(crate) names: Names,
+    pub(crate) visibility: TokenStream,
+    /// Conditions under which the service exists, as attributes.
+    pub(crate) cfg: TokenStream,
+    /// `#[deprecated]` of the service, or nothing.
+    pub(crate) deprecated: TokenStream,
+    /// Attributes that silence lints about items nobody uses, or nothing.
+    pub(crate) allowances: TokenStream,
+    /// Sorted by call ID, inherited ones included: the index is the number of the method in the descriptor.
+    pub(crate) methods: Vec<Method<'m>>,
+    /// Items of the hidden companion, such as one codec for each distinct type.
+    pub(crate) companion: TokenStream,
+    /// False if the trait cannot be implemented for remote calls: the skeleton then asks nothing of its service.
+    pub(crate) whole: bool,
+}
+
+/// What is emitted beside the trait.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sides {
+    pub(crate) client: bool,
+    pub(crate) blocking: bool,
+    pub(crate) server: bool,
+}
+
+/// Names of the generated items.
+pub(crate) struct Names {
+    pub(crate) interface: Ident,
+    pub(crate) skeleton: Ident,
+    pub(crate) client: Ident,
+    pub(crate) blocking_client: Ident,
+    /// A hidden type that owns the descriptor and the codecs.
+    pub(crate) companion: Ident,
+}
+
+/// One method: what the model says, and its Rust side.
+pub(crate) struct Method<'m> {
+    pub(crate) facts: &'m model::Method,
+    pub(crate) declared_by: &'m Service,
+    pub(crate) fingerprint: u64,
+    pub(crate) ident: Ident,
+    /// Path of the trait that has it.
+    pub(crate) interface: TokenStream,
+    /// Conditions under which it exists.
+    pub(crate) cfgs: Vec<TokenStream>,
+    /// Documentation and `deprecated`, for the clients.
+    pub(crate) attributes: TokenStream,
+    /// Runs on the blocking pool.
+    pub(crate) blocking: bool,
+    pub(crate) params: Vec<Param>,
+    pub(crate) value: Coded,
+    pub(crate) error: Option<Coded>,
+    /// False for a method that this version cannot carry.
+    pub(crate) served: bool,
+}
+
+/// A Rust type and the expression of its codec.
+pub(crate) struct Coded {
+    pub(crate) ty: TokenStream,
+    pub(crate) codec: TokenStream,
+}
+
+/// A parameter.
+pub(crate) enum Param {
+    /// Lent by the runtime at the server.
+    Context,
+    /// Sent by the client.
+    Sent(Argument),
+}
+
+/// A parameter that travels.
+pub(crate) struct Argument {
+    pub(crate) ident: Ident,
+    /// Type of the parameter at the client.
+    pub(crate) client_type: TokenStream,
+    /// Statement at the client; the buffer is `__rpc_out`.
+    pub(crate) encode: TokenStream,
+    /// Expression at the skeleton; the arguments are `__rpc_args`.
+    pub(crate) decode: TokenStream,
+    /// Whether the handler takes a reference to what was decoded.
+    pub(crate) lent: bool,
+    /// `Result<(), Invalid>` expressions at the skeleton, with the value as `__rpc_value`.
+    pub(crate) checks: Vec<TokenStream>,
+}
+
+/// Everything around the trait.
+pub(crate) fn emit(stub: &Stub<'_>) -> TokenStream {
+    let companion = descriptor::companion(stub);
+    let skeleton = stub.sides.server.then(|| skeleton::skeleton(stub));
+    let client = stub.sides.client.then(|| client::client(stub));
+    let blocking = stub.sides.blocking.then(|| client::blocking_client(stub));
+    quote!(#companion #skeleton #client #blocking)
+}
+
+impl Names {
+    /// `Greeter` → `GreeterService`, `GreeterClient`, …; the span of the trait's name goes with all of them.
+    pub(crate) fn of(interface: &Ident) -> Self {
+        let text = interface.to_string();
+        let text = text.strip_prefix("r#").unwrap_or(&text);
+        // A name that reads as the user's place, but as code of ours: lints about unused code do not look at it.
+        let span = interface.span().resolved_at(Span::call_site());
+        let skeleton = if text.ends_with("Service") {
+            format_ident!("{text}Server", span = span)
+        } else {
+            format_ident!("{text}Service", span = span)
+        };
+        Self {
+            interface: interface.clone(),
+            skeleton,
+            client: format_ident!("{text}Client", span = span),
+            blocking_client: format_ident!("{text}BlockingClient", span = span),
+            companion: format_ident!("__Rpc{text}", span = span),
+        }
+    }
+}
+
+impl<'m> Stub<'m> {
+    pub(crate) fn service(&self) -> &'m Service {
+        self.model.service(self.id)
+    }
+
+    /// How the methods that exist are numbered.
+    pub(crate) fn index(&self, index: usize) -> TokenStream {
+        if self.is_conditional() {
+            let name = index_name(index);
+            let companion = &self.names.companion;
+            quote!(#companion::#name)
+        } else {
+            index.to_token_stream()
+        }
+    }
+
+    /// Whether some method exists only under a condition, which moves the numbers of those behind it.
+    pub(crate) fn is_conditional(&self) -> bool {
+        self.methods.iter().any(|method| !method.cfgs.is_empty())
+    }
+
+    /// Whether anything here is deprecated, so that our own use of it must be allowed.
+    pub(crate) fn allow_deprecated(&self) -> Option<TokenStream> {
+        let service = self.service().deprecated.is_some();
+        let method = self
+            .methods
+            .iter()
+            .any(|method| method.facts.deprecated.is_some());
+        (service || method)
+            .then(|| quote!(#[allow(deprecated, reason = "generated code serves what callers may still use")]))
+    }
+
+    /// Whether the client has a method of this name, which then replaces ours.
+    pub(crate) fn has_method(&self, name: &str) -> bool {
+        self.methods
+            .iter()
+            .any(|method| method.served && method.ident == name)
+    }
+}
+
+impl Method<'_> {
+    pub(crate) fn cfg(&self) -> TokenStream {
+        let cfgs = &self.cfgs;
+        quote!(#(#[cfg(#cfgs)])*)
+    }
+
+    pub(crate) fn arguments(&self) -> impl Iterator<Item = &Argument> {
+        self.params.iter().filter_map(|param| match param {
+            Param::Sent(argument) => Some(argument),
+            Param::Context => None,
+        })
+    }
+}
+
+impl Coded {
+    /// What a one-way method returns: `()`, which nobody encodes.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            ty: quote!(()),
+            codec: TokenStream::new(),
+        }
+    }
+}
+
+impl Argument {
+    /// The same argument with its place in the skeleton, where user's names could meet constants of theirs.
+    pub(crate) fn local(index: usize) -> Ident {
+        format_ident!("__rpc_{index}")
+    }
+}
+
+pub(crate) fn index_name(index: usize) -> Ident {
+    format_ident!("INDEX_{index}")
+}

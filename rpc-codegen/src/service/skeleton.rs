@@ -1,0 +1,221 @@
+//! The server's side of a service: decodes, calls the user's implementation, encodes.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+
+use super::{Argument, Method, Param, Stub};
+
+/// The skeleton's type, its constructors and its dispatch.
+pub(super) fn skeleton(stub: &Stub<'_>) -> TokenStream {
+    let (definition, constructors, dispatch) =
+        (definition(stub), constructors(stub), dispatch(stub));
+    quote!(#definition #constructors #dispatch)
+}
+
+fn definition(stub: &Stub<'_>) -> TokenStream {
+    let (name, visibility, service) = (&stub.names.skeleton, &stub.visibility, parameter(stub));
+    let (cfg, deprecated, allowances) = (&stub.cfg, &stub.deprecated, &stub.allowances);
+    let docs = format!(
+        " Serves an implementation of [`{}`] to remote callers.",
+        stub.names.interface
+    );
+    quote! {
+        #[doc = #docs]
+        #cfg
+        #deprecated
+        #allowances
+        #visibility struct #name<#service>(::std::sync::Arc<#service>);
+    }
+}
+
+fn constructors(stub: &Stub<'_>) -> TokenStream {
+    let (name, visibility, service) = (&stub.names.skeleton, &stub.visibility, parameter(stub));
+    let (cfg, allowances, deprecated) = (&stub.cfg, &stub.allowances, stub.allow_deprecated());
+    let bounds = bounds(stub);
+    quote! {
+        #cfg
+        #allowances
+        #deprecated
+        impl<#service: #bounds> #name<#service> {
+            /// Serves `service`.
+            #visibility fn new(service: #service) -> Self {
+                Self(::std::sync::Arc::new(service))
+            }
+
+            /// Serves a service that others hold too.
+            #visibility fn from_arc(service: ::std::sync::Arc<#service>) -> Self {
+                Self(service)
+            }
+        }
+
+        #cfg
+        #[automatically_derived]
+        #deprecated
+        impl<#service> ::core::clone::Clone for #name<#service> {
+            fn clone(&self) -> Self {
+                Self(::std::sync::Arc::clone(&self.0))
+            }
+        }
+
+        #cfg
+        #[automatically_derived]
+        #deprecated
+        impl<#service> ::core::fmt::Debug for #name<#service> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                f.write_str(::core::stringify!(#name))
+            }
+        }
+    }
+}
+
+fn dispatch(stub: &Stub<'_>) -> TokenStream {
+    let (name, service, bounds) = (&stub.names.skeleton, parameter(stub), bounds(stub));
+    let (companion, private, runtime) =
+        (&stub.names.companion, stub.runtime.private(), &stub.runtime);
+    let (cfg, deprecated) = (&stub.cfg, stub.allow_deprecated());
+    let served = stub
+        .methods
+        .iter()
+        .enumerate()
+        .filter(|(_, method)| method.served);
+    let arms: Vec<_> = served
+        .map(|(index, method)| arm(stub, index, method))
+        .collect();
+    quote! {
+        #cfg
+        #[automatically_derived]
+        #deprecated
+        impl<#service: #bounds> #private::Skeleton for #name<#service> {
+            fn service(&self) -> &'static #runtime::ServiceDescriptor {
+                #companion::SERVICE
+            }
+
+            fn call(&self, __rpc_method: ::core::primitive::usize, __rpc_request: #private::Incoming) -> #private::Answer {
+                match __rpc_method {
+                    #(#arms)*
+                    _ => ::std::boxed::Box::pin(::core::future::ready(__rpc_request.unserved())),
+                }
+            }
+        }
+    }
+}
+
+/// One arm of the dispatch: takes a handle of the service into the future that answers the call.
+fn arm(stub: &Stub<'_>, index: usize, method: &Method<'_>) -> TokenStream {
+    let (cfg, index, body) = (method.cfg(), stub.index(index), body(stub, method));
+    let answer = if method.blocking {
+        quote!(__rpc_request.blocking(move |__rpc_request| { #body }))
+    } else {
+        quote!(::std::boxed::Box::pin(async move { #body }))
+    };
+    quote! {
+        #cfg
+        #index => {
+            let __rpc_service = ::std::sync::Arc::clone(&self.0);
+            #answer
+        }
+    }
+}
+
+/// Decode, check, call, encode.
+fn body(stub: &Stub<'_>, method: &Method<'_>) -> TokenStream {
+    let (service, interface, ident) = (parameter(stub), &method.interface, &method.ident);
+    let (decode, checks, reply) = (decode(stub, method), checks(method), reply(method));
+    let arguments = handed_over(method);
+    let wait = (!method.blocking).then(|| quote!(.await));
+    quote! {
+        #decode
+        #checks
+        let __rpc_reply = <#service as #interface>::#ident(&*__rpc_service #(, #arguments)*) #wait;
+        #reply
+    }
+}
+
+fn decode(stub: &Stub<'_>, method: &Method<'_>) -> TokenStream {
+    let private = stub.runtime.private();
+    let count = method.arguments().count();
+    let locals: Vec<_> = (0..count).map(Argument::local).collect();
+    let decodes = method.arguments().map(|argument| &argument.decode);
+    let mutable = (count > 0).then(|| quote!(mut));
+    quote! {
+        let __rpc_decoded = (|| {
+            let #mutable __rpc_args = __rpc_request.args(#count)?;
+            #(let #locals = #decodes;)*
+            __rpc_args.finish()?;
+            ::core::result::Result::Ok::<_, #private::DecodeError>((#(#locals,)*))
+        })();
+        let (#(#locals,)*) = match __rpc_decoded {
+            ::core::result::Result::Ok(__rpc_decoded) => __rpc_decoded,
+            ::core::result::Result::Err(__rpc_error) => return __rpc_request.refuse(__rpc_error),
+        };
+    }
+}
+
+fn checks(method: &Method<'_>) -> TokenStream {
+    let mut checks = TokenStream::new();
+    for (index, argument) in method.arguments().enumerate() {
+        let local = Argument::local(index);
+        for check in &argument.checks {
+            checks.extend(quote! {
+                if let ::core::result::Result::Err(__rpc_invalid) = { let __rpc_value = &#local; #check } {
+                    return __rpc_request.invalid(__rpc_invalid);
+                }
+            });
+        }
+    }
+    checks
+}
+
+/// What the handler is called with, in the order of its parameters.
+fn handed_over(method: &Method<'_>) -> Vec<TokenStream> {
+    let mut index = 0;
+    let mut expressions = Vec::new();
+    for param in &method.params {
+        let Param::Sent(argument) = param else {
+            expressions.push(quote!(__rpc_request.context()));
+            continue;
+        };
+        let local = Argument::local(index);
+        index += 1;
+        expressions.push(if argument.lent {
+            quote!(&#local)
+        } else {
+            quote!(#local)
+        });
+    }
+    expressions
+}
+
+fn reply(method: &Method<'_>) -> TokenStream {
+    let codec = &method.value.codec;
+    match &method.error {
+        _ if method.facts.oneway => quote! {
+            // One-way methods return `()`.
+            let () = __rpc_reply;
+            __rpc_request.done()
+        },
+        Some(error) => {
+            let error = &error.codec;
+            quote!(__rpc_request.reply_result(&__rpc_reply, #codec, #error))
+        }
+        None => quote!(__rpc_request.reply(&__rpc_reply, #codec)),
+    }
+}
+
+fn bounds(stub: &Stub<'_>) -> TokenStream {
+    let interface = &stub.names.interface;
+    if stub.whole {
+        quote!(#interface)
+    } else {
+        quote!(::core::marker::Send + ::core::marker::Sync + 'static)
+    }
+}
+
+/// The type of the user's implementation; a trait may itself be called `S`.
+fn parameter(stub: &Stub<'_>) -> proc_macro2::Ident {
+    if stub.names.interface == "S" {
+        format_ident!("T")
+    } else {
+        format_ident!("S")
+    }
+}
