@@ -1,0 +1,276 @@
+//! A call that has not started, and the future that it becomes.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use crate::client::channel::{Channel, needs_more};
+use crate::client::one_way::OneWay;
+use crate::client::options::CallOptions;
+use crate::client::pending::{Callback, Pending};
+use crate::client::request::{Prepared, Request};
+use crate::client::returns::Returns;
+use crate::error::{CallError, Error, ErrorKind, Execution};
+use crate::link::Ticket;
+use crate::wire::calls::Answer;
+
+/// A call that has not started. It is finished in one of several ways:
+///
+/// | mode | how |
+/// |---|---|
+/// | asynchronous | `.await` |
+/// | handle | [`Call::start`] gives a [`Pending`]: await, poll, block or cancel it later |
+/// | callback | [`Call::on_reply`] |
+/// | one-way | [`Call::forget`] |
+/// | batch | [`Batch::add`](crate::Batch::add): several calls in one write |
+/// | synchronous | not from here: the blocking client has the same methods as plain functions |
+///
+/// Dropping it before that does nothing; dropping it afterwards cancels the call, here and at the peer.
+#[must_use = "a call does nothing until it is awaited, started or forgotten"]
+pub struct Call<T, E = Infallible> {
+    channel: Channel,
+    request: Request,
+    returns: Returns<T, E>,
+    /// A mistake in an option, told when the call is made.
+    mistake: Option<Error>,
+}
+
+impl<T, E> Call<T, E> {
+    pub(crate) fn new(channel: Channel, request: Request, returns: Returns<T, E>) -> Self {
+        Self { channel, request, returns, mistake: None }
+    }
+
+    /// Limits the time of the call, connecting and repeated attempts included; 10 s if neither the caller nor the
+    /// definition says anything. What is left of the time of a surrounding handler limits it too.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.request.options = self.request.options.timeout(limit);
+        self
+    }
+
+    /// Lets the call take for ever, unless it is made inside of a handler whose own time is limited.
+    pub fn no_timeout(mut self) -> Self {
+        self.request.options = self.request.options.no_timeout();
+        self
+    }
+
+    /// Sends an entry beside the parameters. A key that is none ([`Metadata`](crate::Metadata)) fails the call with
+    /// `invalid_argument`.
+    pub fn metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        if let Err(error) = self.request.options.metadata.insert(key, value) {
+            self.mistake.get_or_insert(error);
+        }
+        self
+    }
+
+    /// Says that this call may run twice, although its definition does not say so.
+    pub fn idempotent(mut self) -> Self {
+        self.request.options = self.request.options.idempotent();
+        self
+    }
+
+    /// Replaces all options at once.
+    pub fn options(mut self, options: CallOptions) -> Self {
+        self.request.options = options;
+        self
+    }
+
+    /// Starts the call now and gives a handle to it. Dropping the handle cancels the call.
+    pub fn start(self) -> Pending<T, E>
+    where
+        T: 'static,
+        E: 'static,
+    {
+        let mut future = self.into_future();
+        future.begin(true);
+        Pending::new(future)
+    }
+
+    /// Starts the call without writing it out; see [`Batch`](crate::Batch).
+    pub(crate) fn start_unflushed(self) -> CallFuture<T, E> {
+        let mut future = self.into_future();
+        future.begin(false);
+        future
+    }
+
+    /// Starts the call now; `then` gets what comes of it, on a task of the channel's runtime. Dropping the handle does
+    /// not cancel the call; [`Callback::cancel`] does.
+    pub fn on_reply(self, then: impl FnOnce(Result<T, CallError<E>>) + Send + 'static) -> Callback
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        let channel = self.channel.clone();
+        let mut future = self.into_future();
+        future.begin(true);
+        Callback::new(channel.spawn(async move { then(future.await) }).abort_handle())
+    }
+
+    /// Sends the call and lets the peer answer nothing. The result, an error of the method included, is lost; whether
+    /// it could be sent is known by awaiting what this returns, or not at all by [`OneWay::forget`].
+    pub fn forget(self) {
+        OneWay::of(self.channel, self.request, self.mistake).forget();
+    }
+}
+
+impl<T, E> IntoFuture for Call<T, E> {
+    type Output = Result<T, CallError<E>>;
+    type IntoFuture = CallFuture<T, E>;
+
+    fn into_future(self) -> CallFuture<T, E> {
+        let state = match self.mistake {
+            Some(mistake) => State::Failed(mistake),
+            None => State::New(self.request),
+        };
+        CallFuture { channel: self.channel, returns: self.returns, state, method: None }
+    }
+}
+
+/// A call at work. Dropping it cancels the call, here and at the peer.
+#[must_use = "futures do nothing unless awaited"]
+pub struct CallFuture<T, E = Infallible> {
+    channel: Channel,
+    returns: Returns<T, E>,
+    state: State,
+    method: Option<&'static crate::MethodDescriptor>,
+}
+
+/// ```text
+/// New ──> Sent ──answer──> Done
+///  │        └─not executed, or unknown method─┐
+///  └──no connection──> Slow or Task <─────────┘
+/// ```
+enum State {
+    New(Request),
+    Failed(Error),
+    /// The frame is on its way; the prepared request is kept for another attempt.
+    Sent(Box<Prepared>, Ticket),
+    /// Everything that has to wait before or after the first attempt.
+    Slow(Pin<Box<dyn Future<Output = Answer> + Send>>),
+    /// The same, on a task of its own, so that it goes on while nobody polls.
+    Task(JoinHandle<Answer>),
+    Done,
+}
+
+impl<T, E> CallFuture<T, E> {
+    /// Leaves `New`: sends the frame if that needs no waiting, else hands the rest to a task.
+    fn begin(&mut self, flush: bool) {
+        self.step(flush);
+        if let State::Slow(_) = &self.state
+            && let State::Slow(rest) = std::mem::replace(&mut self.state, State::Done)
+        {
+            self.state = State::Task(self.channel.spawn(rest));
+        }
+    }
+
+    fn step(&mut self, flush: bool) {
+        let request = match std::mem::replace(&mut self.state, State::Done) {
+            State::New(request) => request,
+            other => return self.state = other,
+        };
+        self.method = Some(request.method);
+        let prepared = match request.prepare(self.channel.limits()) {
+            Ok(prepared) => prepared,
+            Err(error) => return self.state = State::Failed(error),
+        };
+        self.state = match self.channel.try_begin(&prepared, flush) {
+            Ok(Some(ticket)) => State::Sent(Box::new(prepared), ticket),
+            Ok(None) => State::Slow(Box::pin(self.channel.clone().invoke(prepared))),
+            Err(error) => State::Failed(error),
+        };
+    }
+
+    /// Cancels the call if it is cancelled by whoever waits for it.
+    pub(crate) fn link(&self) -> Option<&std::sync::Arc<crate::link::Link>> {
+        match &self.state {
+            State::Sent(_, ticket) => Some(ticket.link()),
+            _ => None,
+        }
+    }
+
+    fn decode(&mut self, answer: Answer) -> Result<T, CallError<E>> {
+        self.state = State::Done;
+        match (answer, self.method) {
+            (answer, Some(method)) => self.returns.decode(answer, method),
+            (Answer::Failed(error), None) => Err(CallError::Failed(error)),
+            (_, None) => Err(CallError::Failed(Error::new(ErrorKind::Internal, "an answer before the call began"))),
+        }
+    }
+}
+
+impl<T, E> Future for CallFuture<T, E> {
+    type Output = Result<T, CallError<E>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let answer = match &mut self.state {
+                State::New(_) => {
+                    self.step(true);
+                    continue;
+                }
+                State::Failed(_) => {
+                    let State::Failed(error) = std::mem::replace(&mut self.state, State::Done) else { continue };
+                    Answer::Failed(error)
+                }
+                State::Sent(_, ticket) => {
+                    let Poll::Ready(answer) = ticket.poll_answer(cx) else { return Poll::Pending };
+                    match self.follow_up(answer) {
+                        Some(answer) => answer,
+                        None => continue,
+                    }
+                }
+                State::Slow(rest) => match rest.as_mut().poll(cx) {
+                    Poll::Ready(answer) => answer,
+                    Poll::Pending => return Poll::Pending,
+                },
+                State::Task(task) => match Pin::new(task).poll(cx) {
+                    Poll::Ready(Ok(answer)) => answer,
+                    Poll::Ready(Err(_)) => Answer::Failed(
+                        Error::new(ErrorKind::Cancelled, "the runtime of the channel has ended").with_execution(Execution::Unknown),
+                    ),
+                    Poll::Pending => return Poll::Pending,
+                },
+                State::Done => Answer::Failed(Error::new(ErrorKind::Internal, "polled after the call was finished")),
+            };
+            return Poll::Ready(self.decode(answer));
+        }
+    }
+}
+
+impl<T, E> CallFuture<T, E> {
+    /// Gives the answer of the first attempt back, or goes on where another attempt or a better message is due.
+    fn follow_up(&mut self, answer: Answer) -> Option<Answer> {
+        let State::Sent(prepared, ticket) = std::mem::replace(&mut self.state, State::Done) else { return Some(answer) };
+        match answer {
+            Answer::Failed(failure) if needs_more(&prepared, &failure) => {
+                let link = ticket.link().clone();
+                self.state = State::Slow(Box::pin(self.channel.clone().go_on(*prepared, link, failure)));
+                None
+            }
+            answer => Some(answer),
+        }
+    }
+}
+
+impl<T, E> Drop for CallFuture<T, E> {
+    fn drop(&mut self) {
+        if let State::Task(task) = &self.state {
+            task.abort();
+        }
+    }
+}
+
+impl<T, E> fmt::Debug for Call<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Call({} on {:?})", self.request.method, self.channel)
+    }
+}
+
+impl<T, E> fmt::Debug for CallFuture<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CallFuture({:?} on {:?})", self.method, self.channel)
+    }
+}

@@ -1,0 +1,21 @@
+//! The caller's side: channels, calls and the six ways to finish one.
+
+mod batch;
+mod blocking;
+mod call;
+mod channel;
+mod direct;
+mod one_way;
+mod options;
+mod pending;
+mod request;
+mod returns;
+
+pub use batch::Batch;
+pub use blocking::BlockingChannel;
+pub use call::{Call, CallFuture};
+pub use channel::Channel;
+pub use one_way::{OneWay, OneWayFuture};
+pub use options::CallOptions;
+pub use pending::{Callback, Pending};
+pub use returns::Returns;

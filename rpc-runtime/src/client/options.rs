@@ -1,0 +1,69 @@
+//! What a caller may say about one call.
+
+use std::time::Duration;
+
+use crate::error::Result;
+use crate::metadata::Metadata;
+
+/// Options of a call, for those who make many alike; a single call has the same as methods of [`Call`](crate::Call).
+///
+/// ```
+/// use std::time::Duration;
+/// use rpc_runtime::CallOptions;
+///
+/// let options = CallOptions::new().timeout(Duration::from_millis(200)).metadata("tenant", "blue")?;
+/// # let _ = options;
+/// # Ok::<(), rpc_runtime::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct CallOptions {
+    pub(crate) timeout: Option<Timeout>,
+    pub(crate) metadata: Metadata,
+    pub(crate) idempotent: bool,
+}
+
+/// How long a call may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Timeout {
+    After(Duration),
+    Never,
+}
+
+impl CallOptions {
+    /// Makes options that change nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Limits the time of the call, attempts and connecting included. What is left of the context's time
+    /// ([`Context::time_left`](crate::Context::time_left)) limits it too.
+    #[must_use]
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = Some(Timeout::After(limit));
+        self
+    }
+
+    /// Lets the call take for ever, unless it is made inside of a handler whose own time is limited.
+    #[must_use]
+    pub fn no_timeout(mut self) -> Self {
+        self.timeout = Some(Timeout::Never);
+        self
+    }
+
+    /// Sends an entry beside the parameters.
+    ///
+    /// # Errors
+    ///
+    /// If the key is none; see [`Metadata`].
+    pub fn metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Result<Self> {
+        self.metadata.insert(key, value)?;
+        Ok(self)
+    }
+
+    /// Says that this call may run twice, although its definition does not say so.
+    #[must_use]
+    pub fn idempotent(mut self) -> Self {
+        self.idempotent = true;
+        self
+    }
+}

@@ -1,0 +1,123 @@
+//! Calls that have started: a handle to wait on, a callback that waits by itself.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+
+use tokio::task::AbortHandle;
+
+use crate::client::call::CallFuture;
+use crate::error::CallError;
+
+/// A call that has started: await it, poll it, block on it, or cancel it. Dropping it cancels the call.
+///
+/// It goes on by itself, whether anybody waits or not; many can be under way at once.
+pub struct Pending<T, E = Infallible> {
+    state: State<T, E>,
+}
+
+enum State<T, E> {
+    Running(CallFuture<T, E>),
+    Finished(Option<Result<T, CallError<E>>>),
+}
+
+// Nothing is pinned in place: the running call is a plain handle.
+impl<T, E> Unpin for Pending<T, E> {}
+
+impl<T, E> Pending<T, E> {
+    pub(crate) fn new(call: CallFuture<T, E>) -> Self {
+        Self { state: State::Running(call) }
+    }
+
+    /// Whether the answer is here.
+    pub fn is_finished(&mut self) -> bool {
+        self.advance(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+
+    /// Blocks this thread until the answer is here. Not for asynchronous code: it would hold up its executor.
+    ///
+    /// # Errors
+    ///
+    /// What the call failed with.
+    pub fn wait(mut self) -> Result<T, CallError<E>> {
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let mut cx = Context::from_waker(&waker);
+        loop {
+            match Pin::new(&mut self).poll(&mut cx) {
+                Poll::Ready(outcome) => return outcome,
+                Poll::Pending => thread::park(),
+            }
+        }
+    }
+
+    /// Cancels the call, here and at the peer. The same as dropping it, said aloud.
+    pub fn cancel(self) {}
+
+    fn advance(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let State::Running(call) = &mut self.state {
+            let Poll::Ready(outcome) = Pin::new(call).poll(cx) else { return Poll::Pending };
+            self.state = State::Finished(Some(outcome));
+        }
+        Poll::Ready(())
+    }
+}
+
+impl<T, E> Future for Pending<T, E> {
+    type Output = Result<T, CallError<E>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.advance(cx).is_pending() {
+            return Poll::Pending;
+        }
+        match &mut self.state {
+            State::Finished(outcome) => match outcome.take() {
+                Some(outcome) => Poll::Ready(outcome),
+                None => Poll::Pending,
+            },
+            State::Running(_) => Poll::Pending,
+        }
+    }
+}
+
+impl<T, E> fmt::Debug for Pending<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.state {
+            State::Running(call) => write!(f, "Pending({call:?})"),
+            State::Finished(_) => f.write_str("Pending(finished)"),
+        }
+    }
+}
+
+/// A call whose answer goes to a callback. Dropping it changes nothing.
+#[derive(Debug)]
+pub struct Callback {
+    task: AbortHandle,
+}
+
+impl Callback {
+    pub(crate) fn new(task: AbortHandle) -> Self {
+        Self { task }
+    }
+
+    /// Cancels the call, here and at the peer; the callback is dropped without being called, unless it runs already.
+    pub fn cancel(self) {
+        self.task.abort();
+    }
+
+    /// Whether the callback has been called or cancelled.
+    pub fn is_finished(&self) -> bool {
+        self.task.is_finished()
+    }
+}
+
+/// Wakes a thread that waits.
+pub(crate) struct Unpark(pub(crate) Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}

@@ -1,0 +1,104 @@
+//! A call before it is sent: which method, which bytes, until when.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::client::options::{CallOptions, Timeout};
+use crate::context::Context;
+use crate::descriptor::MethodDescriptor;
+use crate::error::{Error, Result};
+use crate::limits::{DEFAULT_TIMEOUT, Limits};
+use crate::wire::frame::{CallFrame, CallPart, flag};
+
+/// Metadata keys that calls made inside of a handler inherit: W3C trace context.
+const INHERITED: [&str; 2] = ["traceparent", "tracestate"];
+
+/// A method and its encoded parameters, with what the caller said about the call.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) method: &'static MethodDescriptor,
+    pub(crate) params: Vec<u8>,
+    pub(crate) options: CallOptions,
+}
+
+/// A request that has begun: its time runs.
+#[derive(Clone, Debug)]
+pub(crate) struct Prepared {
+    pub(crate) method: &'static MethodDescriptor,
+    params: Vec<u8>,
+    metadata: Vec<u8>,
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) idempotent: bool,
+    flags: u8,
+}
+
+impl Request {
+    /// Starts the clock and takes over what the surrounding handler passes on.
+    pub(crate) fn prepare(mut self, limits: &Limits) -> Result<Prepared> {
+        let timeout = self.options.timeout.or(self.method.timeout.map(Timeout::After)).unwrap_or(Timeout::After(DEFAULT_TIMEOUT));
+        let mut deadline = match timeout {
+            Timeout::After(limit) => Instant::now().checked_add(limit),
+            Timeout::Never => None,
+        };
+        let mut flags = if self.method.oneway { flag::ONE_WAY } else { 0 };
+        if let Some(context) = Context::current() {
+            deadline = [deadline, context.deadline()].into_iter().flatten().min();
+            if context.is_repeated() {
+                flags |= flag::NO_RETRY;
+            }
+            for key in INHERITED {
+                if let (Some(value), None) = (context.metadata().get(key), self.options.metadata.get(key)) {
+                    self.options.metadata.insert(key, value)?;
+                }
+            }
+        }
+        let metadata = self.options.metadata.encode(limits)?;
+        let idempotent = self.method.idempotent || self.options.idempotent;
+        Ok(Prepared { method: self.method, params: self.params, metadata, deadline, idempotent, flags })
+    }
+}
+
+impl Prepared {
+    /// Makes it a call to which nothing comes back.
+    pub(crate) fn one_way(mut self) -> Self {
+        self.flags |= flag::ONE_WAY;
+        self
+    }
+
+    /// Says to the peer that this is a repetition.
+    pub(crate) fn repeated(&mut self) {
+        self.flags |= flag::NO_RETRY;
+    }
+
+    /// The parameters.
+    pub(crate) fn params(&self) -> &[u8] {
+        &self.params
+    }
+
+    /// The metadata section.
+    pub(crate) fn metadata(&self) -> &[u8] {
+        &self.metadata
+    }
+
+    /// The frame, with the time that is left now.
+    ///
+    /// # Errors
+    ///
+    /// `deadline_exceeded` if none is left.
+    pub(crate) fn frame(&self) -> Result<CallFrame<'_>> {
+        let remaining_ms = match self.deadline {
+            None => 0,
+            Some(deadline) => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return Err(Error::deadline(Duration::ZERO));
+                }
+                // Rounded up, so that the callee does not give up before the caller.
+                u32::try_from(left.as_micros().div_ceil(1_000)).unwrap_or(u32::MAX)
+            }
+        };
+        let part = CallPart { call_id: self.method.id, remaining_ms };
+        Ok(CallFrame { part, flags: self.flags, metadata: &self.metadata, params: &self.params })
+    }
+}

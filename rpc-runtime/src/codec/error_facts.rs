@@ -1,0 +1,56 @@
+//! What a declared error says about itself beside its content.
+
+use std::time::Duration;
+
+use crate::status::Status;
+
+/// An error that services declare: what it means to callers, gateways and retry rules.
+pub trait DeclaredError: std::error::Error {
+    /// The status that stands for this error where only a status can be shown.
+    fn status(&self) -> Status;
+
+    /// Whether the same call may succeed a little later.
+    fn retryable(&self) -> bool {
+        false
+    }
+
+    /// How long to wait before that, if the service knows.
+    fn retry_after(&self) -> Option<Duration> {
+        None
+    }
+}
+
+/// What travels beside the content of a declared error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ErrorFacts {
+    /// The status that stands for the error.
+    pub status: Status,
+    /// Whether the same call may succeed a little later.
+    pub retryable: bool,
+    /// How long to wait before that.
+    pub retry_after: Option<Duration>,
+}
+
+impl ErrorFacts {
+    /// What an error says that says nothing about itself.
+    pub const UNKNOWN: Self = Self {
+        status: Status::Unknown,
+        retryable: false,
+        retry_after: None,
+    };
+
+    /// Asks a declared error.
+    pub fn of<E: DeclaredError>(error: &E) -> Self {
+        Self {
+            status: error.status(),
+            retryable: error.retryable(),
+            retry_after: error.retry_after(),
+        }
+    }
+}
+
+impl DeclaredError for std::convert::Infallible {
+    fn status(&self) -> Status {
+        match *self {}
+    }
+}

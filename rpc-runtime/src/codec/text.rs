@@ -1,0 +1,170 @@
+//! Strings and bytes.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use bytes::Bytes;
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::{Deserializer, Serializer};
+
+use super::base64;
+use super::error::DecodeError;
+use super::reader::Reader;
+use super::wire::{De, Decode, Encode, Wire, prealloc};
+use super::write;
+
+impl Encode for str {
+    #[inline]
+    fn encode(&self, out: &mut Vec<u8>) {
+        write::str(out, self);
+    }
+}
+
+impl Encode for String {
+    #[inline]
+    fn encode(&self, out: &mut Vec<u8>) {
+        write::str(out, self);
+    }
+}
+
+impl Encode for Cow<'_, str> {
+    #[inline]
+    fn encode(&self, out: &mut Vec<u8>) {
+        write::str(out, self);
+    }
+}
+
+impl<'de> Decode<'de> for String {
+    #[inline]
+    fn decode(input: &mut Reader<'de>) -> Result<Self, DecodeError> {
+        input.str().map(str::to_owned)
+    }
+}
+
+impl<'de> Decode<'de> for &'de str {
+    #[inline]
+    fn decode(input: &mut Reader<'de>) -> Result<Self, DecodeError> {
+        input.str()
+    }
+}
+
+impl Wire for String {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self)
+    }
+
+    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+
+        impl Visitor<'_> for Text {
+            type Value = String;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<String, E> {
+                Ok(text.to_owned())
+            }
+
+            fn visit_string<E>(self, text: String) -> Result<String, E> {
+                Ok(text)
+            }
+        }
+
+        // serde's own visitor of strings takes binary too, which the mapping does not.
+        deserializer.deserialize_string(Text)
+    }
+}
+
+impl<'de> Decode<'de> for &'de [u8] {
+    #[inline]
+    fn decode(input: &mut Reader<'de>) -> Result<Self, DecodeError> {
+        input.bin()
+    }
+}
+
+impl Encode for Bytes {
+    #[inline]
+    fn encode(&self, out: &mut Vec<u8>) {
+        write::bin(out, self);
+    }
+}
+
+impl<'de> Decode<'de> for Bytes {
+    #[inline]
+    fn decode(input: &mut Reader<'de>) -> Result<Self, DecodeError> {
+        u8::decode_list(input).map(Bytes::from)
+    }
+}
+
+impl Wire for Bytes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize_bytes(self, serializer)
+    }
+
+    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserialize_bytes(deserializer).map(Bytes::from)
+    }
+}
+
+/// Gives bytes to a serde format: base64 where it is for people.
+pub(super) fn serialize_bytes<S: Serializer>(
+    bytes: &[u8],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    if serializer.is_human_readable() {
+        return serializer.serialize_str(&base64::encode(bytes));
+    }
+    serializer.serialize_bytes(bytes)
+}
+
+/// Takes bytes from a serde format: binary, base64, or a list of small numbers.
+pub(super) fn deserialize_bytes<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<u8>, D::Error> {
+    if deserializer.is_human_readable() {
+        return deserializer.deserialize_any(Binary { text: true });
+    }
+    deserializer.deserialize_byte_buf(Binary { text: false })
+}
+
+struct Binary {
+    text: bool,
+}
+
+impl<'de> Visitor<'de> for Binary {
+    type Value = Vec<u8>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.text {
+            "bytes as base64"
+        } else {
+            "bytes"
+        })
+    }
+
+    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+        Ok(bytes.to_vec())
+    }
+
+    fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<Vec<u8>, E> {
+        Ok(bytes)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Vec<u8>, E> {
+        let found = serde::de::Unexpected::Str(text);
+        if !self.text {
+            return Err(E::invalid_type(found, &self));
+        }
+        base64::decode(text).ok_or_else(|| E::invalid_value(found, &self))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<u8>, A::Error> {
+        let mut bytes = Vec::with_capacity(prealloc::<u8>(items.size_hint().unwrap_or(0)));
+        while let Some(De(byte)) = items.next_element()? {
+            bytes.push(byte);
+        }
+        Ok(bytes)
+    }
+}

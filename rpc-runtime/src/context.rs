@@ -1,0 +1,130 @@
+//! What a handler knows about the call it works on, and what calls made by it inherit.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::descriptor::MethodDescriptor;
+use crate::metadata::Metadata;
+
+tokio::task_local! {
+    static CURRENT: Context;
+}
+
+/// The call that a handler works on: who asks, what came with it, how long it may take.
+///
+/// A method gets it by having a parameter `context: &Context`, which does not travel. It is also ambient:
+/// [`Context::current`] finds it anywhere inside of a handler, and calls made there inherit its deadline and its
+/// `traceparent`. Cloning is cheap.
+///
+/// ```
+/// use rpc_runtime::Context;
+///
+/// // Outside of a handler there is none.
+/// assert!(Context::current().is_none());
+/// ```
+#[derive(Clone)]
+pub struct Context {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    method: &'static MethodDescriptor,
+    peer: Arc<str>,
+    metadata: Metadata,
+    deadline: Option<Instant>,
+    repeated: bool,
+    cancelled: AtomicBool,
+    cancel: Notify,
+}
+
+impl Context {
+    pub(crate) fn new(
+        method: &'static MethodDescriptor,
+        peer: Arc<str>,
+        metadata: Metadata,
+        deadline: Option<Instant>,
+        repeated: bool,
+    ) -> Self {
+        let (cancelled, cancel) = (AtomicBool::new(false), Notify::new());
+        Self { inner: Arc::new(Inner { method, peer, metadata, deadline, repeated, cancelled, cancel }) }
+    }
+
+    /// The context of the handler that this code runs in; `None` outside of handlers and in tasks they spawned.
+    pub fn current() -> Option<Self> {
+        CURRENT.try_with(Clone::clone).ok()
+    }
+
+    /// The method that was called.
+    pub fn method(&self) -> &'static MethodDescriptor {
+        self.inner.method
+    }
+
+    /// Address of the caller, such as `tcp://127.0.0.1:51234`.
+    pub fn peer(&self) -> &str {
+        &self.inner.peer
+    }
+
+    /// What the caller sent beside the parameters.
+    pub fn metadata(&self) -> &Metadata {
+        &self.inner.metadata
+    }
+
+    /// Time left until nobody waits for the answer any more; `None` if the caller waits for ever.
+    pub fn time_left(&self) -> Option<Duration> {
+        self.inner.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// Whether the caller has given up. A synchronous handler asks this now and then; an asynchronous one is dropped
+    /// at its next `.await` instead, unless its method is declared to finish.
+    pub fn is_cancelled(&self) -> bool {
+        self.inner.cancelled.load(Ordering::Acquire)
+    }
+
+    /// Completes when the caller gives up. Dropping the future does nothing.
+    pub async fn cancelled(&self) {
+        let notified = self.inner.cancel.notified();
+        if !self.is_cancelled() {
+            notified.await;
+        }
+    }
+
+    /// Whether the caller repeats an earlier attempt; calls made by the handler are then not repeated in turn.
+    pub fn is_repeated(&self) -> bool {
+        self.inner.repeated
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.inner.deadline
+    }
+
+    pub(crate) fn set_cancelled(&self) {
+        self.inner.cancelled.store(true, Ordering::Release);
+        self.inner.cancel.notify_waiters();
+    }
+
+    /// Runs `work` with this context ambient.
+    pub(crate) fn run<T>(&self, work: impl FnOnce() -> T) -> T {
+        CURRENT.sync_scope(self.clone(), work)
+    }
+
+    /// Polls `future` with this context ambient.
+    pub(crate) async fn scope<F: Future>(self, future: F) -> F::Output {
+        CURRENT.scope(self, future).await
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("method", &format_args!("{}", self.inner.method))
+            .field("peer", &self.inner.peer)
+            .field("time_left", &self.time_left())
+            .field("cancelled", &self.is_cancelled())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,93 @@
+//! Everything that a peer can drive up, with the bound on it.
+
+use std::time::Duration;
+
+/// Bounds on memory, counts and waits of one side of a connection.
+///
+/// The defaults are safe towards strangers. Where a number comes from is said at each field.
+///
+/// ```
+/// use rpc_runtime::Limits;
+///
+/// let limits = Limits { max_frame_bytes: 16 << 20, ..Limits::default() };
+/// # let _ = limits;
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest frame accepted, in bytes; announced to the peer. 4 MiB, as in gRPC.
+    pub max_frame_bytes: u32,
+    /// Largest frame accepted before HELLO was answered. 64 KiB.
+    pub max_frame_bytes_before_hello: u32,
+    /// Deepest nesting of arrays and maps in a message. 64, as in Cap'n Proto and Thrift.
+    pub max_depth: u32,
+    /// Most values in one message. 1,048,576: an empty map costs one byte to send and forty to keep.
+    pub max_nodes: u32,
+    /// Most bytes of metadata on one frame. 8 KiB, as announced by grpc-go.
+    pub max_metadata_bytes: u16,
+    /// Most metadata entries on one frame. 64.
+    pub max_metadata_entries: u16,
+    /// Most calls of the peer that are worked on at once on one connection; announced. 256, as in jsonrpsee's client.
+    pub max_inflight_per_connection: u32,
+    /// Most connections of one server. 10,000.
+    pub max_connections: u32,
+    /// Most connections of one server whose handshake is not complete. 1,024.
+    pub max_handshaking: u32,
+    /// Time from accept to HELLO answered. 10 s.
+    pub handshake_timeout: Duration,
+    /// Time from the first to the last byte of a frame. 30 s, as hyper's for a request head.
+    pub frame_timeout: Duration,
+    /// Time that a peer may leave what we send unread. 30 s.
+    pub write_stall_timeout: Duration,
+    /// Time after which a server closes a connection that has carried no call. 5 min.
+    pub idle_timeout: Duration,
+    /// A client with calls outstanding sends PING after this much silence. 15 s.
+    pub client_ping_after: Duration,
+    /// … and gives the connection up when nothing comes back within this. 5 s.
+    pub client_ping_timeout: Duration,
+    /// A server sends PING after this much silence. 60 s.
+    pub server_ping_after: Duration,
+    /// … and gives the connection up when nothing comes back within this. 20 s.
+    pub server_ping_timeout: Duration,
+    /// Shortest time between two PINGs of a peer; announced. 5 s; three strikes end the connection.
+    pub min_ping_interval: Duration,
+    /// Bytes written but not yet taken by the peer, after which no more frames are read from it. 1 MiB.
+    pub outbound_queue_bytes: usize,
+    /// Most replies to control frames (PONG, refusals) waiting to be sent before reading stops. 100, as in grpc-go.
+    pub max_queued_control: u32,
+    /// Bytes of one stream on their way; announced, used once streams are served. 256 KiB.
+    pub stream_window: u32,
+    /// Bytes of all streams of a connection on their way; announced. 1 MiB.
+    pub connection_window: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_frame_bytes: 4 << 20,
+            max_frame_bytes_before_hello: 64 << 10,
+            max_depth: 64,
+            max_nodes: 1 << 20,
+            max_metadata_bytes: 8 << 10,
+            max_metadata_entries: 64,
+            max_inflight_per_connection: 256,
+            max_connections: 10_000,
+            max_handshaking: 1_024,
+            handshake_timeout: Duration::from_secs(10),
+            frame_timeout: Duration::from_secs(30),
+            write_stall_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(5 * 60),
+            client_ping_after: Duration::from_secs(15),
+            client_ping_timeout: Duration::from_secs(5),
+            server_ping_after: Duration::from_secs(60),
+            server_ping_timeout: Duration::from_secs(20),
+            min_ping_interval: Duration::from_secs(5),
+            outbound_queue_bytes: 1 << 20,
+            max_queued_control: 100,
+            stream_window: 256 << 10,
+            connection_window: 1 << 20,
+        }
+    }
+}
+
+/// Time limit of a call for which neither the caller nor the definition says anything. 10 s, as in tarpc.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,0 +1,185 @@
+//! The first words of a connection: preface and HELLO, within one time limit.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
+
+use super::{Link, Role};
+use crate::codec::{CheckLimits, check};
+use crate::error::{Error, ErrorKind, Result};
+use crate::limits::Limits;
+use crate::server::router::Router;
+use crate::transport::Io;
+use crate::wire::frame::{self, Frame, GoAwayPart, GoAwayReason, Kind, PREFACE};
+use crate::wire::hello::Hello;
+use crate::wire::inbound::{Inbound, Refusal};
+
+/// Bytes read at once while nothing is known of the peer.
+const SMALL_READ: usize = 4 << 10;
+
+/// Why no link came about.
+enum Failed {
+    /// The connection ended or broke.
+    Lost(std::io::Error),
+    /// What the peer sent is wrong.
+    Refused(Refusal),
+    /// The peer says so.
+    ByPeer(Error),
+}
+
+/// The client's side: says HELLO, waits for the server's.
+pub(crate) async fn connect(mut io: Io, limits: Arc<Limits>, router: Option<Arc<Router>>) -> Result<Arc<Link>> {
+    let peer = io.peer.clone();
+    let services = router.as_ref().map_or_else(Vec::new, |router| router.fingerprints());
+    let mut first = PREFACE.to_vec();
+    frame::write_hello(&mut first, &Hello::of(&limits, services).encode());
+    let mut inbound = Inbound::client(&limits);
+    let exchange = async {
+        io.writer.write_all(&first).await.map_err(Failed::Lost)?;
+        io.writer.flush().await.map_err(Failed::Lost)?;
+        read_hello(&mut io, &mut inbound).await
+    };
+    match timeout(limits.handshake_timeout, exchange).await {
+        Ok(Ok(hello)) => Ok(open(Role::Client, io, inbound, hello, limits, router)),
+        Ok(Err(failed)) => Err(explain(&peer, failed)),
+        Err(_) => {
+            let text = format!(
+                "{peer} accepted the connection and said nothing for {:?}; is it a server of this protocol?",
+                limits.handshake_timeout
+            );
+            Err(Error::unavailable(text).with_peer(peer))
+        }
+    }
+}
+
+/// The server's side: waits for HELLO and answers it. A stranger gets a refusal that it can read.
+pub(crate) async fn accept(mut io: Io, limits: Arc<Limits>, router: Arc<Router>) -> Result<Arc<Link>> {
+    let peer = io.peer.clone();
+    let mut inbound = Inbound::server(&limits);
+    let exchange = async {
+        let hello = read_hello(&mut io, &mut inbound).await?;
+        let mut answer = Vec::new();
+        frame::write_hello(&mut answer, &Hello::of(&limits, router.fingerprints()).encode());
+        io.writer.write_all(&answer).await.map_err(Failed::Lost)?;
+        io.writer.flush().await.map_err(Failed::Lost)?;
+        Ok(hello)
+    };
+    match timeout(limits.handshake_timeout, exchange).await {
+        Ok(Ok(hello)) => Ok(open(Role::Server, io, inbound, hello, limits, Some(router))),
+        Ok(Err(failed)) => {
+            if let Failed::Refused(refusal) = &failed {
+                say_goodbye(&mut io, refusal, &limits).await;
+            }
+            Err(explain(&peer, failed))
+        }
+        Err(_) => {
+            let text = format!("no HELLO within {:?}", limits.handshake_timeout);
+            say_goodbye(&mut io, &Refusal::Frame(GoAwayReason::Limit, text.clone()), &limits).await;
+            Err(Error::unavailable(text).with_peer(peer))
+        }
+    }
+}
+
+/// Tells a new connection that it cannot stay, and closes it.
+pub(crate) async fn turn_away(mut io: Io, limits: &Limits, text: &str) {
+    say_goodbye(&mut io, &Refusal::Frame(GoAwayReason::Limit, text.to_owned()), limits).await;
+}
+
+fn open(role: Role, io: Io, inbound: Inbound, hello: Hello, limits: Arc<Limits>, router: Option<Arc<Router>>) -> Arc<Link> {
+    let (link, input) = Link::new(role, io, hello, limits, router);
+    // Both tasks end when the link is closed, which its owner (channel or server) does.
+    tokio::spawn(link.clone().read_loop(input, inbound));
+    tokio::spawn(link.clone().keep_loop());
+    link
+}
+
+fn read_hello<'a>(io: &'a mut Io, inbound: &'a mut Inbound) -> impl Future<Output = Result<Hello, Failed>> + Send + 'a {
+    async move {
+        loop {
+            if let Some(frame) = inbound.next_frame().map_err(Failed::Refused)? {
+                return understand(&frame, &io.peer);
+            }
+            inbound.buffer().reserve(SMALL_READ);
+            let read = io.reader.read_buf(inbound.buffer()).await.map_err(Failed::Lost)?;
+            if read == 0 {
+                return Err(Failed::Lost(std::io::ErrorKind::UnexpectedEof.into()));
+            }
+        }
+    }
+}
+
+/// Reads the first frame: HELLO, or the reason why there will be none.
+pub(crate) fn first_frame(frame: &Frame, peer: &str) -> Result<Hello> {
+    understand(frame, peer).map_err(|failed| explain(peer, failed))
+}
+
+fn understand(frame: &Frame, peer: &str) -> Result<Hello, Failed> {
+    if frame.kind == Kind::GoAway {
+        return Err(Failed::ByPeer(turned_away(frame, peer)));
+    }
+    let wrong = |why: String| Failed::Refused(Refusal::Frame(GoAwayReason::Protocol, format!("HELLO: {why}")));
+    check(&frame.body, &CheckLimits::default()).map_err(|malformed| wrong(malformed.to_string()))?;
+    Hello::decode(&frame.body).map_err(|error| wrong(error.to_string()))
+}
+
+fn turned_away(frame: &Frame, peer: &str) -> Error {
+    let text = frame::read_message(&frame.body);
+    let kind = match frame.go_away_part().reason {
+        GoAwayReason::Unauthenticated => ErrorKind::Unauthenticated,
+        GoAwayReason::Limit => ErrorKind::ResourceExhausted,
+        GoAwayReason::Version => ErrorKind::FailedPrecondition,
+        _ => ErrorKind::Unavailable,
+    };
+    Error::new(kind, format!("{peer} refused the connection: {text}")).with_peer(peer)
+}
+
+fn explain(peer: &str, failed: Failed) -> Error {
+    match failed {
+        Failed::ByPeer(error) => error,
+        Failed::Lost(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            Error::unavailable(format!("{peer} closed the connection before HELLO; is it a server of this protocol?")).with_peer(peer)
+        }
+        Failed::Lost(error) => Error::unavailable(format!("the handshake with {peer} failed: {error}")).with_peer(peer),
+        Failed::Refused(refusal) => refused(peer, &refusal),
+    }
+}
+
+/// A refusal as an error.
+pub(crate) fn refused(peer: &str, refusal: &Refusal) -> Error {
+    match refusal {
+        Refusal::Foreign { protocol, .. } => {
+            Error::new(ErrorKind::FailedPrecondition, format!("{peer} speaks {protocol}, not this protocol; is the port right?"))
+                .with_peer(peer)
+        }
+        Refusal::Frame(_, text) => Error::new(ErrorKind::DataLoss, format!("{peer} breaks the protocol: {text}")).with_peer(peer),
+    }
+}
+
+async fn say_goodbye(io: &mut Io, refusal: &Refusal, limits: &Limits) {
+    let answer = match refusal {
+        Refusal::Foreign { answer, .. } => answer.clone(),
+        Refusal::Frame(reason, text) => {
+            let part = GoAwayPart { last_id: 0, reason: *reason, is_final: true, reconnect_ms: 0 };
+            let mut answer = Vec::new();
+            frame::write_go_away(&mut answer, &part, text);
+            answer
+        }
+    };
+    let farewell = async {
+        io.writer.write_all(&answer).await?;
+        io.writer.shutdown().await?;
+        // Closing with unread input would reset the connection, and the peer might never see the answer.
+        let mut sink = vec![0; SMALL_READ];
+        let mut swallowed = 0;
+        while swallowed < limits.max_frame_bytes_before_hello as usize {
+            match io.reader.read(&mut sink).await? {
+                0 => break,
+                count => swallowed += count,
+            }
+        }
+        std::io::Result::Ok(())
+    };
+    let _ = timeout(super::keep::LAST_WORDS, farewell).await;
+}

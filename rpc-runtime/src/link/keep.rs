@@ -1,0 +1,153 @@
+//! The keeper of a link: writes what the socket did not take at once, and watches the clock.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::task::yield_now;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::{Link, Phase, Role, State, lost};
+use crate::wire::frame::{self, GoAwayReason, Kind};
+
+/// Time for the last bytes (a GOAWAY, mostly) to leave when a link closes.
+pub(super) const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Timers of an idle link never sleep longer than this.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60 * 60);
+
+enum Event {
+    Woken,
+    Flushed(io::Result<()>),
+    Timer,
+}
+
+impl Link {
+    /// Runs until the link is closed, then lets the last bytes leave.
+    pub(super) async fn keep_loop(self: Arc<Self>) {
+        let mut timer = pin!(sleep_until(Instant::now()));
+        // Set while the socket does not take what we have.
+        let mut blocked_since: Option<Instant> = None;
+        while self.lock().phase != Phase::Closed {
+            let due = self.next_due(blocked_since);
+            if timer.deadline() != due {
+                timer.as_mut().reset(due);
+            }
+            let mut woken = pin!(self.wake_keeper.notified());
+            let event = poll_fn(|cx| {
+                if blocked_since.is_some()
+                    && let Poll::Ready(outcome) = self.poll_flush(cx)
+                {
+                    return Poll::Ready(Event::Flushed(outcome));
+                }
+                if woken.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(Event::Woken);
+                }
+                timer.as_mut().poll(cx).map(|()| Event::Timer)
+            })
+            .await;
+            match event {
+                Event::Woken if blocked_since.is_none() => {
+                    // Lets every caller that the same read made ready append its frame to the same write.
+                    yield_now().await;
+                    blocked_since = Some(Instant::now());
+                }
+                Event::Woken => {}
+                Event::Flushed(Ok(())) => blocked_since = None,
+                Event::Flushed(Err(error)) => self.close(lost(&self.peer, error)),
+                Event::Timer => self.on_timer(blocked_since),
+            }
+        }
+        let last = poll_fn(|cx| match self.poll_flush(cx) {
+            Poll::Ready(Ok(())) => self.poll_shutdown(cx),
+            other => other,
+        });
+        let _ = timeout(LAST_WORDS, last).await;
+    }
+
+    /// When the clock must be looked at next.
+    fn next_due(&self, blocked_since: Option<Instant>) -> Instant {
+        let state = self.lock();
+        let mut due = Instant::now() + LONGEST_SLEEP;
+        let mut earlier = |instant: Option<Instant>| due = instant.map_or(due, |instant| due.min(instant));
+        earlier(state.next_deadline);
+        earlier(self.stall_due(&state, blocked_since));
+        earlier(self.ping_due(&state));
+        earlier(self.idle_due(&state));
+        due
+    }
+
+    /// When a peer that takes none of our output is given up.
+    fn stall_due(&self, state: &State, blocked_since: Option<Instant>) -> Option<Instant> {
+        blocked_since.map(|since| since.max(state.last_written) + self.limits.write_stall_timeout)
+    }
+
+    /// When to ask whether the peer is there, or to give it up.
+    fn ping_due(&self, state: &State) -> Option<Instant> {
+        let (after, wait) = match self.role {
+            // A client without calls has nothing to lose; its pings would only be load.
+            Role::Client if state.calls.live() == 0 => return None,
+            Role::Client => (self.limits.client_ping_after, self.limits.client_ping_timeout),
+            Role::Server => (self.limits.server_ping_after, self.limits.server_ping_timeout),
+        };
+        let announced = Duration::from_millis(u64::from(self.peer_hello.min_ping_interval_ms));
+        Some(match state.ping_sent {
+            Some(sent) => sent + wait,
+            None => state.last_heard.max(state.last_call) + after.max(announced),
+        })
+    }
+
+    /// When a server closes a connection that nobody uses.
+    fn idle_due(&self, state: &State) -> Option<Instant> {
+        let idle = self.role == Role::Server && state.inflight == 0 && state.calls.live() == 0;
+        idle.then(|| state.last_call + self.limits.idle_timeout)
+    }
+
+    fn on_timer(&self, blocked_since: Option<Instant>) {
+        let now = Instant::now();
+        let stalled = self.stall_due(&self.lock(), blocked_since);
+        if stalled.is_some_and(|due| due <= now) {
+            let text = format!("it took nothing of our output for {:?}", self.limits.write_stall_timeout);
+            return self.close(lost(&self.peer, text));
+        }
+        self.expire_calls(now);
+        let state = self.lock();
+        let (ping, idle) = (self.ping_due(&state), self.idle_due(&state));
+        let asked = state.ping_sent.is_some();
+        drop(state);
+        if idle.is_some_and(|due| due <= now) {
+            return self.go_away(GoAwayReason::Idle, &format!("no call for {:?}", self.limits.idle_timeout));
+        }
+        if ping.is_some_and(|due| due <= now) {
+            if asked {
+                return self.close(lost(&self.peer, "it does not answer PING"));
+            }
+            let mut state = self.lock();
+            state.ping_sent = Some(now);
+            frame::write_ping(state.out.buffer(), Kind::Ping, 0);
+            drop(state);
+            self.flush_now();
+        }
+    }
+
+    fn expire_calls(&self, now: Instant) {
+        let mut state = self.lock();
+        if state.next_deadline.is_none_or(|deadline| deadline > now) {
+            return;
+        }
+        let mut expired = Vec::new();
+        let State { calls, out, .. } = &mut *state;
+        let handed = out.handed();
+        let next = calls.expire(now, handed, |id, waker| {
+            frame::write_cancel(out.buffer(), id);
+            expired.extend(waker);
+        });
+        state.next_deadline = next;
+        drop(state);
+        expired.into_iter().for_each(std::task::Waker::wake);
+        self.flush_now();
+    }
+}

@@ -1,0 +1,393 @@
+//! One connection: the protocol core with a socket under it, callers and handlers above it.
+//!
+//! Two tasks drive a link: the reader (`read.rs`) hands frames to waiting callers and to handlers (`serve.rs`), the
+//! keeper (`keep.rs`) writes what could not be written at once (`write.rs`) and watches the clock. The reader never
+//! waits for a handler or a caller; it pauses only while the peer leaves too much of our output unread.
+
+mod handshake;
+mod keep;
+mod read;
+mod serve;
+mod write;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::Poll;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::error::{Error, ErrorKind, Execution};
+use crate::limits::Limits;
+use crate::server::router::Router;
+use crate::transport::Io;
+use crate::wire::calls::{Answer, Calls};
+use crate::wire::frame::{self, CallFrame, GoAwayPart, GoAwayReason};
+use crate::wire::hello::Hello;
+use crate::wire::outbound::Outbound;
+
+pub(crate) use handshake::{accept, connect, first_frame, refused, turn_away};
+pub(crate) use serve::Responder;
+
+/// One open connection. Whoever holds it may call; it closes when [`Link::close`] is called or the peer goes.
+pub(crate) struct Link {
+    role: Role,
+    peer: Arc<str>,
+    peer_hello: Hello,
+    limits: Arc<Limits>,
+    /// What the peer may call here.
+    router: Option<Arc<Router>>,
+    state: Mutex<State>,
+    writer: Mutex<write::Writer>,
+    /// Wakes the keeper: bytes wait to be written, or a deadline moved forward.
+    wake_keeper: Notify,
+    /// A call of ours ended, so that another one may begin.
+    room: Notify,
+    /// The peer took enough of our output for the reader to go on.
+    drained: Notify,
+    /// Ends the reader and the keeper.
+    closed: Notify,
+    /// Why it ended.
+    reason: OnceLock<Error>,
+    /// Nothing is being served any more, or the link is closed.
+    idle: Notify,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Client,
+    Server,
+}
+
+/// What callers, handlers, the reader and the keeper share.
+struct State {
+    calls: Calls,
+    out: Outbound,
+    phase: Phase,
+    /// Handlers that did not finish on their first poll.
+    serving: HashMap<u32, serve::Serving>,
+    /// Calls of the peer that are worked on, those on their first poll included.
+    inflight: u32,
+    /// Highest request ID the peer has used.
+    last_seen: u32,
+    /// Earliest deadline among our calls.
+    next_deadline: Option<Instant>,
+    last_heard: Instant,
+    /// Last time the kernel took some of our output.
+    last_written: Instant,
+    /// Last time a call began or ended.
+    last_call: Instant,
+    ping_sent: Option<Instant>,
+    pings: PingWatch,
+    /// Replies to control frames in the output that the kernel may not have yet.
+    queued_control: u32,
+    /// Callers that wait for room.
+    waiting_for_room: u32,
+}
+
+/// ```text
+/// Open ──GOAWAY sent or received──> Draining ──last call done, or told to──> Closed
+///   └──────────────────────── input ends, error ─────────────────────────────┘
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Open,
+    /// No new calls; those that began go on.
+    Draining,
+    Closed,
+}
+
+/// How often the peer sends PING.
+#[derive(Clone, Copy, Debug, Default)]
+struct PingWatch {
+    last: Option<Instant>,
+    strikes: u32,
+}
+
+/// Why a call could not begin on this link; nothing was sent.
+#[derive(Debug)]
+pub(crate) enum NotBegun {
+    /// As many calls as the peer allows are on their way: wait for [`Link::room`].
+    Full,
+    /// The link is closed or closing: use another one.
+    Gone,
+    /// This call can begin on no link.
+    Refused(Error),
+}
+
+/// A call on its way; dropping it cancels the call.
+pub(crate) struct Ticket {
+    link: Arc<Link>,
+    id: u32,
+    done: bool,
+}
+
+impl Link {
+    fn new(role: Role, io: Io, peer_hello: Hello, limits: Arc<Limits>, router: Option<Arc<Router>>) -> (Arc<Self>, read::Input) {
+        let now = Instant::now();
+        let state = State {
+            calls: Calls::new(peer_hello.max_inflight.max(1)),
+            out: Outbound::default(),
+            phase: Phase::Open,
+            serving: HashMap::new(),
+            inflight: 0,
+            last_seen: 0,
+            next_deadline: None,
+            last_heard: now,
+            last_written: now,
+            last_call: now,
+            ping_sent: None,
+            pings: PingWatch::default(),
+            queued_control: 0,
+            waiting_for_room: 0,
+        };
+        let link = Arc::new(Self {
+            role,
+            peer: io.peer.into(),
+            peer_hello,
+            limits,
+            router,
+            state: Mutex::new(state),
+            writer: Mutex::new(write::Writer::new(io.writer)),
+            wake_keeper: Notify::new(),
+            room: Notify::new(),
+            drained: Notify::new(),
+            closed: Notify::new(),
+            reason: OnceLock::new(),
+            idle: Notify::new(),
+        });
+        (link, io.reader)
+    }
+
+    /// Address of the peer.
+    pub(crate) fn peer(&self) -> &Arc<str> {
+        &self.peer
+    }
+
+    /// What the peer said of itself.
+    pub(crate) fn peer_hello(&self) -> &Hello {
+        &self.peer_hello
+    }
+
+    /// Whether new calls may begin here.
+    pub(crate) fn is_open(&self) -> bool {
+        self.lock().phase == Phase::Open
+    }
+
+    /// Begins a call: the frame is in the output, or nothing happened.
+    pub(crate) fn begin(self: &Arc<Self>, call: &CallFrame<'_>, deadline: Option<Instant>, flush: bool) -> Result<Ticket, NotBegun> {
+        let mut state = self.lock();
+        let id = self.write_call(&mut state, call, deadline)?;
+        let alone = state.calls.live() == 1;
+        drop(state);
+        if flush {
+            // A lone call is written by its caller: waking the keeper would cost it a hop. Beside other calls the
+            // keeper yields once, so that all callers made ready by one read share one write.
+            if alone { self.flush_now() } else { self.wake_keeper.notify_one() }
+        }
+        Ok(Ticket { link: self.clone(), id, done: false })
+    }
+
+    /// Sends a call to which nothing comes back.
+    pub(crate) fn send_one_way(self: &Arc<Self>, call: &CallFrame<'_>) -> Result<(), NotBegun> {
+        let mut state = self.lock();
+        let id = self.write_call(&mut state, call, None)?;
+        state.calls.release(id);
+        drop(state);
+        self.flush_now();
+        Ok(())
+    }
+
+    fn write_call(&self, state: &mut State, call: &CallFrame<'_>, deadline: Option<Instant>) -> Result<u32, NotBegun> {
+        if state.phase != Phase::Open {
+            return Err(NotBegun::Gone);
+        }
+        let length = frame::call_len(call) - frame::LENGTH_FIELD;
+        if length as u64 > u64::from(self.peer_hello.max_frame) {
+            let text = format!("the call takes {length} bytes, the peer accepts {}; send less at once", self.peer_hello.max_frame);
+            return Err(NotBegun::Refused(Error::new(ErrorKind::ResourceExhausted, text).with_peer(&*self.peer)));
+        }
+        let id = state.calls.begin(deadline).ok_or(NotBegun::Full)?;
+        let start = state.out.end();
+        frame::write_call(state.out.buffer(), id, call);
+        let end = state.out.end();
+        state.calls.sent_at(id, start, end);
+        if let Some(deadline) = deadline
+            && state.next_deadline.is_none_or(|known| deadline < known)
+        {
+            state.next_deadline = Some(deadline);
+            self.wake_keeper.notify_one();
+        }
+        Ok(id)
+    }
+
+    /// Writes out what waits; after calls begun with `flush: false`.
+    pub(crate) fn flush(&self) {
+        self.flush_now();
+    }
+
+    /// Waits until a call may begin again, or the link is gone. Dropping the future does nothing.
+    pub(crate) async fn room(&self) {
+        loop {
+            let freed = self.room.notified();
+            {
+                let mut state = self.lock();
+                if state.phase != Phase::Open || state.calls.has_room() {
+                    return;
+                }
+                state.waiting_for_room += 1;
+            }
+            let _guard = WaitingForRoom(self);
+            freed.await;
+        }
+    }
+
+    /// Completes when the link is closed. Dropping the future does nothing.
+    pub(crate) async fn closed(&self) {
+        loop {
+            let closed = self.closed.notified();
+            tokio::pin!(closed);
+            // Registered before looking, so that a close in between is not missed.
+            closed.as_mut().enable();
+            if self.lock().phase == Phase::Closed {
+                return;
+            }
+            closed.await;
+        }
+    }
+
+    /// Tells the peer that no new calls are taken, and lets those that began end.
+    pub(crate) fn drain(&self, reason: GoAwayReason, message: &str) {
+        let mut state = self.lock();
+        if state.phase != Phase::Open {
+            return;
+        }
+        state.phase = Phase::Draining;
+        let part = GoAwayPart { last_id: state.last_seen, reason, is_final: true, reconnect_ms: 0 };
+        frame::write_go_away(state.out.buffer(), &part, message);
+        drop(state);
+        self.wake_keeper.notify_one();
+    }
+
+    /// Waits until no call of the peer is worked on. Dropping the future does nothing.
+    pub(crate) async fn idle(&self) {
+        loop {
+            let idle = self.idle.notified();
+            tokio::pin!(idle);
+            idle.as_mut().enable();
+            {
+                let state = self.lock();
+                if state.phase == Phase::Closed || (state.inflight == 0 && state.out.unsent() == 0) {
+                    return;
+                }
+            }
+            idle.await;
+        }
+    }
+
+    /// Ends the link: callers get `error`, handlers are dropped, the peer gets what is in the output.
+    pub(crate) fn close(&self, error: Error) {
+        let mut state = self.lock();
+        if state.phase == Phase::Closed {
+            return;
+        }
+        state.phase = Phase::Closed;
+        let handed = state.out.handed();
+        let wakers = state.calls.end_all(handed, &error);
+        let serving: Vec<_> = state.serving.drain().map(|(_, serving)| serving).collect();
+        drop(state);
+        let _ = self.reason.set(error);
+        for handler in serving {
+            handler.cancel();
+        }
+        wakers.into_iter().for_each(std::task::Waker::wake);
+        self.closed.notify_waiters();
+        self.room.notify_waiters();
+        self.idle.notify_waiters();
+        self.drained.notify_one();
+        self.wake_keeper.notify_one();
+    }
+
+    /// Ends the link after telling the peer why.
+    fn go_away(&self, reason: GoAwayReason, message: &str) {
+        {
+            let mut state = self.lock();
+            let part = GoAwayPart { last_id: state.last_seen, reason, is_final: true, reconnect_ms: 0 };
+            frame::write_go_away(state.out.buffer(), &part, message);
+        }
+        self.close(Error::unavailable(format!("the connection was closed: {message}")).with_peer(&*self.peer));
+    }
+
+    /// Why the link ended.
+    pub(crate) fn close_reason(&self) -> Error {
+        let unknown = || Error::unavailable("the connection is closing").with_peer(&*self.peer);
+        self.reason.get().cloned().unwrap_or_else(unknown)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while holding it; a poisoned lock would still hold consistent tables.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets one more call begin after one has ended.
+    fn made_room(&self, state: &State) {
+        if state.waiting_for_room > 0 {
+            self.room.notify_waiters();
+        }
+    }
+}
+
+struct WaitingForRoom<'a>(&'a Link);
+
+impl Drop for WaitingForRoom<'_> {
+    fn drop(&mut self) {
+        self.0.lock().waiting_for_room -= 1;
+    }
+}
+
+impl Ticket {
+    /// Waits for the answer. Dropping the future does not cancel the call; dropping the ticket does.
+    pub(crate) async fn answer(&mut self) -> Answer {
+        poll_fn(|cx| self.poll_answer(cx)).await
+    }
+
+    pub(crate) fn poll_answer(&mut self, cx: &mut std::task::Context<'_>) -> Poll<Answer> {
+        let mut state = self.link.lock();
+        let Some(answer) = state.calls.poll(self.id, cx.waker()) else { return Poll::Pending };
+        self.link.made_room(&state);
+        drop(state);
+        self.done = true;
+        Poll::Ready(answer)
+    }
+
+    pub(crate) fn link(&self) -> &Arc<Link> {
+        &self.link
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if self.done {
+            return;
+        }
+        let mut state = self.link.lock();
+        if state.calls.abandon(self.id) && state.phase != Phase::Closed {
+            frame::write_cancel(state.out.buffer(), self.id);
+            drop(state);
+            self.link.wake_keeper.notify_one();
+        }
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link").field("role", &self.role).field("peer", &self.peer).finish_non_exhaustive()
+    }
+}
+
+/// A failure of the transport or of the peer in the middle of a connection.
+fn lost(peer: &str, what: impl fmt::Display) -> Error {
+    Error::unavailable(format!("the connection to {peer} was lost: {what}")).with_peer(peer).with_execution(Execution::Unknown)
+}

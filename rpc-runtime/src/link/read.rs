@@ -1,0 +1,225 @@
+//! Input of a link: frames to waiting callers and to handlers, in the order they came.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::time::{Instant, sleep_until};
+
+use super::{Link, Phase, lost};
+use crate::error::{Error, ErrorKind, Execution};
+use crate::status::Status;
+use crate::wire::calls::Answer;
+use crate::wire::frame::{self, Frame, GoAwayReason, Kind};
+use crate::wire::inbound::{Inbound, Refusal};
+
+pub(super) type Input = Box<dyn AsyncRead + Send + Unpin>;
+
+/// Room made in the read buffer when less than [`LOW_ROOM`] is left.
+const READ_AHEAD: usize = 64 << 10;
+const LOW_ROOM: usize = 8 << 10;
+
+/// PINGs that come too soon before the connection ends.
+const PING_STRIKES: u32 = 3;
+
+/// What a wait for input ended with.
+enum Event {
+    Closed,
+    TooSlow,
+    Read(io::Result<usize>),
+}
+
+impl Link {
+    /// Reads until the connection ends, then closes the link.
+    pub(super) async fn read_loop(self: Arc<Self>, mut input: Input, mut inbound: Inbound) {
+        let mut partial_since = None;
+        loop {
+            match self.take_frames(&mut inbound) {
+                Ok(0) if inbound.has_partial() => {}
+                Ok(_) => partial_since = None,
+                Err(refusal) => return self.refuse(refusal),
+            }
+            self.flush_now();
+            if !self.until_drained().await {
+                return;
+            }
+            if inbound.has_partial() {
+                partial_since.get_or_insert_with(Instant::now);
+            }
+            let limit = partial_since.map(|since| since + self.limits.frame_timeout);
+            match self.read_more(&mut input, inbound.buffer(), limit).await {
+                Event::Closed => return,
+                Event::TooSlow => {
+                    let text = format!("a frame was not complete within {:?}", self.limits.frame_timeout);
+                    return self.go_away(GoAwayReason::Limit, &text);
+                }
+                Event::Read(Ok(0)) => return self.input_ended(inbound.has_partial()),
+                Event::Read(Ok(_)) => self.heard(),
+                Event::Read(Err(error)) => return self.close(lost(&self.peer, error)),
+            }
+        }
+    }
+
+    async fn read_more(&self, input: &mut Input, buffer: &mut BytesMut, limit: Option<Instant>) -> Event {
+        if buffer.capacity() - buffer.len() < LOW_ROOM {
+            buffer.reserve(READ_AHEAD);
+        }
+        let mut closed = pin!(self.closed());
+        let mut read = pin!(input.read_buf(buffer));
+        let mut timer = pin!(limit.map(sleep_until));
+        poll_fn(|cx| {
+            if let Poll::Ready(outcome) = read.as_mut().poll(cx) {
+                return Poll::Ready(Event::Read(outcome));
+            }
+            if closed.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Event::Closed);
+            }
+            match timer.as_mut().as_pin_mut() {
+                Some(timer) => timer.poll(cx).map(|()| Event::TooSlow),
+                None => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// Handles every whole frame that is here; returns how many there were.
+    fn take_frames(self: &Arc<Self>, inbound: &mut Inbound) -> Result<usize, Refusal> {
+        let mut count = 0;
+        while let Some(frame) = inbound.next_frame()? {
+            self.on_frame(frame)?;
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    fn on_frame(self: &Arc<Self>, frame: Frame) -> Result<(), Refusal> {
+        match frame.kind {
+            Kind::Call => self.on_call(frame),
+            Kind::Reply | Kind::Fail => {
+                self.on_answer(&frame);
+                Ok(())
+            }
+            Kind::Cancel => {
+                self.on_cancel(frame.request_id);
+                Ok(())
+            }
+            Kind::Ping => self.on_ping(&frame),
+            Kind::Pong => {
+                self.lock().ping_sent = None;
+                Ok(())
+            }
+            Kind::GoAway => {
+                self.on_go_away(&frame);
+                Ok(())
+            }
+            // Streams are refused when a CALL asks for one; what follows such a CALL may still be on its way.
+            Kind::Item | Kind::End | Kind::Data | Kind::Credit | Kind::Release => Ok(()),
+            // Inbound lets one HELLO through, which the handshake took.
+            Kind::Hello => Err(Refusal::Frame(GoAwayReason::Protocol, "a second HELLO".to_owned())),
+        }
+    }
+
+    fn on_answer(&self, frame: &Frame) {
+        let answer = read_answer(frame, &self.peer);
+        let mut state = self.lock();
+        state.last_call = Instant::now();
+        let waker = state.calls.answered(frame.request_id, answer);
+        self.made_room(&state);
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    fn on_ping(&self, frame: &Frame) -> Result<(), Refusal> {
+        let mut state = self.lock();
+        let now = Instant::now();
+        // A client may ping whenever it waits; only a server counts, and only what comes sooner than it announced.
+        let soon = state.pings.last.is_some_and(|last| now.duration_since(last) < self.limits.min_ping_interval);
+        state.pings.last = Some(now);
+        state.pings.strikes = if soon { state.pings.strikes + 1 } else { 0 };
+        if state.pings.strikes > PING_STRIKES || state.queued_control >= self.limits.max_queued_control {
+            let text = format!("too many PINGs: one in {:?} is allowed", self.limits.min_ping_interval);
+            return Err(Refusal::Frame(GoAwayReason::Limit, text));
+        }
+        state.queued_control += 1;
+        frame::write_ping(state.out.buffer(), Kind::Pong, frame.fixed.as_ref().get_u64_le());
+        Ok(())
+    }
+
+    fn on_go_away(&self, frame: &Frame) {
+        let part = frame.go_away_part();
+        let text = frame::read_message(&frame.body);
+        let error = Error::unavailable(format!("{} takes no more calls: {text}", self.peer)).with_peer(&*self.peer);
+        let mut state = self.lock();
+        if state.phase == Phase::Open {
+            state.phase = Phase::Draining;
+        }
+        let wakers = state.calls.refuse_above(&part, &error);
+        self.room.notify_waiters();
+        drop(state);
+        let _ = self.reason.set(error);
+        wakers.into_iter().for_each(std::task::Waker::wake);
+    }
+
+    fn heard(&self) {
+        let mut state = self.lock();
+        state.last_heard = Instant::now();
+        state.ping_sent = None;
+    }
+
+    fn input_ended(&self, in_frame: bool) {
+        let what = if in_frame { "the peer closed it in the middle of a frame" } else { "the peer closed it" };
+        let reason = self.reason.get().cloned();
+        self.close(reason.map_or_else(|| lost(&self.peer, what), |error| error.with_execution(Execution::Unknown)));
+    }
+
+    /// Answers input that breaks the protocol and ends the link.
+    fn refuse(&self, refusal: Refusal) {
+        match refusal {
+            Refusal::Frame(reason, text) => self.go_away(reason, &text),
+            Refusal::Foreign { protocol, .. } => self.close(lost(&self.peer, format!("it speaks {protocol}"))),
+        }
+    }
+
+    /// Waits until the peer has taken enough of our output; `false` if the link closed meanwhile.
+    async fn until_drained(&self) -> bool {
+        loop {
+            {
+                let state = self.lock();
+                if state.phase == Phase::Closed {
+                    return false;
+                }
+                if state.out.unsent() <= self.limits.outbound_queue_bytes as u64 {
+                    return true;
+                }
+            }
+            self.wake_keeper.notify_one();
+            self.drained.notified().await;
+        }
+    }
+}
+
+/// What a REPLY or FAIL says.
+pub(crate) fn read_answer(frame: &Frame, peer: &str) -> Answer {
+    if frame.flags & (frame::flag::MORE | frame::flag::COMPRESSED) != 0 {
+        let text = "the answer uses a part of the protocol that this version does not have (cut or compressed bodies)";
+        return Answer::Failed(Error::new(ErrorKind::DataLoss, text).with_execution(Execution::Executed).with_peer(peer));
+    }
+    match frame.kind {
+        Kind::Reply if frame.flags & frame::flag::ERROR == 0 => Answer::Result(frame.body.clone()),
+        Kind::Reply => Answer::Declared(frame.fail_part(), frame.body.clone()),
+        _ => {
+            let part = frame.fail_part();
+            let text = frame::read_message(&frame.body);
+            let after = (part.retry_after_ms > 0).then(|| Duration::from_millis(u64::from(part.retry_after_ms)));
+            let error = Error::from_status(Status::from_code(part.status), text);
+            Answer::Failed(error.with_execution(part.execution).with_retry_after(after).with_peer(peer))
+        }
+    }
+}

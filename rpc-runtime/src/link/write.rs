@@ -1,0 +1,141 @@
+//! Output of a link: whoever has something to write writes it, unless somebody is at it already.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{PoisonError, TryLockError};
+use std::task::{Context, Poll, Waker};
+
+use tokio::io::AsyncWrite;
+use tokio::time::Instant;
+
+use super::Link;
+
+/// The writing half and what it is in the middle of.
+pub(super) struct Writer {
+    io: Box<dyn AsyncWrite + Send + Unpin>,
+    /// Taken from the output, `sent` bytes of it written.
+    batch: Vec<u8>,
+    sent: usize,
+    failed: bool,
+}
+
+/// A batch buffer that grew past this is given back after use.
+const KEPT_BUFFER: usize = 256 << 10;
+
+impl Writer {
+    pub(super) fn new(io: Box<dyn AsyncWrite + Send + Unpin>) -> Self {
+        Self { io, batch: Vec::new(), sent: 0, failed: false }
+    }
+
+    /// Whether a write is waiting for the socket; the keeper's waker is registered then and must stay.
+    fn is_blocked(&self) -> bool {
+        self.sent < self.batch.len()
+    }
+
+    fn poll_batches(&mut self, link: &Link, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            while self.sent < self.batch.len() {
+                let written = match Pin::new(&mut self.io).poll_write(cx, &self.batch[self.sent..]) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Ok(0)) => return self.fail(io::ErrorKind::WriteZero.into()),
+                    Poll::Ready(Err(error)) => return self.fail(error),
+                    Poll::Ready(Ok(written)) => written,
+                };
+                self.sent += written;
+                link.handed_over(written);
+            }
+            if self.batch.capacity() > KEPT_BUFFER {
+                self.batch = Vec::new();
+            }
+            self.batch.clear();
+            self.sent = 0;
+            let mut state = link.lock();
+            if state.out.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            self.batch = state.out.take(std::mem::take(&mut self.batch));
+        }
+    }
+
+    fn fail(&mut self, error: io::Error) -> Poll<io::Result<()>> {
+        self.failed = true;
+        self.batch.clear();
+        self.sent = 0;
+        Poll::Ready(Err(error))
+    }
+
+    /// Ends our direction.
+    pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+impl Link {
+    /// Writes what waits, as far as the socket takes it at once; the keeper does the rest.
+    pub(super) fn flush_now(&self) {
+        loop {
+            let mut writer = match self.writer.try_lock() {
+                Ok(writer) => writer,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                // Whoever holds it looks at the output again after letting go.
+                Err(TryLockError::WouldBlock) => return,
+            };
+            if writer.is_blocked() || writer.failed {
+                return;
+            }
+            let outcome = writer.poll_batches(self, &mut Context::from_waker(Waker::noop()));
+            drop(writer);
+            match outcome {
+                // Nobody would be woken by the socket: the keeper tries again with its own waker.
+                Poll::Pending => return self.wake_keeper.notify_one(),
+                Poll::Ready(Err(error)) => return self.close(super::lost(&self.peer, error)),
+                Poll::Ready(Ok(())) if self.lock().out.is_empty() => return,
+                Poll::Ready(Ok(())) => {}
+            }
+        }
+    }
+
+    /// Writes what waits; pending until the socket has taken all of it. Only the keeper calls this.
+    pub(super) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            let mut writer = match self.writer.try_lock() {
+                Ok(writer) => writer,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => return Poll::Ready(Ok(())),
+            };
+            if writer.failed {
+                return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+            }
+            match writer.poll_batches(self, cx) {
+                Poll::Ready(Ok(())) => {}
+                other => return other,
+            }
+            drop(writer);
+            if self.lock().out.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+
+    /// Ends our direction after the last flush.
+    pub(super) fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner).poll_shutdown(cx)
+    }
+
+    fn handed_over(&self, bytes: usize) {
+        let mut state = self.lock();
+        state.out.handed_over(bytes);
+        state.last_written = Instant::now();
+        let unsent = state.out.unsent();
+        if unsent == 0 {
+            state.queued_control = 0;
+            if state.inflight == 0 {
+                self.idle.notify_waiters();
+            }
+        }
+        drop(state);
+        if unsent <= self.limits.outbound_queue_bytes as u64 {
+            self.drained.notify_one();
+        }
+    }
+}

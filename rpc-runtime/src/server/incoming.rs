@@ -1,0 +1,276 @@
+//! One call at the server as generated skeletons see it: parameters out, answer in.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use crate::codec::{Codec, Decode, DecodeError, ErrorCodec, Invalid, Reader};
+use crate::context::Context;
+use crate::error::{Error, Execution};
+use crate::link::Responder;
+use crate::status::Status;
+use crate::wire::calls;
+use crate::wire::frame::FailPart;
+
+/// What a skeleton gives back: the handler at work.
+pub type Answer = Pin<Box<dyn Future<Output = Outgoing> + Send>>;
+
+/// Proof that a call was answered; made by the methods of [`Incoming`].
+#[derive(Debug)]
+pub struct Outgoing(());
+
+/// One call at the server. Dropping it without an answer answers `internal`, `cancelled` or `deadline_exceeded`.
+pub struct Incoming {
+    body: Bytes,
+    context: Context,
+    reply_to: ReplyTo,
+}
+
+/// Who gets the answer.
+pub(crate) enum ReplyTo {
+    /// The peer of a connection.
+    Link(Responder),
+    /// A caller in this process, without a connection between.
+    Local(Mutex<Option<oneshot::Sender<calls::Answer>>>),
+}
+
+impl From<Responder> for ReplyTo {
+    fn from(responder: Responder) -> Self {
+        Self::Link(responder)
+    }
+}
+
+impl Incoming {
+    pub(crate) fn new(body: Bytes, context: Context, reply_to: ReplyTo) -> Self {
+        Self { body, context, reply_to }
+    }
+
+    /// A call from a caller in this process.
+    pub(crate) fn local(body: Bytes, context: Context) -> (Self, oneshot::Receiver<calls::Answer>) {
+        let (sender, receiver) = oneshot::channel();
+        (Self::new(body, context, ReplyTo::Local(Mutex::new(Some(sender)))), receiver)
+    }
+
+    /// The context of the call.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Opens the parameters: an array in order, or a map keyed by name.
+    ///
+    /// # Errors
+    ///
+    /// If they are neither.
+    pub fn args(&self, count: usize) -> Result<Args<'_>, DecodeError> {
+        Args::open(&self.body, count)
+    }
+
+    /// Answers that the parameters cannot be understood.
+    pub fn refuse(&self, error: DecodeError) -> Outgoing {
+        let text = format!("{}: {error}", self.context.method());
+        self.fail(Status::InvalidArgument, Execution::NotStarted, &text)
+    }
+
+    /// Answers that a parameter breaks a rule of the definition.
+    pub fn invalid(&self, invalid: Invalid) -> Outgoing {
+        let text = format!("{}: {invalid}", self.context.method());
+        self.fail(Status::InvalidArgument, Execution::NotStarted, &text)
+    }
+
+    /// Answers that this version does not serve the method.
+    pub fn unserved(&self) -> Outgoing {
+        let text = format!("{} is not served by this version", self.context.method());
+        self.fail(Status::Unimplemented, Execution::NotStarted, &text)
+    }
+
+    /// Answers with the result.
+    pub fn reply<T>(&self, value: &T, codec: Codec<T>) -> Outgoing {
+        match &self.reply_to {
+            ReplyTo::Link(responder) => responder.reply(|out| (codec.encode)(value, out)),
+            ReplyTo::Local(_) => self.answer_local(calls::Answer::Result(encoded(value, codec))),
+        }
+        Outgoing(())
+    }
+
+    /// Answers with the result or the declared error.
+    pub fn reply_result<T, E>(&self, value: &Result<T, E>, codec: Codec<T>, error: ErrorCodec<E>) -> Outgoing {
+        let declared = match value {
+            Ok(value) => return self.reply(value, codec),
+            Err(declared) => declared,
+        };
+        let facts = (error.facts)(declared);
+        let after = facts.retry_after.map_or(0, |after| u32::try_from(after.as_millis()).unwrap_or(u32::MAX).max(1));
+        let part = FailPart {
+            status: facts.status.code(),
+            execution: Execution::Executed,
+            retryable: facts.retryable,
+            retry_after_ms: after,
+        };
+        match &self.reply_to {
+            ReplyTo::Link(responder) => responder.declare(part, |out| (error.codec.encode)(declared, out)),
+            ReplyTo::Local(_) => self.answer_local(calls::Answer::Declared(part, encoded(declared, error.codec))),
+        }
+        Outgoing(())
+    }
+
+    /// Ends a one-way call.
+    pub fn done(&self) -> Outgoing {
+        match &self.reply_to {
+            ReplyTo::Link(responder) => responder.done(),
+            ReplyTo::Local(_) => self.answer_local(calls::Answer::Result(Bytes::from_static(&[0xc0]))),
+        }
+        Outgoing(())
+    }
+
+    /// Runs a synchronous handler on the blocking pool, with the context ambient. It cannot be dropped in the middle:
+    /// it keeps its place among the calls worked on until it returns.
+    pub fn blocking(self, work: impl FnOnce(&Self) -> Outgoing + Send + 'static) -> Answer {
+        Box::pin(async move {
+            let handler = tokio::task::spawn_blocking(move || {
+                let context = self.context.clone();
+                context.run(|| work(&self))
+            });
+            // A panic has dropped the call, which has answered by that.
+            handler.await.unwrap_or(Outgoing(()))
+        })
+    }
+
+    fn fail(&self, status: Status, execution: Execution, message: &str) -> Outgoing {
+        match &self.reply_to {
+            ReplyTo::Link(responder) => responder.fail(status, execution, message),
+            ReplyTo::Local(_) => {
+                let error = Error::from_status(status, message.to_owned()).with_execution(execution);
+                self.answer_local(calls::Answer::Failed(error));
+            }
+        }
+        Outgoing(())
+    }
+
+    fn answer_local(&self, answer: calls::Answer) {
+        if let ReplyTo::Local(sender) = &self.reply_to
+            && let Some(sender) = sender.lock().unwrap_or_else(PoisonError::into_inner).take()
+        {
+            let _ = sender.send(answer);
+        }
+    }
+}
+
+impl fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Incoming").field("context", &self.context).field("bytes", &self.body.len()).finish_non_exhaustive()
+    }
+}
+
+fn encoded<T>(value: &T, codec: Codec<T>) -> Bytes {
+    let mut out = Vec::new();
+    (codec.encode)(value, &mut out);
+    out.into()
+}
+
+/// The parameters of a call, taken one by one in the order of the definition.
+#[derive(Debug)]
+pub struct Args<'a> {
+    form: Form<'a>,
+    taken: usize,
+}
+
+#[derive(Debug)]
+enum Form<'a> {
+    /// In order; the number of elements that are there.
+    Array(Reader<'a>, usize),
+    /// By name; where each value starts.
+    Map(Vec<(&'a str, Reader<'a>)>),
+}
+
+impl<'a> Args<'a> {
+    fn open(body: &'a [u8], count: usize) -> Result<Self, DecodeError> {
+        let mut input = Reader::new(body);
+        if !input.is_map() {
+            let present = input.array()?;
+            return Ok(Self { form: Form::Array(input, present), taken: 0 });
+        }
+        let mut entries = Vec::with_capacity(count);
+        for _ in 0..input.map()? {
+            let key = input.key()?;
+            entries.push((key, input.clone()));
+            input.skip()?;
+        }
+        Ok(Self { form: Form::Map(entries), taken: 0 })
+    }
+
+    /// Takes a parameter that must be there.
+    ///
+    /// # Errors
+    ///
+    /// If it is missing, nil, or of another type.
+    pub fn required<T>(&mut self, name: &'static str, codec: Codec<T>) -> Result<T, DecodeError> {
+        let ordinal = self.taken + 1;
+        // A value whose type has nil (such as `()` or `Option`) decodes it itself.
+        self.take(name, |input| (codec.decode)(input))?.ok_or_else(|| missing(ordinal, name))
+    }
+
+    /// Takes a parameter that may be missing or nil.
+    ///
+    /// # Errors
+    ///
+    /// If it is of another type.
+    pub fn optional<T>(&mut self, name: &'static str, codec: Codec<T>) -> Result<Option<T>, DecodeError> {
+        let value = self.take(name, |input| if input.is_nil() { input.nil().map(|()| None) } else { (codec.decode)(input).map(Some) })?;
+        Ok(value.flatten())
+    }
+
+    /// Takes a list that must be there.
+    ///
+    /// # Errors
+    ///
+    /// If it is missing or of another type.
+    pub fn list<T>(&mut self, name: &'static str, codec: Codec<T>) -> Result<Vec<T>, DecodeError> {
+        let ordinal = self.taken + 1;
+        self.take(name, |input| (codec.decode_list)(input))?.ok_or_else(|| missing(ordinal, name))
+    }
+
+    /// Takes a parameter that borrows from the frame.
+    ///
+    /// # Errors
+    ///
+    /// If it is missing or of another type.
+    pub fn borrowed<T: Decode<'a>>(&mut self, name: &'static str) -> Result<T, DecodeError> {
+        let ordinal = self.taken + 1;
+        self.take(name, |input| T::decode(input))?.ok_or_else(|| missing(ordinal, name))
+    }
+
+    /// Ends the parameters: what a newer caller sends beyond them is skipped, anything behind them is an error.
+    ///
+    /// # Errors
+    ///
+    /// If bytes are left.
+    pub fn finish(self) -> Result<(), DecodeError> {
+        let Form::Array(mut input, present) = self.form else { return Ok(()) };
+        for _ in self.taken..present {
+            input.skip()?;
+        }
+        input.finish()
+    }
+
+    fn take<T>(&mut self, name: &'static str, decode: impl FnOnce(&mut Reader<'a>) -> Result<T, DecodeError>) -> Result<Option<T>, DecodeError> {
+        let index = self.taken;
+        self.taken += 1;
+        let value = match &mut self.form {
+            Form::Array(_, present) if index >= *present => return Ok(None),
+            Form::Array(input, _) => decode(input),
+            Form::Map(entries) => match entries.iter_mut().find(|(key, _)| *key == name) {
+                Some((_, input)) => decode(input),
+                None => return Ok(None),
+            },
+        };
+        value.map(Some).map_err(|error| error.in_field(name))
+    }
+}
+
+fn missing(ordinal: usize, name: &'static str) -> DecodeError {
+    DecodeError::custom(format!("parameter {ordinal}, `{name}`, is missing"))
+}

@@ -1,0 +1,10 @@
+//! The server: listens, mounts services, hands calls to skeletons, stops in order.
+
+pub(crate) mod catch_panic;
+pub(crate) mod incoming;
+pub(crate) mod router;
+mod serving;
+
+pub use incoming::{Answer, Args, Incoming, Outgoing};
+pub use router::Skeleton;
+pub use serving::{Server, Serving};

@@ -1,0 +1,95 @@
+//! From call ID to function: the table that a server answers by.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::descriptor::{MethodDescriptor, ServiceDescriptor};
+use crate::error::{Error, ErrorKind, Result};
+use crate::server::incoming::{Answer, Incoming};
+
+/// A mounted service: decodes, calls the user's implementation, encodes. Generated.
+pub trait Skeleton: Send + Sync + 'static {
+    /// The call-ID table of the service.
+    fn service(&self) -> &'static ServiceDescriptor;
+
+    /// Works on one call; `method` is an index into the table, only of methods that are served.
+    fn call(&self, method: usize, request: Incoming) -> Answer;
+}
+
+/// All services of one server by call ID.
+#[derive(Clone, Default)]
+pub(crate) struct Router {
+    methods: HashMap<u64, (Arc<dyn Skeleton>, usize)>,
+    services: Vec<&'static ServiceDescriptor>,
+}
+
+impl Router {
+    /// Mounts a service.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::FailedPrecondition`] if one of its call IDs is taken by another method.
+    pub(crate) fn add(&mut self, skeleton: Arc<dyn Skeleton>) -> Result<()> {
+        let service = skeleton.service();
+        if self.services.iter().any(|known| known.name == service.name) {
+            return Err(Error::new(ErrorKind::FailedPrecondition, format!("the service {} is mounted twice", service.name)));
+        }
+        for (index, method) in service.methods.iter().enumerate() {
+            match self.methods.get(&method.id) {
+                // Two services may extend the same third one; whichever came first answers.
+                Some((other, at)) if is_same(&other.service().methods[*at], method) => {}
+                Some((other, at)) => return Err(collision(&other.service().methods[*at], method)),
+                None => {
+                    self.methods.insert(method.id, (skeleton.clone(), index));
+                }
+            }
+        }
+        self.services.push(service);
+        Ok(())
+    }
+
+    /// The method with this call ID.
+    pub(crate) fn find(&self, call_id: u64) -> Option<(&Arc<dyn Skeleton>, usize, &'static MethodDescriptor)> {
+        let (skeleton, index) = self.methods.get(&call_id)?;
+        Some((skeleton, *index, &skeleton.service().methods[*index]))
+    }
+
+    /// What is mounted.
+    pub(crate) fn services(&self) -> &[&'static ServiceDescriptor] {
+        &self.services
+    }
+
+    /// What HELLO says of the services.
+    pub(crate) fn fingerprints(&self) -> Vec<(String, u64)> {
+        self.services.iter().map(|service| (service.name.to_owned(), service.fingerprint)).collect()
+    }
+
+    /// The answer to a call ID that nobody has.
+    pub(crate) fn unknown(&self, call_id: u64) -> String {
+        let names: Vec<_> = self.services.iter().map(|service| service.name).filter(|name| !name.starts_with("rpc.")).collect();
+        format!("no method here has the call ID {call_id}; served: {}", if names.is_empty() { "nothing".to_owned() } else { names.join(", ") })
+    }
+}
+
+impl fmt::Debug for Router {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.services.iter().map(|service| service.name)).finish()
+    }
+}
+
+fn is_same(a: &MethodDescriptor, b: &MethodDescriptor) -> bool {
+    a.service == b.service && a.wire_name == b.wire_name
+}
+
+fn collision(first: &MethodDescriptor, second: &MethodDescriptor) -> Error {
+    Error::new(
+        ErrorKind::FailedPrecondition,
+        format!(
+            "the call ID {id} belongs to both {first} and {second}; give one of them another: `@id({free})` above it in the .idl \
+             file, `#[rpc(id = {free})]` in the trait",
+            id = first.id,
+            free = first.id ^ 1,
+        ),
+    )
+}

@@ -1,0 +1,310 @@
+//! Listens on addresses, accepts for ever, and stops in order.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+use tokio::time::{sleep, timeout};
+
+use crate::descriptor::ServiceDescriptor;
+use crate::discovery::{Advertised, Provider, Registry};
+use crate::error::{Error, ErrorKind, Result};
+use crate::limits::Limits;
+use crate::link::{self, Link};
+use crate::reflection;
+use crate::server::router::{Router, Skeleton};
+use crate::transport::{Address, Io, Listener};
+use crate::wire::frame::GoAwayReason;
+
+/// Pause of the accept loop when the system has no more sockets; it doubles up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// What is to be served, before it listens.
+///
+/// ```
+/// # use rpc_runtime::Server;
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> rpc_runtime::Result<()> {
+/// let mut serving = Server::new().listen("tcp://127.0.0.1:0").await?;
+/// serving.listen("mem://docs").await?;
+/// assert!(serving.address().starts_with("tcp://127.0.0.1:"));
+/// # Ok(()) }
+/// ```
+#[must_use = "a server does nothing until it listens"]
+#[derive(Default)]
+pub struct Server {
+    router: Router,
+    limits: Limits,
+    /// The first mistake in building it, told when it listens.
+    mistake: Option<Error>,
+    registries: Vec<Arc<dyn Registry>>,
+    advertised: Advertised,
+}
+
+/// A server that listens. It stops when this is dropped: at once, without waiting for calls; see
+/// [`Serving::shutdown`].
+pub struct Serving {
+    shared: Arc<Shared>,
+    addresses: Vec<String>,
+    acceptors: Vec<AbortHandle>,
+    providers: Vec<Provider>,
+    registries: Vec<Arc<dyn Registry>>,
+    advertised: Advertised,
+    stopped: watch::Sender<bool>,
+}
+
+struct Shared {
+    router: Arc<Router>,
+    limits: Arc<Limits>,
+    links: Mutex<HashMap<u64, Arc<Link>>>,
+    next_link: AtomicU64,
+    connections: AtomicU32,
+    handshaking: AtomicU32,
+    stopping: AtomicBool,
+}
+
+impl Server {
+    /// Makes a server with the default [`Limits`] and no services but the built-in reflection.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Mounts a service. A call ID that is taken is told by [`Server::listen`].
+    pub fn add(mut self, skeleton: impl Skeleton) -> Self {
+        if let Err(error) = self.router.add(Arc::new(skeleton)) {
+            self.mistake.get_or_insert(error);
+        }
+        self
+    }
+
+    /// Replaces the limits.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Registers every mounted service, for each address it listens on, in this registry: as long as it listens, and
+    /// again whenever the registry has lost it. A registry that is down delays nothing.
+    pub fn register(mut self, registry: impl Registry) -> Self {
+        self.registries.push(Arc::new(registry));
+        self
+    }
+
+    /// Sets what the registry is told instead of the address listened on: needed behind a port mapping, and for
+    /// `tcp://0.0.0.0`, which nobody can call.
+    pub fn advertise(mut self, address: impl Into<String>) -> Self {
+        self.advertised.address = Some(address.into());
+        self
+    }
+
+    /// Opens an address: `tcp://host:port` (port 0 takes a free one), `unix:///path` or `mem://name`.
+    ///
+    /// # Errors
+    ///
+    /// The address cannot be read or opened, or two mounted methods have the same call ID.
+    pub async fn listen(mut self, address: impl AsRef<str>) -> Result<Serving> {
+        self.router.add(Arc::new(reflection::skeleton(self.router.services())))?;
+        if let Some(mistake) = self.mistake {
+            return Err(mistake);
+        }
+        let shared = Shared {
+            router: Arc::new(self.router),
+            limits: Arc::new(self.limits),
+            links: Mutex::default(),
+            next_link: AtomicU64::new(0),
+            connections: AtomicU32::new(0),
+            handshaking: AtomicU32::new(0),
+            stopping: AtomicBool::new(false),
+        };
+        let mut serving = Serving {
+            shared: Arc::new(shared),
+            addresses: Vec::new(),
+            acceptors: Vec::new(),
+            providers: Vec::new(),
+            registries: self.registries,
+            advertised: self.advertised,
+            stopped: watch::Sender::new(false),
+        };
+        serving.listen(address).await?;
+        Ok(serving)
+    }
+}
+
+impl Serving {
+    /// Opens a further address; returns it with its real port.
+    ///
+    /// # Errors
+    ///
+    /// As [`Server::listen`].
+    pub async fn listen(&mut self, address: impl AsRef<str>) -> Result<String> {
+        let (listener, real) = Listener::bind(&Address::parse(address.as_ref())?).await?;
+        let text = real.to_string();
+        for registry in &self.registries {
+            let records = self.advertised.records(&text, self.services())?;
+            self.providers.extend(records.into_iter().map(|record| Provider::start(registry.clone(), record)));
+        }
+        self.acceptors.push(tokio::spawn(accept_loop(self.shared.clone(), listener)).abort_handle());
+        self.addresses.push(text.clone());
+        Ok(text)
+    }
+
+    /// The first address, with its real port: what a client connects to.
+    pub fn address(&self) -> &str {
+        &self.addresses[0]
+    }
+
+    /// All addresses, in the order they were opened.
+    pub fn addresses(&self) -> &[String] {
+        &self.addresses
+    }
+
+    /// The call-ID tables of everything that is mounted.
+    pub fn services(&self) -> &[&'static ServiceDescriptor] {
+        self.shared.router.services()
+    }
+
+    /// Number of connections that are open now.
+    pub fn connections(&self) -> usize {
+        self.shared.links().len()
+    }
+
+    /// Waits until [`Serving::shutdown`] has ended. Dropping the future does nothing.
+    pub async fn wait(&self) {
+        let mut stopped = self.stopped.subscribe();
+        // The sender lives in `self`, so this cannot fail.
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+    }
+
+    /// Stops in order: leaves the registries, takes no new connections, tells every client to go elsewhere, lets
+    /// running calls finish, closes. After `limit` it closes whatever is left. Dropping the future stops at once.
+    pub async fn shutdown(&mut self, limit: Duration) {
+        let orderly = async {
+            for provider in self.providers.drain(..) {
+                provider.leave().await;
+            }
+            self.shared.stopping.store(true, Ordering::Release);
+            self.acceptors.drain(..).for_each(|acceptor| acceptor.abort());
+            let links: Vec<_> = self.shared.links().values().cloned().collect();
+            for link in &links {
+                link.drain(GoAwayReason::Shutdown, "this server is shutting down");
+            }
+            for link in &links {
+                link.idle().await;
+            }
+        };
+        let _ = timeout(limit, orderly).await;
+        self.stop();
+        self.stopped.send_replace(true);
+    }
+
+    fn stop(&mut self) {
+        self.shared.stopping.store(true, Ordering::Release);
+        self.providers.clear();
+        self.acceptors.drain(..).for_each(|acceptor| acceptor.abort());
+        let links: Vec<_> = self.shared.links().drain().map(|(_, link)| link).collect();
+        for link in links {
+            link.close(Error::unavailable("this server has stopped"));
+        }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Shared {
+    fn links(&self) -> MutexGuard<'_, HashMap<u64, Arc<Link>>> {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Accepts for ever; whatever goes wrong with one connection is that connection's affair.
+async fn accept_loop(shared: Arc<Shared>, mut listener: Listener) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match listener.accept().await {
+            Ok(io) => {
+                pause = FIRST_PAUSE;
+                take_in(&shared, io);
+            }
+            // The peer hung up before we came to it.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            // Out of file descriptors or memory: what is open goes on, and somebody will close one.
+            Err(_) => {
+                sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        }
+    }
+}
+
+fn take_in(shared: &Arc<Shared>, io: Io) {
+    let limits = &shared.limits;
+    if shared.handshaking.load(Ordering::Acquire) >= limits.max_handshaking {
+        // Nobody is left to say why: dropping closes it.
+        return;
+    }
+    let handshaking = Counted::new(shared, |shared| &shared.handshaking);
+    let shared = shared.clone();
+    tokio::spawn(async move {
+        if shared.connections.load(Ordering::Acquire) >= shared.limits.max_connections {
+            let text = format!("this server has {} connections, more are not taken", shared.limits.max_connections);
+            return link::turn_away(io, &shared.limits, &text).await;
+        }
+        let _connection = Counted::new(&shared, |shared| &shared.connections);
+        let accepted = link::accept(io, shared.limits.clone(), shared.router.clone()).await;
+        drop(handshaking);
+        if let Ok(link) = accepted {
+            serve(&shared, link).await;
+        }
+    });
+}
+
+/// Keeps a link among the open ones until it closes.
+async fn serve(shared: &Arc<Shared>, link: Arc<Link>) {
+    let number = shared.next_link.fetch_add(1, Ordering::Relaxed);
+    shared.links().insert(number, link.clone());
+    if shared.stopping.load(Ordering::Acquire) {
+        link.close(Error::new(ErrorKind::Unavailable, "this server has stopped"));
+    }
+    link.closed().await;
+    shared.links().remove(&number);
+}
+
+/// Counts something for as long as it lives.
+struct Counted {
+    shared: Arc<Shared>,
+    counter: fn(&Shared) -> &AtomicU32,
+}
+
+impl Counted {
+    fn new(shared: &Arc<Shared>, counter: fn(&Shared) -> &AtomicU32) -> Self {
+        counter(shared).fetch_add(1, Ordering::AcqRel);
+        Self { shared: shared.clone(), counter }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        (self.counter)(&self.shared).fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("services", &self.router).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Serving {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Serving").field("addresses", &self.addresses).field("services", &self.shared.router).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,135 @@
+//! The bytes under a connection: TCP, Unix sockets, memory. Only this room touches sockets.
+//!
+//! All three look alike: `connect` gives an [`Io`], a [`Listener`] accepts them.
+
+mod address;
+mod mem;
+pub(crate) mod sync;
+
+use std::io;
+use std::path::PathBuf;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+#[cfg(unix)]
+use tokio::net::{UnixListener, UnixStream};
+
+pub(crate) use address::{Address, Options, Target};
+
+use crate::error::{Error, Result};
+
+/// A connected pair of directions, and whom they lead to.
+pub(crate) struct Io {
+    pub(crate) reader: Box<dyn AsyncRead + Send + Unpin>,
+    pub(crate) writer: Box<dyn AsyncWrite + Send + Unpin>,
+    /// Address of the peer, for messages and [`Context::peer`](crate::Context::peer).
+    pub(crate) peer: String,
+}
+
+/// Opens a connection.
+pub(crate) async fn connect(address: &Address) -> Result<Io> {
+    match address {
+        Address::Tcp(host) => {
+            let stream = TcpStream::connect(host.as_str()).await.map_err(|error| cannot_connect(address, &error))?;
+            tcp_io(stream, address.to_string()).map_err(|error| cannot_connect(address, &error))
+        }
+        #[cfg(unix)]
+        Address::Unix(path) => {
+            let stream = UnixStream::connect(path).await.map_err(|error| cannot_connect(address, &error))?;
+            let (reader, writer) = stream.into_split();
+            Ok(Io { reader: Box::new(reader), writer: Box::new(writer), peer: address.to_string() })
+        }
+        #[cfg(not(unix))]
+        Address::Unix(_) => Err(Error::invalid("unix:// addresses work on Unix systems only")),
+        Address::Mem(name) => mem::connect(name).map_err(|error| cannot_connect(address, &error)),
+    }
+}
+
+/// One open address of a server.
+pub(crate) enum Listener {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix(UnixListener, UnixPath),
+    Mem(mem::MemListener),
+}
+
+/// Removes the socket file when the listener is gone.
+pub(crate) struct UnixPath(PathBuf);
+
+impl Listener {
+    /// Opens an address; the second value is the address as clients reach it (port 0 replaced by the real one).
+    pub(crate) async fn bind(address: &Address) -> Result<(Self, Address)> {
+        let failed = |error: io::Error| {
+            let hint = match error.kind() {
+                io::ErrorKind::AddrInUse => "; another program (or an earlier run of this one) listens there, port 0 takes a free one",
+                io::ErrorKind::PermissionDenied => "; ports below 1024 and foreign directories need rights",
+                _ => "",
+            };
+            Error::unavailable(format!("cannot listen on {address}: {error}{hint}")).with_peer(address.to_string())
+        };
+        match address {
+            Address::Tcp(host) => {
+                let listener = TcpListener::bind(host.as_str()).await.map_err(failed)?;
+                let real = listener.local_addr().map_err(failed)?;
+                Ok((Self::Tcp(listener), Address::Tcp(real.to_string())))
+            }
+            #[cfg(unix)]
+            Address::Unix(path) => {
+                remove_stale(path);
+                let listener = UnixListener::bind(path).map_err(failed)?;
+                Ok((Self::Unix(listener, UnixPath(path.clone())), address.clone()))
+            }
+            #[cfg(not(unix))]
+            Address::Unix(_) => Err(Error::invalid("unix:// addresses work on Unix systems only")),
+            Address::Mem(name) => Ok((Self::Mem(mem::listen(name).map_err(failed)?), address.clone())),
+        }
+    }
+
+    /// The next connection. Dropping the future loses none.
+    pub(crate) async fn accept(&mut self) -> io::Result<Io> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                tcp_io(stream, format!("tcp://{peer}"))
+            }
+            #[cfg(unix)]
+            Self::Unix(listener, path) => {
+                let (stream, _) = listener.accept().await?;
+                let (reader, writer) = stream.into_split();
+                Ok(Io { reader: Box::new(reader), writer: Box::new(writer), peer: format!("unix://{}", path.0.display()) })
+            }
+            Self::Mem(listener) => listener.accept().await,
+        }
+    }
+}
+
+impl Drop for UnixPath {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn tcp_io(stream: TcpStream, peer: String) -> io::Result<Io> {
+    // Frames are batched by us; Nagle's algorithm would only add its delay.
+    stream.set_nodelay(true)?;
+    let (reader, writer) = stream.into_split();
+    Ok(Io { reader: Box::new(reader), writer: Box::new(writer), peer })
+}
+
+/// A socket file that nobody answers on is left from a process that died: it would block the address for ever.
+#[cfg(unix)]
+fn remove_stale(path: &std::path::Path) {
+    use std::os::unix::fs::FileTypeExt;
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket());
+    if is_socket && std::os::unix::net::UnixStream::connect(path).is_err() {
+        let _ = std::fs::remove_file(path);
+    }
+}
+
+pub(crate) fn cannot_connect(address: &Address, error: &io::Error) -> Error {
+    let text = match error.kind() {
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => format!("nobody listens on {address} ({error})"),
+        _ => format!("cannot connect to {address}: {error}"),
+    };
+    Error::unavailable(text).with_peer(address.to_string())
+}

@@ -1,0 +1,277 @@
+//! Our calls on one connection: request IDs, who waits for which, and what is known of each.
+
+use std::task::Waker;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use crate::error::{Error, Execution};
+use crate::wire::frame::{FailPart, GoAwayPart};
+
+/// What came back for a call.
+#[derive(Clone, Debug)]
+pub(crate) enum Answer {
+    /// REPLY: the result.
+    Result(Bytes),
+    /// REPLY with the error flag: the declared error.
+    Declared(FailPart, Bytes),
+    /// FAIL, or the end of the connection.
+    Failed(Error),
+}
+
+/// The calls of one side of one connection.
+///
+/// A table of slots whose length is a power of two; the slot of a request ID is its low bits. IDs only grow (and wrap),
+/// so that GOAWAY can draw a line between them; an ID whose slot is taken by a long call is skipped.
+#[derive(Debug)]
+pub(crate) struct Calls {
+    slots: Vec<Slot>,
+    next_id: u32,
+    live: u32,
+    /// Most calls at once; the peer's announced limit.
+    max_live: u32,
+}
+
+/// ```text
+/// Free ──begin──> Waiting ──answer, deadline──> Answered ──take──> Free
+///                    └─────abandon──> Abandoned ──answer──> Free
+/// ```
+/// An abandoned call keeps its slot until the peer's terminal frame says that its handler is gone.
+#[derive(Debug)]
+enum Slot {
+    Free,
+    Waiting { id: u32, start: u64, end: u64, deadline: Option<Instant>, waker: Option<Waker> },
+    Answered { id: u32, answer: Box<Answer> , peer_done: bool },
+    Abandoned { id: u32 },
+}
+
+impl Calls {
+    pub(crate) fn new(max_live: u32) -> Self {
+        // 1 is the first ID: 0 is the connection itself.
+        Self { slots: Vec::new(), next_id: 1, live: 0, max_live }
+    }
+
+    /// Starts numbering at `id`; for tests of the wrap.
+    #[cfg(test)]
+    pub(crate) fn starting_at(id: u32, max_live: u32) -> Self {
+        Self { next_id: id, ..Self::new(max_live) }
+    }
+
+    /// Sets the peer's announced limit.
+    pub(crate) fn set_max_live(&mut self, max_live: u32) {
+        self.max_live = max_live.max(1);
+    }
+
+    /// Calls that have a slot.
+    pub(crate) fn live(&self) -> u32 {
+        self.live
+    }
+
+    /// Whether another call may begin now.
+    pub(crate) fn has_room(&self) -> bool {
+        self.live < self.max_live
+    }
+
+    /// Takes a request ID; `None` if the limit of calls at once is reached. [`Calls::sent_at`] follows.
+    pub(crate) fn begin(&mut self, deadline: Option<Instant>) -> Option<u32> {
+        if !self.has_room() {
+            return None;
+        }
+        if self.live as usize * 2 >= self.slots.len() {
+            self.grow();
+        }
+        // At most half of the slots are taken, so a free one is found soon.
+        loop {
+            let id = self.next_id;
+            self.next_id = self.next_id.wrapping_add(1);
+            if id == 0 {
+                continue;
+            }
+            let index = self.index(id);
+            if matches!(self.slots[index], Slot::Free) {
+                self.slots[index] = Slot::Waiting { id, start: 0, end: 0, deadline, waker: None };
+                self.live += 1;
+                return Some(id);
+            }
+        }
+    }
+
+    /// Notes where in the stream the CALL frame lies.
+    pub(crate) fn sent_at(&mut self, id: u32, from: u64, to: u64) {
+        if let Some(Slot::Waiting { start, end, .. }) = self.slot(id) {
+            *start = from;
+            *end = to;
+        }
+    }
+
+    /// Takes the answer, or leaves a waker that is called when there is one.
+    pub(crate) fn poll(&mut self, id: u32, by: &Waker) -> Option<Answer> {
+        let index = self.index(id);
+        match &mut self.slots[index] {
+            Slot::Waiting { id: at, waker, .. } if *at == id => {
+                match waker {
+                    Some(known) if known.will_wake(by) => {}
+                    other => *other = Some(by.clone()),
+                }
+                None
+            }
+            Slot::Answered { id: at, .. } if *at == id => self.take(index),
+            // The slot was answered and taken, or never was: a defect of the caller, answered rather than panicked.
+            _ => Some(Answer::Failed(Error::new(crate::error::ErrorKind::Internal, "the answer was taken before"))),
+        }
+    }
+
+    /// Takes the answer if there is one; for callers that do not wait by a waker.
+    pub(crate) fn try_take(&mut self, id: u32) -> Option<Answer> {
+        let index = self.index(id);
+        match &self.slots[index] {
+            Slot::Answered { id: at, .. } if *at == id => self.take(index),
+            _ => None,
+        }
+    }
+
+    fn take(&mut self, index: usize) -> Option<Answer> {
+        let Slot::Answered { id, answer, peer_done } = std::mem::replace(&mut self.slots[index], Slot::Free) else {
+            return None;
+        };
+        if peer_done {
+            self.live -= 1;
+        } else {
+            self.slots[index] = Slot::Abandoned { id };
+        }
+        Some(*answer)
+    }
+
+    /// The peer's terminal frame for a call. Frames for calls that nobody knows are ignored: they may be late.
+    pub(crate) fn answered(&mut self, id: u32, answer: Answer) -> Option<Waker> {
+        let index = self.index(id);
+        match self.slots.get_mut(index)? {
+            slot @ Slot::Waiting { .. } => {
+                let Slot::Waiting { id: at, waker, .. } = slot else { return None };
+                if *at != id {
+                    return None;
+                }
+                let waker = waker.take();
+                *slot = Slot::Answered { id, answer: Box::new(answer), peer_done: true };
+                waker
+            }
+            Slot::Answered { id: at, peer_done, .. } if *at == id => {
+                *peer_done = true;
+                None
+            }
+            slot @ Slot::Abandoned { .. } => {
+                if matches!(slot, Slot::Abandoned { id: at } if *at == id) {
+                    *slot = Slot::Free;
+                    self.live -= 1;
+                }
+                None
+            }
+            _ => None,
+        }
+    }
+
+    /// Gives a call up; `true` if the peer must be told.
+    pub(crate) fn abandon(&mut self, id: u32) -> bool {
+        let index = self.index(id);
+        match &self.slots[index] {
+            Slot::Waiting { id: at, .. } if *at == id => {
+                self.slots[index] = Slot::Abandoned { id };
+                true
+            }
+            Slot::Answered { id: at, .. } if *at == id => {
+                self.take(index);
+                false
+            }
+            _ => false,
+        }
+    }
+
+    /// Frees the slot of a one-way call: nothing will come back.
+    pub(crate) fn release(&mut self, id: u32) {
+        let index = self.index(id);
+        if matches!(&self.slots[index], Slot::Waiting { id: at, .. } if *at == id) {
+            self.slots[index] = Slot::Free;
+            self.live -= 1;
+        }
+    }
+
+    /// Ends every call whose time is up; `on_expired` is told each ID and waker. Returns the next deadline.
+    pub(crate) fn expire(&mut self, now: Instant, handed: u64, mut on_expired: impl FnMut(u32, Option<Waker>)) -> Option<Instant> {
+        let mut next: Option<Instant> = None;
+        for slot in &mut self.slots {
+            let Slot::Waiting { id, start, end, deadline: Some(deadline), waker } = slot else { continue };
+            if *deadline > now {
+                next = Some(next.map_or(*deadline, |known| known.min(*deadline)));
+                continue;
+            }
+            let (id, waker) = (*id, waker.take());
+            let error = Error::new(crate::error::ErrorKind::DeadlineExceeded, EXPIRED)
+                .with_execution(execution(*start, *end, handed));
+            *slot = Slot::Answered { id, answer: Box::new(Answer::Failed(error)), peer_done: false };
+            on_expired(id, waker);
+        }
+        next
+    }
+
+    /// GOAWAY: calls above the line were not and will not be started.
+    pub(crate) fn refuse_above(&mut self, part: &GoAwayPart, error: &Error) -> Vec<Waker> {
+        self.end_where(|id, _, _| is_after(id, part.last_id).then(|| error.clone().with_execution(Execution::NotStarted)))
+    }
+
+    /// The connection is gone: every call ends with what is known of it.
+    pub(crate) fn end_all(&mut self, handed: u64, error: &Error) -> Vec<Waker> {
+        self.end_where(|_, start, end| Some(error.clone().with_execution(execution(start, end, handed))))
+    }
+
+    fn end_where(&mut self, verdict: impl Fn(u32, u64, u64) -> Option<Error>) -> Vec<Waker> {
+        let mut wakers = Vec::new();
+        for slot in &mut self.slots {
+            let Slot::Waiting { id, start, end, waker, .. } = slot else { continue };
+            let Some(error) = verdict(*id, *start, *end) else { continue };
+            let id = *id;
+            wakers.extend(waker.take());
+            *slot = Slot::Answered { id, answer: Box::new(Answer::Failed(error)), peer_done: true };
+        }
+        wakers
+    }
+
+    fn slot(&mut self, id: u32) -> Option<&mut Slot> {
+        let index = self.index(id);
+        self.slots.get_mut(index)
+    }
+
+    fn index(&self, id: u32) -> usize {
+        // The length is a power of two (or zero, in which case no ID was given out).
+        id as usize & self.slots.len().wrapping_sub(1)
+    }
+
+    fn grow(&mut self) {
+        let doubled = (self.slots.len() * 2).max(16);
+        let old = std::mem::replace(&mut self.slots, (0..doubled).map(|_| Slot::Free).collect());
+        // IDs that differ in few low bits differ in more low bits, so no two meet.
+        for slot in old {
+            let (Slot::Waiting { id, .. } | Slot::Answered { id, .. } | Slot::Abandoned { id }) = &slot else { continue };
+            let index = self.index(*id);
+            self.slots[index] = slot;
+        }
+    }
+}
+
+const EXPIRED: &str = "the time for the call is up; raise its timeout, or find out what is slow";
+
+/// What is known of a frame from how far the kernel has taken the stream.
+pub(crate) fn execution(start: u64, end: u64, handed: u64) -> Execution {
+    if handed <= start {
+        Execution::NotSent
+    } else if handed < end {
+        // A frame not completely received is never dispatched (docs/wire.md, promise 4).
+        Execution::NotStarted
+    } else {
+        Execution::Unknown
+    }
+}
+
+/// Whether `id` was given out after `line`, across the wrap (RFC 1982 serial number arithmetic).
+pub(crate) fn is_after(id: u32, line: u32) -> bool {
+    id != line && id.wrapping_sub(line) < 1 << 31
+}

@@ -1,0 +1,307 @@
+//! One frame: a fixed header, what its kind adds, metadata, a body. The layout is docs/wire.md.
+
+use bytes::{Buf, Bytes};
+
+use crate::error::Execution;
+
+/// First bytes of a connection: no MessagePack array, no letter, no TLS record, then the name and the version.
+pub(crate) const PREFACE: [u8; 8] = [0xab, b'R', b'P', b'C', b'I', b'D', b'L', VERSION];
+
+/// Version of the protocol.
+pub(crate) const VERSION: u8 = 1;
+
+/// Bytes before what a kind adds: length, kind, flags, metadata length, request ID.
+pub(crate) const HEADER: usize = 12;
+
+/// What the length field does not count: itself.
+pub(crate) const LENGTH_FIELD: usize = 4;
+
+/// Kinds of frames. Bit 7 marks kinds that a peer may skip when it does not know them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    Hello = 1,
+    Call = 2,
+    Reply = 3,
+    Fail = 4,
+    Item = 5,
+    End = 6,
+    Data = 7,
+    Credit = 8,
+    Cancel = 9,
+    Ping = 10,
+    Pong = 11,
+    GoAway = 12,
+    Release = 13,
+}
+
+/// Set on kinds that a peer may skip when it does not know them.
+pub(crate) const IGNORABLE: u8 = 0x80;
+
+/// Bits of the flags byte; their meaning depends on the kind.
+pub(crate) mod flag {
+    /// CALL: nothing is to be answered.
+    pub(crate) const ONE_WAY: u8 = 0x01;
+    /// CALL: a stream of items follows from the caller.
+    pub(crate) const STREAM_IN: u8 = 0x02;
+    /// CALL: the answer is a stream of items.
+    pub(crate) const STREAM_OUT: u8 = 0x04;
+    /// CALL, REPLY, ITEM: the body goes on in DATA frames.
+    pub(crate) const MORE: u8 = 0x08;
+    /// CALL: this is a repetition; do not repeat calls that it causes.
+    pub(crate) const NO_RETRY: u8 = 0x10;
+    /// CALL: an object ID (u64) follows the fixed part.
+    pub(crate) const TARGET: u8 = 0x20;
+    /// Any: the body is compressed.
+    pub(crate) const COMPRESSED: u8 = 0x40;
+    /// REPLY: the body is the declared error.
+    pub(crate) const ERROR: u8 = 0x01;
+}
+
+impl Kind {
+    pub(crate) fn from_byte(byte: u8) -> Option<Self> {
+        use Kind::*;
+        [Hello, Call, Reply, Fail, Item, End, Data, Credit, Cancel, Ping, Pong, GoAway, Release]
+            .into_iter()
+            .find(|kind| *kind as u8 == byte)
+    }
+
+    /// Bytes between the header and the metadata.
+    pub(crate) fn fixed_len(self, flags: u8) -> usize {
+        match self {
+            Self::Call => 12 + if flags & flag::TARGET != 0 { 8 } else { 0 },
+            Self::Reply if flags & flag::ERROR != 0 => 8,
+            Self::Fail | Self::Ping | Self::Pong => 8,
+            Self::Credit => 4,
+            Self::GoAway | Self::Release => 12,
+            Self::Hello | Self::Reply | Self::Item | Self::End | Self::Data | Self::Cancel => 0,
+        }
+    }
+}
+
+/// A frame cut out of the input. Sections are views of the read buffer.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame {
+    pub(crate) kind: Kind,
+    pub(crate) flags: u8,
+    pub(crate) request_id: u32,
+    pub(crate) fixed: Bytes,
+    pub(crate) metadata: Bytes,
+    pub(crate) body: Bytes,
+}
+
+/// What a CALL carries besides metadata and parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CallPart {
+    pub(crate) call_id: u64,
+    /// Milliseconds left; 0 = no limit.
+    pub(crate) remaining_ms: u32,
+}
+
+/// What a FAIL, or a REPLY with a declared error, carries besides its body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FailPart {
+    pub(crate) status: u8,
+    pub(crate) execution: Execution,
+    pub(crate) retryable: bool,
+    /// Milliseconds to wait before another attempt; 0 = not said.
+    pub(crate) retry_after_ms: u32,
+}
+
+/// What a GOAWAY carries besides its message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct GoAwayPart {
+    /// Calls above this request ID are not and will not be started.
+    pub(crate) last_id: u32,
+    pub(crate) reason: GoAwayReason,
+    /// Whether another GOAWAY with the real last ID follows.
+    pub(crate) is_final: bool,
+    /// Milliseconds to wait before connecting again; 0 = not said.
+    pub(crate) reconnect_ms: u32,
+}
+
+/// Why a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum GoAwayReason {
+    /// The server shuts down, or the connection is old enough. Go elsewhere.
+    Shutdown = 0,
+    /// What was received breaks the protocol.
+    Protocol = 1,
+    /// A frame is larger than announced.
+    FrameTooLarge = 2,
+    /// A limit on connections, time or counts.
+    Limit = 3,
+    /// The versions of both sides do not meet.
+    Version = 4,
+    /// Nothing was heard for too long.
+    Idle = 5,
+    /// Credentials are missing or wrong.
+    Unauthenticated = 6,
+}
+
+impl GoAwayReason {
+    pub(crate) fn from_byte(byte: u8) -> Self {
+        match byte {
+            0 => Self::Shutdown,
+            2 => Self::FrameTooLarge,
+            3 => Self::Limit,
+            4 => Self::Version,
+            5 => Self::Idle,
+            6 => Self::Unauthenticated,
+            _ => Self::Protocol,
+        }
+    }
+}
+
+impl Frame {
+    /// The fixed part of a CALL.
+    pub(crate) fn call_part(&self) -> CallPart {
+        let mut fixed = self.fixed.as_ref();
+        CallPart { call_id: fixed.get_u64_le(), remaining_ms: fixed.get_u32_le() }
+    }
+
+    /// The fixed part of a FAIL or of a REPLY with a declared error.
+    pub(crate) fn fail_part(&self) -> FailPart {
+        let mut fixed = self.fixed.as_ref();
+        let status = fixed.get_u8();
+        let execution = match fixed.get_u8() {
+            0 => Execution::NotSent,
+            1 => Execution::NotStarted,
+            3 => Execution::Executed,
+            _ => Execution::Unknown,
+        };
+        let retryable = fixed.get_u8() != 0;
+        fixed.advance(1);
+        FailPart { status, execution, retryable, retry_after_ms: fixed.get_u32_le() }
+    }
+
+    /// The fixed part of a GOAWAY.
+    pub(crate) fn go_away_part(&self) -> GoAwayPart {
+        let mut fixed = self.fixed.as_ref();
+        let last_id = fixed.get_u32_le();
+        let reason = GoAwayReason::from_byte(fixed.get_u8());
+        let is_final = fixed.get_u8() != 0;
+        fixed.advance(2);
+        GoAwayPart { last_id, reason, is_final, reconnect_ms: fixed.get_u32_le() }
+    }
+}
+
+/// A CALL as it is written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CallFrame<'a> {
+    pub(crate) part: CallPart,
+    pub(crate) flags: u8,
+    pub(crate) metadata: &'a [u8],
+    pub(crate) params: &'a [u8],
+}
+
+/// Length of a CALL on the wire.
+pub(crate) fn call_len(call: &CallFrame<'_>) -> usize {
+    HEADER + 12 + call.metadata.len() + call.params.len()
+}
+
+/// Appends a CALL.
+pub(crate) fn write_call(out: &mut Vec<u8>, request_id: u32, call: &CallFrame<'_>) {
+    out.reserve(call_len(call));
+    write_header(out, Kind::Call, call.flags, request_id, 12, call.metadata, call.params.len());
+    out.extend_from_slice(&call.part.call_id.to_le_bytes());
+    out.extend_from_slice(&call.part.remaining_ms.to_le_bytes());
+    out.extend_from_slice(call.metadata);
+    out.extend_from_slice(call.params);
+}
+
+/// Appends a REPLY with a result.
+pub(crate) fn write_reply(out: &mut Vec<u8>, request_id: u32, body: &[u8]) {
+    out.reserve(HEADER + body.len());
+    write_header(out, Kind::Reply, 0, request_id, 0, &[], body.len());
+    out.extend_from_slice(body);
+}
+
+/// Appends a REPLY with the declared error.
+pub(crate) fn write_declared(out: &mut Vec<u8>, request_id: u32, part: &FailPart, body: &[u8]) {
+    write_header(out, Kind::Reply, flag::ERROR, request_id, 8, &[], body.len());
+    write_fail_part(out, part);
+    out.extend_from_slice(body);
+}
+
+/// Appends a FAIL; the body is `[message]`, to which later versions append details.
+pub(crate) fn write_fail(out: &mut Vec<u8>, request_id: u32, part: &FailPart, message: &str) {
+    let body = message_body(message);
+    write_header(out, Kind::Fail, 0, request_id, 8, &[], body.len());
+    write_fail_part(out, part);
+    out.extend_from_slice(&body);
+}
+
+/// Appends a HELLO.
+pub(crate) fn write_hello(out: &mut Vec<u8>, body: &[u8]) {
+    write_header(out, Kind::Hello, 0, 0, 0, &[], body.len());
+    out.extend_from_slice(body);
+}
+
+/// Appends a CANCEL.
+pub(crate) fn write_cancel(out: &mut Vec<u8>, request_id: u32) {
+    write_header(out, Kind::Cancel, 0, request_id, 0, &[], 0);
+}
+
+/// Appends a PING or PONG.
+pub(crate) fn write_ping(out: &mut Vec<u8>, kind: Kind, token: u64) {
+    write_header(out, kind, 0, 0, 8, &[], 0);
+    out.extend_from_slice(&token.to_le_bytes());
+}
+
+/// Appends a GOAWAY.
+pub(crate) fn write_go_away(out: &mut Vec<u8>, part: &GoAwayPart, message: &str) {
+    let body = message_body(message);
+    write_header(out, Kind::GoAway, 0, 0, 12, &[], body.len());
+    out.extend_from_slice(&part.last_id.to_le_bytes());
+    out.extend_from_slice(&[part.reason as u8, u8::from(part.is_final), 0, 0]);
+    out.extend_from_slice(&part.reconnect_ms.to_le_bytes());
+    out.extend_from_slice(&body);
+}
+
+/// The message of a FAIL or GOAWAY, cut to what is readable; anything else gives an empty text.
+pub(crate) fn read_message(body: &[u8]) -> String {
+    let mut input = body;
+    let Ok(length) = rmp::decode::read_array_len(&mut input) else { return String::new() };
+    if length == 0 {
+        return String::new();
+    }
+    let Ok((text, _)) = rmp::decode::read_str_from_slice(input) else { return String::new() };
+    text.chars().filter(|c| !c.is_control()).take(MESSAGE_CHARS).collect()
+}
+
+/// Longest message shown, in characters.
+const MESSAGE_CHARS: usize = 2_000;
+
+fn message_body(message: &str) -> Vec<u8> {
+    let text: String = message.chars().take(MESSAGE_CHARS).collect();
+    let mut body = Vec::with_capacity(text.len() + 6);
+    // Writing to a Vec cannot fail.
+    let _ = rmp::encode::write_array_len(&mut body, 1);
+    let _ = rmp::encode::write_str(&mut body, &text);
+    body
+}
+
+fn write_header(out: &mut Vec<u8>, kind: Kind, flags: u8, request_id: u32, fixed: usize, metadata: &[u8], body: usize) {
+    let length = HEADER - LENGTH_FIELD + fixed + metadata.len() + body;
+    let mut header = [0; HEADER];
+    // Senders check sizes against the peer's `max_frame` before, which is a u32; metadata is bounded by `Limits`.
+    header[0..4].copy_from_slice(&(length as u32).to_le_bytes());
+    header[4] = kind as u8;
+    header[5] = flags;
+    header[6..8].copy_from_slice(&(metadata.len() as u16).to_le_bytes());
+    header[8..12].copy_from_slice(&request_id.to_le_bytes());
+    out.extend_from_slice(&header);
+}
+
+fn write_fail_part(out: &mut Vec<u8>, part: &FailPart) {
+    let execution = match part.execution {
+        Execution::NotSent => 0,
+        Execution::NotStarted => 1,
+        Execution::Unknown => 2,
+        Execution::Executed => 3,
+    };
+    out.extend_from_slice(&[part.status, execution, u8::from(part.retryable), 0]);
+    out.extend_from_slice(&part.retry_after_ms.to_le_bytes());
+}

@@ -1,0 +1,117 @@
+//! HELLO: what both sides say of themselves before anything else.
+
+use crate::codec::{DecodeError, Reader, write};
+use crate::limits::Limits;
+
+/// What one side announces.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Hello {
+    /// Name and version of the program, for logs.
+    pub(crate) agent: String,
+    /// Largest frame it accepts.
+    pub(crate) max_frame: u32,
+    /// Most calls it works on at once.
+    pub(crate) max_inflight: u32,
+    /// Bytes of one stream it takes without credit.
+    pub(crate) stream_window: u32,
+    /// Bytes of all streams it takes without credit.
+    pub(crate) connection_window: u32,
+    /// Shortest time between two PINGs it accepts, in milliseconds.
+    pub(crate) min_ping_interval_ms: u32,
+    /// Optional parts of the protocol it understands.
+    pub(crate) features: Vec<String>,
+    /// Services it answers, with the fingerprint of each.
+    pub(crate) services: Vec<(String, u64)>,
+}
+
+impl Hello {
+    /// What a side with these limits and services announces.
+    pub(crate) fn of(limits: &Limits, services: Vec<(String, u64)>) -> Self {
+        Self {
+            agent: concat!("rpc-runtime/", env!("CARGO_PKG_VERSION")).to_owned(),
+            max_frame: limits.max_frame_bytes,
+            max_inflight: limits.max_inflight_per_connection,
+            stream_window: limits.stream_window,
+            connection_window: limits.connection_window,
+            min_ping_interval_ms: u32::try_from(limits.min_ping_interval.as_millis()).unwrap_or(u32::MAX),
+            features: Vec::new(),
+            services,
+        }
+    }
+
+    /// The fingerprint the peer announced for a service.
+    pub(crate) fn fingerprint(&self, service: &str) -> Option<u64> {
+        self.services.iter().find(|(name, _)| name == service).map(|(_, fingerprint)| *fingerprint)
+    }
+
+    /// Body of the frame: a map, so that later versions can add to it.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(256);
+        write::map(&mut out, 8);
+        write::str(&mut out, "agent");
+        write::str(&mut out, &self.agent);
+        let numbers = [
+            ("max_frame", self.max_frame),
+            ("max_inflight", self.max_inflight),
+            ("stream_window", self.stream_window),
+            ("connection_window", self.connection_window),
+            ("min_ping_interval", self.min_ping_interval_ms),
+        ];
+        for (key, number) in numbers {
+            write::str(&mut out, key);
+            write::uint(&mut out, u64::from(number));
+        }
+        write::str(&mut out, "features");
+        write::array(&mut out, self.features.len());
+        for feature in &self.features {
+            write::str(&mut out, feature);
+        }
+        write::str(&mut out, "services");
+        write::array(&mut out, self.services.len());
+        for (name, fingerprint) in &self.services {
+            write::array(&mut out, 2);
+            write::str(&mut out, name);
+            write::uint(&mut out, *fingerprint);
+        }
+        out
+    }
+
+    /// Reads a body; keys nobody knows are skipped, keys that are missing keep their zero.
+    pub(crate) fn decode(body: &[u8]) -> Result<Self, DecodeError> {
+        let mut input = Reader::new(body);
+        let mut hello = Self::default();
+        for _ in 0..input.map()? {
+            match input.key()? {
+                "agent" => hello.agent = input.field("agent")?.unwrap_or_default(),
+                "max_frame" => hello.max_frame = input.field("max_frame")?.unwrap_or_default(),
+                "max_inflight" => hello.max_inflight = input.field("max_inflight")?.unwrap_or_default(),
+                "stream_window" => hello.stream_window = input.field("stream_window")?.unwrap_or_default(),
+                "connection_window" => hello.connection_window = input.field("connection_window")?.unwrap_or_default(),
+                "min_ping_interval" => hello.min_ping_interval_ms = input.field("min_ping_interval")?.unwrap_or_default(),
+                "features" => hello.features = input.field("features")?.unwrap_or_default(),
+                "services" => hello.services = read_services(&mut input)?,
+                _ => input.skip()?,
+            }
+        }
+        input.finish()?;
+        Ok(hello)
+    }
+}
+
+fn read_services(input: &mut Reader<'_>) -> Result<Vec<(String, u64)>, DecodeError> {
+    let count = input.array()?;
+    let mut services = Vec::new();
+    for _ in 0..count {
+        let parts = input.array()?;
+        if parts < 2 {
+            return Err(DecodeError::custom("a service needs a name and a fingerprint").in_field("services"));
+        }
+        let name: String = input.field("name")?.unwrap_or_default();
+        let fingerprint: u64 = input.field("fingerprint")?.unwrap_or_default();
+        for _ in 2..parts {
+            input.skip()?;
+        }
+        services.push((name, fingerprint));
+    }
+    Ok(services)
+}

@@ -1,0 +1,225 @@
+//! Received bytes to frames: the preface first, then HELLO, then everything else.
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use crate::limits::Limits;
+use crate::wire::frame::{Frame, GoAwayReason, HEADER, IGNORABLE, Kind, LENGTH_FIELD, PREFACE};
+
+/// Cuts frames out of what was received.
+///
+/// Holds at most one incomplete frame and what was read past the last one; nothing is allocated because a length field
+/// says so.
+#[derive(Debug)]
+pub(crate) struct Inbound {
+    buffer: BytesMut,
+    phase: Phase,
+    max_frame: u32,
+    max_frame_before_hello: u32,
+    max_metadata: u16,
+}
+
+/// ```text
+/// Preface (server only) ──8 bytes──> Hello ──HELLO──> Open
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Preface,
+    Hello,
+    Open,
+}
+
+/// Why a connection must end, as far as its input tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// Ours, but broken: answered by a GOAWAY with this reason and text.
+    Frame(GoAwayReason, String),
+    /// Another protocol: answered in its own words with these bytes.
+    Foreign {
+        /// What it seems to be.
+        protocol: &'static str,
+        /// What is sent before closing.
+        answer: Vec<u8>,
+    },
+}
+
+impl Inbound {
+    /// The server's side: starts with the preface.
+    pub(crate) fn server(limits: &Limits) -> Self {
+        Self::new(limits, Phase::Preface)
+    }
+
+    /// The client's side: the server sends no preface.
+    pub(crate) fn client(limits: &Limits) -> Self {
+        Self::new(limits, Phase::Hello)
+    }
+
+    fn new(limits: &Limits, phase: Phase) -> Self {
+        Self {
+            buffer: BytesMut::new(),
+            phase,
+            max_frame: limits.max_frame_bytes,
+            max_frame_before_hello: limits.max_frame_bytes_before_hello,
+            max_metadata: limits.max_metadata_bytes,
+        }
+    }
+
+    /// Where received bytes are appended.
+    pub(crate) fn buffer(&mut self) -> &mut BytesMut {
+        &mut self.buffer
+    }
+
+    /// Whether part of a frame is here and the rest is not.
+    pub(crate) fn has_partial(&self) -> bool {
+        !self.buffer.is_empty()
+    }
+
+    /// Whether the peer has said HELLO.
+    pub(crate) fn is_open(&self) -> bool {
+        self.phase == Phase::Open
+    }
+
+    /// The next whole frame, `None` if more bytes are needed.
+    pub(crate) fn next_frame(&mut self) -> Result<Option<Frame>, Refusal> {
+        if self.phase == Phase::Preface && !self.read_preface()? {
+            return Ok(None);
+        }
+        loop {
+            if self.buffer.len() < HEADER {
+                return self.check_partial_header().map(|()| None);
+            }
+            let Some(total) = self.frame_len()? else { return Ok(None) };
+            let ignorable = self.buffer[4] & IGNORABLE != 0;
+            match Kind::from_byte(self.buffer[4]) {
+                Some(kind) => return self.take_frame(kind, total).map(Some),
+                None if ignorable && self.phase == Phase::Open => self.buffer.advance(total),
+                None => {
+                    let text = format!("frame kind {} is not known", self.buffer[4]);
+                    return Err(Refusal::Frame(GoAwayReason::Protocol, text));
+                }
+            }
+        }
+    }
+
+    fn take_frame(&mut self, kind: Kind, total: usize) -> Result<Frame, Refusal> {
+        if self.phase == Phase::Hello {
+            if kind != Kind::Hello && kind != Kind::GoAway {
+                return Err(Refusal::Frame(GoAwayReason::Protocol, format!("{kind:?} before HELLO")));
+            }
+            if kind == Kind::Hello {
+                self.phase = Phase::Open;
+            }
+        } else if kind == Kind::Hello {
+            return Err(Refusal::Frame(GoAwayReason::Protocol, "a second HELLO".to_owned()));
+        }
+        let flags = self.buffer[5];
+        let metadata_len = usize::from(u16::from_le_bytes([self.buffer[6], self.buffer[7]]));
+        let request_id = u32::from_le_bytes([self.buffer[8], self.buffer[9], self.buffer[10], self.buffer[11]]);
+        let fixed_len = kind.fixed_len(flags);
+        if HEADER + fixed_len + metadata_len > total {
+            let text = format!("{kind:?} of {total} bytes has no room for {fixed_len} fixed and {metadata_len} metadata bytes");
+            return Err(Refusal::Frame(GoAwayReason::Protocol, text));
+        }
+        if metadata_len > usize::from(self.max_metadata) {
+            let text = format!("{metadata_len} bytes of metadata, {} are allowed", self.max_metadata);
+            return Err(Refusal::Frame(GoAwayReason::Limit, text));
+        }
+        let mut frame = self.buffer.split_to(total).freeze();
+        frame.advance(HEADER);
+        let fixed = split(&mut frame, fixed_len);
+        let metadata = split(&mut frame, metadata_len);
+        Ok(Frame { kind, flags, request_id, fixed, metadata, body: frame })
+    }
+
+    /// The length of the frame at the start of the buffer if all of it is there.
+    fn frame_len(&self) -> Result<Option<usize>, Refusal> {
+        let length = u32::from_le_bytes([self.buffer[0], self.buffer[1], self.buffer[2], self.buffer[3]]);
+        let limit = if self.is_open() { self.max_frame } else { self.max_frame_before_hello };
+        if length > limit {
+            if self.phase == Phase::Hello
+                && let Some(foreign) = foreign_server(&self.buffer)
+            {
+                return Err(foreign);
+            }
+            let text = format!("a frame of {length} bytes, {limit} are allowed here");
+            return Err(Refusal::Frame(GoAwayReason::FrameTooLarge, text));
+        }
+        if (length as usize) < HEADER - LENGTH_FIELD {
+            let text = format!("a frame of {length} bytes is shorter than its header");
+            return Err(Refusal::Frame(GoAwayReason::Protocol, text));
+        }
+        let total = length as usize + LENGTH_FIELD;
+        Ok((self.buffer.len() >= total).then_some(total))
+    }
+
+    /// A lie about the length is answered as soon as the four bytes are there.
+    fn check_partial_header(&self) -> Result<(), Refusal> {
+        if self.buffer.len() < LENGTH_FIELD { Ok(()) } else { self.frame_len().map(|_| ()) }
+    }
+
+    /// Whether the preface is complete; refuses as soon as a byte differs.
+    fn read_preface(&mut self) -> Result<bool, Refusal> {
+        let have = self.buffer.len().min(PREFACE.len());
+        if self.buffer[..have] == PREFACE[..have] {
+            if have < PREFACE.len() {
+                return Ok(false);
+            }
+            self.buffer.advance(have);
+            self.phase = Phase::Hello;
+            return Ok(true);
+        }
+        let version_differs = have == PREFACE.len() && self.buffer[..have - 1] == PREFACE[..have - 1];
+        if version_differs {
+            let text = format!("protocol version {} is not spoken here, {} is", self.buffer[have - 1], PREFACE[have - 1]);
+            return Err(Refusal::Frame(GoAwayReason::Version, text));
+        }
+        Err(foreign_client(&self.buffer))
+    }
+}
+
+fn split(bytes: &mut Bytes, at: usize) -> Bytes {
+    if at == 0 { Bytes::new() } else { bytes.split_to(at) }
+}
+
+/// Whose first bytes these are, and how to tell them in their own words that this is the wrong port.
+fn foreign_client(start: &[u8]) -> Refusal {
+    match start.first() {
+        Some(0x16) => {
+            // A TLS alert: fatal, protocol_version (RFC 8446, 6.2).
+            let answer = vec![0x15, 0x03, 0x01, 0x00, 0x02, 0x02, 0x46];
+            Refusal::Foreign { protocol: "TLS", answer }
+        }
+        Some(byte) if byte.is_ascii_alphabetic() => {
+            let text = "This port speaks the RPC protocol of rpc-runtime, not HTTP.\n\
+                        Use a generated client with the address tcp://HOST:PORT.\n";
+            let answer = format!(
+                "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{text}",
+                text.len()
+            );
+            Refusal::Foreign { protocol: "HTTP or another text protocol", answer: answer.into_bytes() }
+        }
+        Some(0x90..=0x9f | 0xdc | 0xdd) => {
+            // A MessagePack-RPC response: [1, 0, error, nil]. Plain text is what every client shows.
+            let mut answer = vec![0x94, 0x01, 0x00];
+            let _ = rmp::encode::write_str(&mut answer, "this listener does not serve MessagePack-RPC");
+            answer.push(0xc0);
+            Refusal::Foreign { protocol: "MessagePack-RPC", answer }
+        }
+        _ => Refusal::Frame(
+            GoAwayReason::Protocol,
+            "the first bytes are not the preface of this protocol (ab 52 50 43 49 44 4c 01)".to_owned(),
+        ),
+    }
+}
+
+/// Recognises a server of another protocol by the first bytes it sent us.
+fn foreign_server(start: &[u8]) -> Option<Refusal> {
+    let protocol = match start {
+        [b'H', b'T', b'T', b'P', ..] => "HTTP",
+        [b'S', b'S', b'H', b'-', ..] => "SSH",
+        [b'2', b'2', b'0', b' ', ..] => "SMTP or FTP",
+        [0x15 | 0x16, 0x03, ..] => "TLS",
+        [b'-', b'E', b'R', b'R', ..] => "Redis",
+        _ => return None,
+    };
+    Some(Refusal::Foreign { protocol, answer: Vec::new() })
+}
