@@ -3,7 +3,27 @@
 //! [`Model`] and [`ids`] are always there; the text door (everything that reads `.idl` files) is behind the feature
 //! `parser`, so that a user of the trait door compiles none of it.
 
+#[cfg(feature = "parser")]
+pub mod ast;
+#[cfg(feature = "parser")]
+pub mod codes;
+#[cfg(feature = "parser")]
+mod diagnostic;
+#[cfg(feature = "parser")]
+mod grammar;
 pub mod ids;
 pub mod model;
+#[cfg(feature = "parser")]
+mod parse;
+#[cfg(feature = "parser")]
+mod render;
+#[cfg(feature = "parser")]
+mod source;
+#[cfg(feature = "parser")]
+mod suggest;
 
+#[cfg(feature = "parser")]
+pub use diagnostic::{Diagnostic, Diagnostics, Label, MAX_ERRORS, Severity, Suggestion};
 pub use model::Model;
+#[cfg(feature = "parser")]
+pub use source::{FileId, Place, SourceFile, Span};

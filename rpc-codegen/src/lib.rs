@@ -4,9 +4,13 @@
 //! `idl` read `.idl` files. Both make the model of [`rpc_idl`]; what stands around a service is emitted from it by the
 //! same code.
 
+#[cfg(feature = "idl")]
+mod idl_door;
 mod refusals;
 mod runtime;
 mod service;
 mod trait_door;
 
+#[cfg(feature = "idl")]
+pub use idl_door::{Options, emit_model, emit_text};
 pub use trait_door::{expand_service, read_trait};

@@ -170,7 +170,8 @@ struct Codecs {
 struct Known {
     ty: Type,
     text: String,
-    is_error: bool,
+    /// For a declared error: the codec of what is in it.
+    content: Option<TokenStream>,
     /// Conditions of the methods that need it; one without conditions makes it unconditional.
     cfgs: Vec<Vec<TokenStream>>,
 }
@@ -201,18 +202,11 @@ impl Codecs {
 
     /// The call of the function that returns the codec of `ty`.
     fn codec(&mut self, method: &MethodOrigin, ty: &Type, is_error: bool) -> TokenStream {
+        let content = is_error.then(|| self.codec(method, ty, false));
         let text = ty.to_token_stream().to_string();
-        let found = self
-            .known
-            .iter()
-            .position(|known| known.text == text && known.is_error == is_error);
+        let found = self.known.iter().position(|known| known.text == text && known.content.is_some() == is_error);
         let index = found.unwrap_or_else(|| {
-            self.known.push(Known {
-                ty: ty.clone(),
-                text,
-                is_error,
-                cfgs: Vec::new(),
-            });
+            self.known.push(Known { ty: ty.clone(), text, content, cfgs: Vec::new() });
             self.known.len() - 1
         });
         self.known[index].cfgs.push(method.cfgs());
@@ -301,26 +295,28 @@ impl Codecs {
     }
 
     fn item(&self, index: usize, known: &Known) -> TokenStream {
-        let (private, ty, name) = (
-            self.runtime.private(),
-            &known.ty,
-            codec_name(index, known.is_error),
-        );
-        let cfg = known.cfg();
-        let (output, choice) = if known.is_error {
-            (
-                quote!(ErrorCodec),
-                quote_spanned!(ty.span()=> .error::<#ty>()),
-            )
-        } else {
-            (quote!(Codec), quote_spanned!(ty.span()=> .of::<#ty>()))
-        };
-        quote! {
-            #cfg
-            fn #name() -> #private::#output<#ty> {
-                #[allow(unused_imports, reason = "one of the two ways is taken")]
-                use #private::{ViaSerde as _, ViaWire as _};
-                (&#private::Probe::<#ty>::new()).codec() #choice
+        let (private, ty, cfg) = (self.runtime.private(), &known.ty, known.cfg());
+        let name = codec_name(index, known.content.is_some());
+        match &known.content {
+            Some(content) => quote! {
+                #cfg
+                fn #name() -> #private::ErrorCodec<#ty> {
+                    #[allow(unused_imports, reason = "which of the two is used depends on the type")]
+                    use #private::{ViaDeclared as _, ViaUndeclared as _};
+                    #private::ErrorCodec { codec: #content, facts: (&#private::Probe::<#ty>::new()).facts().of::<#ty>() }
+                }
+            },
+            None => {
+                // The bound that a type without a form breaks is asked for here, at the user's words, and nowhere else.
+                let choice = quote_spanned!(ty.span()=> .of::<#ty>());
+                quote! {
+                    #cfg
+                    fn #name() -> #private::Codec<#ty> {
+                        #[allow(unused_imports, reason = "which of the two is used depends on the type")]
+                        use #private::{ViaSerde as _, ViaWire as _};
+                        (&#private::Probe::<#ty>::new()).codec() #choice
+                    }
+                }
             }
         }
     }

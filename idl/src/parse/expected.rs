@@ -1,0 +1,255 @@
+//! Says what was expected where the grammar stopped.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+use pest::Parser as _;
+
+use crate::codes;
+use crate::diagnostic::Draft;
+use crate::grammar::{Grammar, Rule};
+use crate::parse::scan::{self, Kind, Token};
+use crate::source::{FileId, Span};
+use crate::suggest;
+
+/// Explains why `text[at..end]` is not a `rule`.
+pub(crate) fn explain(rule: Rule, text: &str, at: usize, end: usize, file: FileId) -> Draft {
+    let piece = &text.as_bytes()[..end];
+    let stop = farthest(rule, &text[at..end]);
+    let position = at + stop.position;
+    let found = scan::next(piece, position);
+    let mut wanted = stop.expected;
+    if position > at && is_word(piece[position - 1]) {
+        // Inside or right behind a word: that it could go on is of no interest.
+        wanted.retain(|want| !matches!(want, Expected::Name | Expected::Number));
+    }
+    let describe = Describe {
+        text,
+        file,
+        found,
+        last: last_token(piece, at, position),
+    };
+    describe.draft(rule, &wanted)
+}
+
+/// What could have stood at the farthest place reached.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Expected {
+    Name,
+    Number,
+    Text,
+    Token(String),
+}
+
+struct Stop {
+    position: usize,
+    expected: BTreeSet<Expected>,
+}
+
+/// Reads the piece again, this time with notes about every token tried.
+fn farthest(rule: Rule, piece: &str) -> Stop {
+    // The switch belongs to the whole process. Another thread that reads meanwhile takes notes too and drops them,
+    // which costs it time and changes nothing; the lock is for two threads that both need the notes.
+    static SWITCH: Mutex<()> = Mutex::new(());
+    let guard = SWITCH.lock();
+    pest::set_error_detail(true);
+    let result = Grammar::parse(rule, piece);
+    pest::set_error_detail(false);
+    drop(guard);
+    let attempts = match result {
+        Err(error) => error.parse_attempts(),
+        Ok(_) => None,
+    };
+    let Some(attempts) = attempts else {
+        return Stop {
+            position: 0,
+            expected: BTreeSet::new(),
+        };
+    };
+    let tokens = attempts.expected_tokens();
+    Stop {
+        position: attempts.max_position.min(piece.len()),
+        expected: tokens.iter().filter_map(|token| expected(&token.to_string())).collect(),
+    }
+}
+
+/// pest keeps the type of its tokens to itself; what it prints is a string of the grammar, or a range such as `a..z`.
+fn expected(token: &str) -> Option<Expected> {
+    match token {
+        "0..9" => Some(Expected::Number),
+        "a..z" | "A..Z" => Some(Expected::Name),
+        "\"" => Some(Expected::Text),
+        "-" | "0x" => Some(Expected::Number),
+        // Blanks and comments may stand anywhere, annotations and docs nearly so.
+        " " | "\t" | "\r" | "\n" | "//" | "///" | "/*" | "/" | "@" | "_" | "." | "\\" => None,
+        range if range.contains("..") && range != ".." => None,
+        unit if UNITS.contains(&unit) => None,
+        other => Some(Expected::Token(other.to_owned())),
+    }
+}
+
+const UNITS: &[&str] = &[
+    "ns", "us", "ms", "s", "min", "m", "h", "d", "KiB", "MiB", "GiB",
+];
+
+fn is_word(byte: u8) -> bool {
+    byte == b'_' || byte.is_ascii_alphanumeric()
+}
+
+/// The token before `position`.
+fn last_token(piece: &[u8], at: usize, position: usize) -> Option<Token> {
+    let mut last = None;
+    let mut from = at;
+    while let Some(token) = scan::next(piece, from) {
+        if token.start >= position {
+            break;
+        }
+        from = token.end;
+        last = Some(token);
+    }
+    last
+}
+
+struct Describe<'t> {
+    text: &'t str,
+    file: FileId,
+    found: Option<Token>,
+    last: Option<Token>,
+}
+
+impl Describe<'_> {
+    fn draft(&self, rule: Rule, wanted: &BTreeSet<Expected>) -> Draft {
+        match self.found.map(|token| token.kind) {
+            Some(Kind::Doc) => return self.stray_doc(),
+            Some(Kind::Text(false)) => return self.open_text(),
+            Some(Kind::Other) => return self.foreign_letter(),
+            _ => {}
+        }
+        let is_stray = self.last.is_some_and(|last| last.kind == Kind::Doc)
+            && !matches!(self.found.map(|token| token.kind), Some(Kind::Word));
+        if is_stray {
+            return self.stray_doc();
+        }
+        let separator = [",", ";"]
+            .into_iter()
+            .find(|mark| wanted.contains(&Expected::Token((*mark).to_owned())));
+        if let (Some(mark), Some(last)) = (separator, self.last)
+            && self.is_on_later_line(last)
+        {
+            return self.missing(mark, last, wanted);
+        }
+        self.unexpected(rule, wanted)
+    }
+
+    fn is_on_later_line(&self, last: Token) -> bool {
+        let next = self.found.map_or(self.text.len(), |found| found.start);
+        self.text[last.end..next].contains('\n') || self.found.is_none()
+    }
+
+    fn missing(&self, mark: &str, last: Token, wanted: &BTreeSet<Expected>) -> Draft {
+        let span = Span::new(last.end, last.end);
+        let list = list(wanted);
+        let draft = Draft::new(
+            codes::SYNTAX,
+            Span::new(last.start, last.end).at(self.file),
+            format!("expected {list} after {}", self.name(last)),
+        );
+        draft.suggest(format!("write `{mark}`"), span, mark)
+    }
+
+    fn unexpected(&self, rule: Rule, wanted: &BTreeSet<Expected>) -> Draft {
+        let (span, found) = match self.found {
+            Some(token) => (Span::new(token.start, token.end), self.name(token)),
+            None => {
+                let end = self.last.map_or(0, |last| last.end);
+                (Span::new(end, end), "the end of the text".to_owned())
+            }
+        };
+        let is_definition = rule == Rule::item
+            && wanted.contains(&Expected::Token("struct".into()))
+            && wanted.contains(&Expected::Token("const".into()));
+        let list = if is_definition {
+            "a definition such as `struct`, `enum` or `service`".to_owned()
+        } else {
+            list(wanted)
+        };
+        let message = format!("expected {list}, found {found}");
+        let mut draft =
+            Draft::new(codes::SYNTAX, span.at(self.file), message).label(format!("expected {list}"));
+        let word = span.of(self.text);
+        if word == "}" && is_definition {
+            return draft.help("there is no open body that this brace could close");
+        }
+        let words = wanted.iter().filter_map(|want| match want {
+            Expected::Token(token) if token.len() > 2 => Some(token.as_str()),
+            _ => None,
+        });
+        if let Some(near) = suggest::nearest(word, words) {
+            draft = draft.suggest(format!("`{near}` is spelt alike"), span, near);
+        }
+        draft
+    }
+
+    fn stray_doc(&self) -> Draft {
+        let doc = match self.found {
+            Some(token) if token.kind == Kind::Doc => Some(token),
+            _ => self.last,
+        };
+        let (start, end) = doc.map_or((0, 0), |token| (token.start, token.end));
+        let message = "this doc comment describes nothing";
+        Draft::new(codes::STRAY_DOC, Span::new(start, end).at(self.file), message)
+            .label("`///` must stand before a definition or member")
+            .suggest(
+                "write `//` for a plain comment",
+                Span::new(start, (start + 3).min(end.max(start))),
+                "//",
+            )
+    }
+
+    fn open_text(&self) -> Draft {
+        let (start, end) = self.found.map_or((0, 0), |token| (token.start, token.end));
+        let message = "a string is not closed";
+        Draft::new(codes::SYNTAX, Span::new(start, end).at(self.file), message)
+            .label("starts here")
+            .help("a string ends on the line it starts on; write `\\n` for a line break")
+    }
+
+    fn foreign_letter(&self) -> Draft {
+        let (start, end) = self.found.map_or((0, 0), |token| (token.start, token.end));
+        let letter = &self.text[start..end];
+        let message = format!("unexpected character `{letter}`");
+        Draft::new(codes::SYNTAX, Span::new(start, end).at(self.file), message)
+            .help("outside of strings and comments the text is ASCII")
+    }
+
+    fn name(&self, token: Token) -> String {
+        let text = &self.text[token.start..token.end];
+        match token.kind {
+            Kind::Text(_) => "a string".to_owned(),
+            Kind::Word if text.len() > 60 => "a very long word".to_owned(),
+            _ => format!("`{text}`"),
+        }
+    }
+}
+
+/// "`,`, `;` or a name".
+fn list(wanted: &BTreeSet<Expected>) -> String {
+    let has = |token: &str| wanted.contains(&Expected::Token(token.to_owned()));
+    if has("[") && has("{") && wanted.contains(&Expected::Text) {
+        return "a value".to_owned();
+    }
+    let words: Vec<String> = wanted
+        .iter()
+        .map(|want| match want {
+            Expected::Name => "a name".to_owned(),
+            Expected::Number => "a number".to_owned(),
+            Expected::Text => "a string".to_owned(),
+            Expected::Token(token) => format!("`{token}`"),
+        })
+        .collect();
+    match words.as_slice() {
+        [] => "something else".to_owned(),
+        [one] => one.clone(),
+        [some @ .., last] => format!("{} or {last}", some.join(", ")),
+    }
+}

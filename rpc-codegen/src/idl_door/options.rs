@@ -1,0 +1,115 @@
+//! What a caller of the generator can choose.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::Path;
+
+use crate::runtime::Runtime;
+use crate::service::Sides;
+
+/// What is generated, and against which paths.
+///
+/// ```
+/// let options = rpc_codegen::Options::new().blocking(false).crate_path("crate");
+/// ```
+#[derive(Clone)]
+pub struct Options {
+    runtime: Runtime,
+    sides: Sides,
+    externs: Vec<(String, TokenStream)>,
+    problems: Vec<String>,
+}
+
+impl Options {
+    /// Everything, against `::rpc_runtime`.
+    pub fn new() -> Self {
+        Self {
+            runtime: Runtime::default(),
+            sides: Sides { client: true, blocking: true, server: true },
+            externs: Vec::new(),
+            problems: Vec::new(),
+        }
+    }
+
+    /// Whether asynchronous clients are generated.
+    #[must_use]
+    pub fn client(mut self, wanted: bool) -> Self {
+        self.sides.client = wanted;
+        self
+    }
+
+    /// Whether blocking clients are generated.
+    #[must_use]
+    pub fn blocking(mut self, wanted: bool) -> Self {
+        self.sides.blocking = wanted;
+        self
+    }
+
+    /// Whether skeletons are generated.
+    #[must_use]
+    pub fn server(mut self, wanted: bool) -> Self {
+        self.sides.server = wanted;
+        self
+    }
+
+    /// Where generated code finds the runtime, such as `::my_framework::rpc`.
+    #[must_use]
+    pub fn crate_path(mut self, path: &str) -> Self {
+        if let Some(path) = self.parse(path) {
+            self.runtime = Runtime::at(path);
+        }
+        self
+    }
+
+    /// A package whose types another crate has, and the module of that crate in which its `include_idl!()` stands:
+    /// `("acme.common.v1", "::acme_common")` makes `common.Value` `::acme_common::acme::common::v1::Value`.
+    #[must_use]
+    pub fn extern_package(mut self, package: &str, path: &str) -> Self {
+        if let Some(path) = self.parse(path) {
+            self.externs.push((package.to_owned(), path));
+        }
+        self
+    }
+
+    /// Arguments that made no sense, one sentence each.
+    pub fn problems(&self) -> &[String] {
+        &self.problems
+    }
+
+    pub(super) fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    pub(super) fn private(&self) -> TokenStream {
+        self.runtime.private()
+    }
+
+    pub(super) fn sides(&self) -> Sides {
+        self.sides
+    }
+
+    /// Where the tree of another crate stands, if that crate has this package.
+    pub(super) fn extern_root(&self, package: &str) -> Option<&TokenStream> {
+        self.externs.iter().find(|(name, _)| name == package).map(|(_, path)| path)
+    }
+
+    fn parse(&mut self, path: &str) -> Option<TokenStream> {
+        // `crate` alone is a path too, though not one that a type could have.
+        if path == "crate" {
+            return Some(quote!(crate));
+        }
+        match syn::parse_str::<Path>(path) {
+            Ok(path) => Some(path.to_token_stream()),
+            Err(_) => {
+                self.problems.push(format!("`{path}` is not a path, such as `::acme_common`"));
+                None
+            }
+        }
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self::new()
+    }
+}
