@@ -150,7 +150,9 @@ async fn all_modes(address: &str) {
         client.note("hello").unwrap();
         let hurry = client.with_options(CallOptions::new().timeout(Duration::from_millis(20)));
         let late = hurry.never().unwrap_err();
-        assert_eq!((late.kind(), late.execution()), (ErrorKind::DeadlineExceeded, Execution::Unknown));
+        assert_eq!(late.kind(), ErrorKind::DeadlineExceeded);
+        // Whoever notices first says so: the server knows that it ran, the client does not.
+        assert!(matches!(late.execution(), Execution::Executed | Execution::Unknown));
         let threads: Vec<_> = (0..8)
             .map(|n| {
                 let client = client.clone();
