@@ -34,7 +34,11 @@ fn generate(pest: &str) -> String {
     let mut out = String::from(CAPTION);
     for line in code.lines() {
         // The rules' names are the grammar's; they are for this crate alone.
-        let line = if line == "pub enum Rule {" { "pub(crate) enum Rule {" } else { line };
+        let line = if line == "pub enum Rule {" {
+            "pub(crate) enum Rule {"
+        } else {
+            line
+        };
         out.push_str(&line.replace("::alloc::", "::std::"));
         out.push('\n');
     }

@@ -57,9 +57,8 @@ impl Driver<'_, '_> {
             let size = self.text.len() >> 20;
             let message = format!("the file has {size} MiB, more than the 16 MiB allowed");
             let draft = Draft::new(codes::TOO_BIG, self.place(0, 0), message);
-            self.sink.report(draft.help(
-                "split the package: it may be spread over any number of files",
-            ));
+            self.sink
+                .report(draft.help("split the package: it may be spread over any number of files"));
             return false;
         }
         if let Some(at) = self.bytes().iter().position(|byte| *byte == 0) {
@@ -107,7 +106,11 @@ impl Driver<'_, '_> {
     }
 
     fn items(&mut self) {
-        let mut at = if self.text.starts_with('\u{feff}') { 3 } else { 0 };
+        let mut at = if self.text.starts_with('\u{feff}') {
+            3
+        } else {
+            0
+        };
         loop {
             at = scan::skip_trivia(self.bytes(), at);
             if at >= self.text.len() || self.sink.is_full() {
@@ -324,9 +327,13 @@ impl Driver<'_, '_> {
     fn open_body(&mut self, item: &Item, body: usize, end: usize) {
         let place = self.place(body.saturating_sub(1), body);
         let name = item.name.of(self.text);
-        let draft = Draft::new(codes::SYNTAX, place, format!("the body of `{name}` is not closed"))
-            .label("this brace is not closed")
-            .also(self.place(end, end), "a `}` is missing before this");
+        let draft = Draft::new(
+            codes::SYNTAX,
+            place,
+            format!("the body of `{name}` is not closed"),
+        )
+        .label("this brace is not closed")
+        .also(self.place(end, end), "a `}` is missing before this");
         self.sink.report(draft);
     }
 

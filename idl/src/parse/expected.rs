@@ -69,7 +69,10 @@ fn farthest(rule: Rule, piece: &str) -> Stop {
     let tokens = attempts.expected_tokens();
     Stop {
         position: attempts.max_position.min(piece.len()),
-        expected: tokens.iter().filter_map(|token| expected(&token.to_string())).collect(),
+        expected: tokens
+            .iter()
+            .filter_map(|token| expected(&token.to_string()))
+            .collect(),
     }
 }
 
@@ -174,8 +177,8 @@ impl Describe<'_> {
             list(wanted)
         };
         let message = format!("expected {list}, found {found}");
-        let mut draft =
-            Draft::new(codes::SYNTAX, span.at(self.file), message).label(format!("expected {list}"));
+        let mut draft = Draft::new(codes::SYNTAX, span.at(self.file), message)
+            .label(format!("expected {list}"));
         let word = span.of(self.text);
         if word == "}" && is_definition {
             return draft.help("there is no open body that this brace could close");
@@ -197,13 +200,17 @@ impl Describe<'_> {
         };
         let (start, end) = doc.map_or((0, 0), |token| (token.start, token.end));
         let message = "this doc comment describes nothing";
-        Draft::new(codes::STRAY_DOC, Span::new(start, end).at(self.file), message)
-            .label("`///` must stand before a definition or member")
-            .suggest(
-                "write `//` for a plain comment",
-                Span::new(start, (start + 3).min(end.max(start))),
-                "//",
-            )
+        Draft::new(
+            codes::STRAY_DOC,
+            Span::new(start, end).at(self.file),
+            message,
+        )
+        .label("`///` must stand before a definition or member")
+        .suggest(
+            "write `//` for a plain comment",
+            Span::new(start, (start + 3).min(end.max(start))),
+            "//",
+        )
     }
 
     fn open_text(&self) -> Draft {

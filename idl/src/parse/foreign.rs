@@ -43,7 +43,10 @@ pub(crate) fn member(rule: Rule, text: &str, at: usize, end: usize) -> Option<Fo
     let length = pair.as_str().trim_end().len();
     let (code, message): (_, &'static str) = match pair.as_rule() {
         Rule::proto_field => (codes::PROTOBUF, "this is a field as protobuf writes it"),
-        Rule::proto_enum_v => (codes::PROTOBUF, "this is an enum value as protobuf writes it"),
+        Rule::proto_enum_v => (
+            codes::PROTOBUF,
+            "this is an enum value as protobuf writes it",
+        ),
         Rule::proto_rpc => (codes::PROTOBUF, "this is a method as protobuf writes it"),
         Rule::thrift_field => (codes::THRIFT, "this is a field as Thrift writes it"),
         _ => (codes::THRIFT, "this is a method as Thrift writes it"),
@@ -60,7 +63,9 @@ pub(crate) fn member(rule: Rule, text: &str, at: usize, end: usize) -> Option<Fo
 
 /// Reads `text[at..end]` as a top-level line or definition of protobuf or Thrift.
 pub(crate) fn item(text: &str, at: usize, end: usize) -> Option<Foreign> {
-    let pair = Grammar::parse(Rule::foreign_item, &text[at..end]).ok()?.next()?;
+    let pair = Grammar::parse(Rule::foreign_item, &text[at..end])
+        .ok()?
+        .next()?;
     let mut inner = pair.clone().into_inner();
     let length = pair.as_str().len();
     let mut foreign = Foreign {
@@ -85,7 +90,11 @@ pub(crate) fn item(text: &str, at: usize, end: usize) -> Option<Foreign> {
         }
         Rule::include_s => {
             let is_proto = pair.as_str().starts_with("import");
-            foreign.code = if is_proto { codes::PROTOBUF } else { codes::THRIFT };
+            foreign.code = if is_proto {
+                codes::PROTOBUF
+            } else {
+                codes::THRIFT
+            };
             foreign.message = "packages are imported, never files";
             foreign.help = format!("write `import {};`", package_of(first));
         }
@@ -105,13 +114,21 @@ pub(crate) fn item(text: &str, at: usize, end: usize) -> Option<Foreign> {
         rule => {
             let is_message = rule == Rule::message_h;
             let word = if is_message { "struct" } else { "error" };
-            foreign.code = if is_message { codes::PROTOBUF } else { codes::THRIFT };
+            foreign.code = if is_message {
+                codes::PROTOBUF
+            } else {
+                codes::THRIFT
+            };
             foreign.message = if is_message {
                 "a record is a `struct`, not a `message`"
             } else {
                 "an exception is an `error`, with one variant for each thing that can go wrong"
             };
-            let name = Grammar::parse(rule, &text[at..end]).ok()?.next()?.into_inner().next()?;
+            let name = Grammar::parse(rule, &text[at..end])
+                .ok()?
+                .next()?
+                .into_inner()
+                .next()?;
             let start = at + name.as_span().start();
             foreign.name = Some(Span::new(start, start + first.len()));
             foreign.help = definition(word, first, &members(text, at + length, end));
@@ -129,7 +146,10 @@ fn definition(word: &str, name: &str, members: &[String]) -> String {
         format!("write\nstruct {name} {{\n{lines}{more}}}")
     } else {
         let fields: Vec<_> = members.iter().map(|m| m.trim_end_matches(',')).collect();
-        format!("write\nerror {name} {{\n    1: Failed {{ {} }},\n}}", fields.join(", "))
+        format!(
+            "write\nerror {name} {{\n    1: Failed {{ {} }},\n}}",
+            fields.join(", ")
+        )
     }
 }
 
@@ -206,7 +226,8 @@ fn proto_rpc(pair: Pair<'_, Rule>) -> String {
         let is_stream = arg.as_rule() == Rule::stream_t;
         let word = if is_stream { "stream " } else { "" };
         let ty = if is_stream {
-            arg.into_inner().find(|pair| pair.as_rule() == Rule::type_ref)?
+            arg.into_inner()
+                .find(|pair| pair.as_rule() == Rule::type_ref)?
         } else {
             arg
         };
@@ -237,9 +258,13 @@ fn thrift_method(pair: Pair<'_, Rule>) -> String {
             Rule::ident => name = snake(inner.as_str()),
             Rule::thrift_param => params.push(field(inner, false)),
             Rule::thrift_throws => {
-                let mut errors = inner.into_inner().filter(|p| p.as_rule() == Rule::thrift_param);
+                let mut errors = inner
+                    .into_inner()
+                    .filter(|p| p.as_rule() == Rule::thrift_param);
                 let ty = errors.next().and_then(|error| {
-                    error.into_inner().find(|pair| pair.as_rule() == Rule::type_ref)
+                    error
+                        .into_inner()
+                        .find(|pair| pair.as_rule() == Rule::type_ref)
                 });
                 throws = ty.map_or(String::new(), |ty| format!(" throws {}", type_text(&ty)));
             }

@@ -324,7 +324,10 @@ mod tests {
 
     #[test]
     fn an_open_item_ends_at_the_next_keyword_in_the_first_column() {
-        assert_eq!(extent("struct A {\n 1: a: u8,\nstruct B {}"), "struct A {\n 1: a: u8,");
+        assert_eq!(
+            extent("struct A {\n 1: a: u8,\nstruct B {}"),
+            "struct A {\n 1: a: u8,"
+        );
         assert_eq!(extent("@a\nstruct A {\nenum B {}"), "@a\nstruct A {");
         assert_eq!(extent("foo bar\nstruct B {}"), "foo bar");
     }

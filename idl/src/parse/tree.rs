@@ -77,11 +77,9 @@ impl Builder {
                 Rule::const_d => (name, kind) = self.constant(inner),
                 Rule::alias_d => (name, kind) = self.alias(inner),
                 Rule::annotation_d => (name, kind) = self.annotation_def(inner),
-                Rule::struct_h
-                | Rule::enum_h
-                | Rule::union_h
-                | Rule::error_h
-                | Rule::service_h => (name, kind) = self.header(inner),
+                Rule::struct_h | Rule::enum_h | Rule::union_h | Rule::error_h | Rule::service_h => {
+                    (name, kind) = self.header(inner)
+                }
                 _ => (name, kind) = self.body(inner),
             }
         }
@@ -225,7 +223,9 @@ impl Builder {
     }
 
     fn reserved(self, pair: Pair<'_, Rule>) -> Vec<Reserved> {
-        let items = pair.into_inner().filter_map(|item| item.into_inner().next());
+        let items = pair
+            .into_inner()
+            .filter_map(|item| item.into_inner().next());
         items
             .map(|item| match item.as_rule() {
                 Rule::range => Reserved::Range(self.span(&item)),
@@ -364,7 +364,10 @@ impl Builder {
                 _ => {}
             }
         }
-        (name, ItemKind::Annotation(AnnotationDef { params, targets }))
+        (
+            name,
+            ItemKind::Annotation(AnnotationDef { params, targets }),
+        )
     }
 
     fn annotation(self, pair: Pair<'_, Rule>) -> Annotation {

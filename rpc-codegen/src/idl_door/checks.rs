@@ -12,7 +12,11 @@ use crate::runtime::Runtime;
 impl Scope<'_> {
     /// Statements that leave a function with the first broken rule of these fields; `place` turns a field into a
     /// reference to its value.
-    pub(super) fn field_checks(&self, fields: &[Field], place: impl Fn(&Field) -> TokenStream) -> TokenStream {
+    pub(super) fn field_checks(
+        &self,
+        fields: &[Field],
+        place: impl Fn(&Field) -> TokenStream,
+    ) -> TokenStream {
         let mut statements = TokenStream::new();
         for field in fields {
             let (name, place) = (&field.name, place(field));
@@ -33,7 +37,9 @@ impl Scope<'_> {
                 nested.iter().map(|check| on_some(check)).collect()
             }
             resolved => {
-                let own = constraints.iter().filter_map(|constraint| self.check(resolved, constraint));
+                let own = constraints
+                    .iter()
+                    .filter_map(|constraint| self.check(resolved, constraint));
                 own.chain(self.inner_check(resolved)).collect()
             }
         }
@@ -44,7 +50,11 @@ impl Scope<'_> {
         let rules = quote!(#private::validate);
         match constraint {
             Constraint::Len { min, max } => {
-                let function = if *ty == Type::Bytes { quote!(len_bytes) } else { quote!(len_str) };
+                let function = if *ty == Type::Bytes {
+                    quote!(len_bytes)
+                } else {
+                    quote!(len_str)
+                };
                 let (min, max) = (bound(min.as_ref()), bound(max.as_ref()));
                 Some(quote!(#rules::#function(__rpc_value, #min, #max)))
             }
@@ -63,7 +73,13 @@ impl Scope<'_> {
                     ::std::sync::LazyLock::new(|| #private::Pattern::new(#pattern));
                 #rules::pattern(&PATTERN, __rpc_value)
             }}),
-            Constraint::Range { min, max } => range(self.options.runtime(), &rules, ty, min.as_ref(), max.as_ref()),
+            Constraint::Range { min, max } => range(
+                self.options.runtime(),
+                &rules,
+                ty,
+                min.as_ref(),
+                max.as_ref(),
+            ),
         }
     }
 
@@ -73,7 +89,9 @@ impl Scope<'_> {
             return None;
         }
         match ty {
-            Type::Named(_) => self.has_validate(ty).then(|| quote!(__rpc_value.validate())),
+            Type::Named(_) => self
+                .has_validate(ty)
+                .then(|| quote!(__rpc_value.validate())),
             Type::List(item) | Type::Set(item) | Type::Array(item, _) => {
                 let check = self.all_checks(item)?;
                 Some(quote! {
@@ -96,7 +114,9 @@ impl Scope<'_> {
 
     /// All rules of an element in one expression.
     fn all_checks(&self, ty: &Type) -> Option<TokenStream> {
-        self.checks(ty, &[]).into_iter().reduce(|first, next| quote!(#first.and_then(|()| #next)))
+        self.checks(ty, &[])
+            .into_iter()
+            .reduce(|first, next| quote!(#first.and_then(|()| #next)))
     }
 }
 
@@ -109,7 +129,13 @@ fn on_some(check: &TokenStream) -> TokenStream {
     }
 }
 
-fn range(runtime: &Runtime, rules: &TokenStream, ty: &Type, min: Option<&Value>, max: Option<&Value>) -> Option<TokenStream> {
+fn range(
+    runtime: &Runtime,
+    rules: &TokenStream,
+    ty: &Type,
+    min: Option<&Value>,
+    max: Option<&Value>,
+) -> Option<TokenStream> {
     match ty {
         Type::U128 => {
             let (min, max) = (option(min.map(int_bound)), option(max.map(int_bound)));
@@ -128,7 +154,10 @@ fn range(runtime: &Runtime, rules: &TokenStream, ty: &Type, min: Option<&Value>,
             Some(quote!(#rules::range_duration(*__rpc_value, #min, #max)))
         }
         Type::Timestamp => {
-            let (min, max) = (option(min.map(|value| time_bound(runtime, value))), option(max.map(|value| time_bound(runtime, value))));
+            let (min, max) = (
+                option(min.map(|value| time_bound(runtime, value))),
+                option(max.map(|value| time_bound(runtime, value))),
+            );
             Some(quote!(#rules::range_timestamp(*__rpc_value, #min, #max)))
         }
         _ => None,

@@ -15,10 +15,18 @@ use super::values::integer;
 
 /// A struct: its slots.
 pub(super) fn record(scope: &Scope<'_>, id: TypeId, def: &TypeDef, record: &Struct) -> TokenStream {
-    let (private, name, full_name) = (scope.options.private(), names::camel(&def.name), def.full_name());
+    let (private, name, full_name) = (
+        scope.options.private(),
+        names::camel(&def.name),
+        def.full_name(),
+    );
     let slots = slot_names(&record.fields);
     let writes = writes(&record.fields, |name| quote!(&self.#name));
-    let reads = Reads { scope, owner: id, fields: &record.fields };
+    let reads = Reads {
+        scope,
+        owner: id,
+        fields: &record.fields,
+    };
     let (taking, values) = (reads.taking(&quote!(Self::FIELDS)), reads.values());
     let member = record.fields.iter().any(|field| field.deprecated.is_some());
     let allowed = allow_deprecated(member || def.deprecated.is_some());
@@ -45,22 +53,39 @@ pub(super) fn record(scope: &Scope<'_>, id: TypeId, def: &TypeDef, record: &Stru
 
 /// An enum: its numbers.
 pub(super) fn enumeration(scope: &Scope<'_>, def: &TypeDef, definition: &Enum) -> TokenStream {
-    let (private, name, full_name) = (scope.options.private(), names::camel(&def.name), def.full_name());
+    let (private, name, full_name) = (
+        scope.options.private(),
+        names::camel(&def.name),
+        def.full_name(),
+    );
     let variants = variant_names(definition);
-    let numbers: Vec<_> = definition.values.iter().map(|value| integer(value.number.into())).collect();
+    let numbers: Vec<_> = definition
+        .values
+        .iter()
+        .map(|value| integer(value.number.into()))
+        .collect();
     let words = definition.values.iter().map(|value| &value.name);
     let rest = if definition.closed {
         quote!(::core::option::Option::None)
     } else {
-        quote!(::core::convert::TryFrom::try_from(number).ok().map(Self::Unrecognized))
+        quote!(
+            ::core::convert::TryFrom::try_from(number)
+                .ok()
+                .map(Self::Unrecognized)
+        )
     };
     // Only a `u64` that this side does not know can be too large; it is then as unknown as before.
     let number = match definition.repr {
-        Type::U64 => quote!(<i64 as ::core::convert::TryFrom<u64>>::try_from(self.number()).unwrap_or(i64::MAX)),
+        Type::U64 => quote!(
+            <i64 as ::core::convert::TryFrom<u64>>::try_from(self.number()).unwrap_or(i64::MAX)
+        ),
         Type::I64 => quote!(self.number()),
         _ => quote!(i64::from(self.number())),
     };
-    let member = definition.values.iter().any(|value| value.deprecated.is_some());
+    let member = definition
+        .values
+        .iter()
+        .any(|value| value.deprecated.is_some());
     let allowed = allow_deprecated(member || def.deprecated.is_some());
     let wire = wire(scope, "enumeration", def);
     quote! {
@@ -86,13 +111,23 @@ pub(super) fn enumeration(scope: &Scope<'_>, def: &TypeDef, definition: &Enum) -
 
 /// A union or error: its variants.
 pub(super) fn union(scope: &Scope<'_>, id: TypeId, def: &TypeDef, union: &Union) -> TokenStream {
-    let (private, name, full_name) = (scope.options.private(), names::camel(&def.name), def.full_name());
-    let parts = Variants { scope, id, union, unrecognized: unrecognized(union) };
+    let (private, name, full_name) = (
+        scope.options.private(),
+        names::camel(&def.name),
+        def.full_name(),
+    );
+    let parts = Variants {
+        scope,
+        id,
+        union,
+        unrecognized: unrecognized(union),
+    };
     let known = union.variants.iter().map(|variant| {
         let (ordinal, name) = (Literal::u32_unsuffixed(variant.ordinal), &variant.name);
         quote!((#ordinal, #name))
     });
-    let (ordinal, write, read, fields) = (parts.ordinal(), parts.write(), parts.read(), parts.fields());
+    let (ordinal, write, read, fields) =
+        (parts.ordinal(), parts.write(), parts.read(), parts.fields());
     let allowed = parts.allow_deprecated(def);
     let wire = wire(scope, "union", def);
     quote! {
@@ -111,7 +146,11 @@ pub(super) fn union(scope: &Scope<'_>, id: TypeId, def: &TypeDef, union: &Union)
 
 /// The runtime's macro that makes all forms of a description.
 fn wire(scope: &Scope<'_>, kind: &str, def: &TypeDef) -> TokenStream {
-    let (private, kind, name) = (scope.options.private(), format_ident!("{kind}"), names::camel(&def.name));
+    let (private, kind, name) = (
+        scope.options.private(),
+        format_ident!("{kind}"),
+        names::camel(&def.name),
+    );
     let allowed = allow_deprecated(def.deprecated.is_some());
     if allowed.is_some() {
         // An attribute on a macro call reaches nothing inside of it; on a block it does.
@@ -158,11 +197,17 @@ impl Reads<'_> {
     /// Takes what the source has, in any order, into one local for each field.
     fn taking(&self, slots: &TokenStream) -> TokenStream {
         let locals: Vec<_> = self.fields.iter().map(local).collect();
-        let types = self.fields.iter().map(|field| match self.scope.resolve(&field.ty) {
-            Type::Optional(inner) => self.scope.field(self.owner, inner),
-            _ => self.scope.field(self.owner, &field.ty),
-        });
-        let numbers = self.fields.iter().map(|field| Literal::usize_unsuffixed(slot(field)));
+        let types = self
+            .fields
+            .iter()
+            .map(|field| match self.scope.resolve(&field.ty) {
+                Type::Optional(inner) => self.scope.field(self.owner, inner),
+                _ => self.scope.field(self.owner, &field.ty),
+            });
+        let numbers = self
+            .fields
+            .iter()
+            .map(|field| Literal::usize_unsuffixed(slot(field)));
         let names = self.fields.iter().map(|field| &field.name);
         quote! {
             #(let mut #locals: ::core::option::Option<#types> = ::core::option::Option::None;)*
@@ -185,7 +230,9 @@ impl Reads<'_> {
         let ordinal = Literal::u32_unsuffixed(field.ordinal);
         let is_optional = self.scope.is_optional(&field.ty);
         let value = match absent(self.scope, self.owner, field) {
-            Some(default) if field.default.is_some() && is_optional => quote!(#local.or_else(|| #default)),
+            Some(default) if field.default.is_some() && is_optional => {
+                quote!(#local.or_else(|| #default))
+            }
             Some(_) if is_optional => quote!(#local),
             Some(default) => quote!(#local.unwrap_or_else(|| #default)),
             None => quote!(from.required(#local, Self::NAME, #ordinal, #name)?),
@@ -209,7 +256,8 @@ struct Variants<'a> {
 impl Variants<'_> {
     fn allow_deprecated(&self, def: &TypeDef) -> Option<TokenStream> {
         let member = |variant: &Variant| {
-            let field = record_of(variant).is_some_and(|record| record.fields.iter().any(|field| field.deprecated.is_some()));
+            let field = record_of(variant)
+                .is_some_and(|record| record.fields.iter().any(|field| field.deprecated.is_some()));
             field || variant.deprecated.is_some()
         };
         allow_deprecated(def.deprecated.is_some() || self.union.variants.iter().any(member))
@@ -221,7 +269,10 @@ impl Variants<'_> {
             let ordinal = Literal::u32_unsuffixed(variant.ordinal);
             quote!(Self::#ident #rest => #ordinal,)
         });
-        let unrecognized = self.unrecognized.as_ref().map(|name| quote!(Self::#name(raw) => raw.ordinal,));
+        let unrecognized = self
+            .unrecognized
+            .as_ref()
+            .map(|name| quote!(Self::#name(raw) => raw.ordinal,));
         quote! {
             fn ordinal(&self) -> u32 {
                 match self {
@@ -242,7 +293,10 @@ impl Variants<'_> {
                 Payload::Fields(_) => quote!(Self::#ident { .. } => to.fields(self),),
             }
         });
-        let unrecognized = self.unrecognized.as_ref().map(|name| quote!(Self::#name(raw) => to.raw(raw),));
+        let unrecognized = self
+            .unrecognized
+            .as_ref()
+            .map(|name| quote!(Self::#name(raw) => to.raw(raw),));
         quote! {
             fn write<S: #private::PayloadSink>(&self, to: S) -> ::core::result::Result<S::Ok, S::Error> {
                 match self {
@@ -256,7 +310,10 @@ impl Variants<'_> {
     fn read(&self) -> TokenStream {
         let private = self.scope.options.private();
         let arms = self.union.variants.iter().map(|variant| {
-            let (ident, ordinal) = (names::camel(&variant.name), Literal::u32_unsuffixed(variant.ordinal));
+            let (ident, ordinal) = (
+                names::camel(&variant.name),
+                Literal::u32_unsuffixed(variant.ordinal),
+            );
             match &variant.payload {
                 Payload::Unit => quote!(#ordinal => from.unit().map(|()| Self::#ident),),
                 Payload::Single(_) => quote!(#ordinal => from.value().map(Self::#ident),),
@@ -265,7 +322,9 @@ impl Variants<'_> {
         });
         let rest = match &self.unrecognized {
             Some(name) => quote!(from.raw(ordinal).map(Self::#name)),
-            None => quote!(::core::result::Result::Err(from.unknown(Self::NAME, ordinal))),
+            None => quote!(::core::result::Result::Err(
+                from.unknown(Self::NAME, ordinal)
+            )),
         };
         quote! {
             fn read<'de, S: #private::PayloadSource<'de>>(ordinal: u32, from: S) -> ::core::result::Result<Self, S::Error> {
@@ -279,14 +338,22 @@ impl Variants<'_> {
 
     /// Both directions of the variants with fields; nothing if there are none.
     fn fields(&self) -> TokenStream {
-        let records: Vec<_> =
-            self.union.variants.iter().filter_map(|variant| Some((variant, record_of(variant)?))).collect();
+        let records: Vec<_> = self
+            .union
+            .variants
+            .iter()
+            .filter_map(|variant| Some((variant, record_of(variant)?)))
+            .collect();
         if records.is_empty() {
             return TokenStream::new();
         }
         let private = self.scope.options.private();
-        let write_arms = records.iter().map(|(variant, record)| write_arm(variant, record));
-        let read_arms = records.iter().map(|(variant, record)| self.read_arm(variant, record));
+        let write_arms = records
+            .iter()
+            .map(|(variant, record)| write_arm(variant, record));
+        let read_arms = records
+            .iter()
+            .map(|(variant, record)| self.read_arm(variant, record));
         let rest = (records.len() < self.union.variants.len() || self.unrecognized.is_some())
             .then(|| quote!(_ => ::core::result::Result::Ok(()),));
         quote! {
@@ -310,9 +377,16 @@ impl Variants<'_> {
     }
 
     fn read_arm(&self, variant: &Variant, record: &Struct) -> TokenStream {
-        let (ident, ordinal) = (names::camel(&variant.name), Literal::u32_unsuffixed(variant.ordinal));
+        let (ident, ordinal) = (
+            names::camel(&variant.name),
+            Literal::u32_unsuffixed(variant.ordinal),
+        );
         let slots = slot_names(&record.fields);
-        let reads = Reads { scope: self.scope, owner: self.id, fields: &record.fields };
+        let reads = Reads {
+            scope: self.scope,
+            owner: self.id,
+            fields: &record.fields,
+        };
         let (taking, values) = (reads.taking(&quote!(&[#(#slots),*])), reads.values());
         quote! {
             #ordinal => {
@@ -325,10 +399,17 @@ impl Variants<'_> {
 
 fn write_arm(variant: &Variant, record: &Struct) -> TokenStream {
     let ident = names::camel(&variant.name);
-    let fields: Vec<_> = record.fields.iter().map(|field| names::snake(&field.name)).collect();
+    let fields: Vec<_> = record
+        .fields
+        .iter()
+        .map(|field| names::snake(&field.name))
+        .collect();
     let locals: Vec<_> = record.fields.iter().map(local).collect();
     let by_name = |name: &Ident| {
-        let local = fields.iter().position(|field| field == name).map(|index| &locals[index]);
+        let local = fields
+            .iter()
+            .position(|field| field == name)
+            .map(|index| &locals[index]);
         quote!(#local)
     };
     let writes = writes(&record.fields, by_name);

@@ -19,31 +19,46 @@ pub(super) fn documented(docs: &Docs, source: &Source) -> TokenStream {
 /// The same for members: the comment, or a word for those who ask for documentation everywhere.
 pub(super) fn described(docs: &Docs, otherwise: &str) -> TokenStream {
     let text = lines(docs);
-    if text.is_empty() { doc(&[otherwise.to_owned()]) } else { doc(&text) }
-}
-
-/// The comment alone, if there is one.
-pub(super) fn plain(docs: &Docs) -> TokenStream {
-    doc(&lines(docs))
+    if text.is_empty() {
+        doc(&[otherwise.to_owned()])
+    } else {
+        doc(&text)
+    }
 }
 
 /// `#[deprecated(note = "…", since = "…")]`.
 pub(super) fn deprecated(deprecated: Option<&Deprecated>) -> TokenStream {
-    let Some(Deprecated { note, since }) = deprecated else { return TokenStream::new() };
+    let Some(Deprecated { note, since }) = deprecated else {
+        return TokenStream::new();
+    };
     let note = note.iter().map(|note| quote!(note = #note));
     let since = since.iter().map(|since| quote!(since = #since));
     let arguments: Vec<_> = since.chain(note).collect();
-    if arguments.is_empty() { quote!(#[deprecated]) } else { quote!(#[deprecated(#(#arguments),*)]) }
+    if arguments.is_empty() {
+        quote!(#[deprecated])
+    } else {
+        quote!(#[deprecated(#(#arguments),*)])
+    }
 }
 
 /// The first sentence, for `Display`: without the full stop.
 pub(super) fn first_line(docs: &Docs) -> Option<String> {
-    let line = docs.0.lines().map(str::trim).find(|line| !line.is_empty())?;
+    let line = docs
+        .0
+        .lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty())?;
     Some(line.trim_end_matches('.').to_owned())
 }
 
 fn doc(lines: &[String]) -> TokenStream {
-    let lines = lines.iter().map(|line| if line.is_empty() { String::new() } else { format!(" {line}") });
+    let lines = lines.iter().map(|line| {
+        if line.is_empty() {
+            String::new()
+        } else {
+            format!(" {line}")
+        }
+    });
     quote!(#(#[doc = #lines])*)
 }
 
@@ -55,7 +70,11 @@ fn lines(docs: &Docs) -> Vec<String> {
         let trimmed = line.trim_start();
         if trimmed.starts_with("```") {
             let bare = trimmed.trim_end() == "```" && !in_fence;
-            found.push(if bare { "```text".to_owned() } else { line.to_owned() });
+            found.push(if bare {
+                "```text".to_owned()
+            } else {
+                line.to_owned()
+            });
             in_fence = !in_fence;
         } else if !in_fence && line.len() - trimmed.len() >= 4 {
             found.push(trimmed.to_owned());

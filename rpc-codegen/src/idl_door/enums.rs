@@ -27,7 +27,11 @@ pub(super) fn emit(scope: &Scope<'_>, def: &TypeDef, definition: &Enum) -> Token
 
 /// Identifiers of an enum's values, in order.
 pub(super) fn variant_names(definition: &Enum) -> Vec<Ident> {
-    definition.values.iter().map(|value| names::camel(&value.name)).collect()
+    definition
+        .values
+        .iter()
+        .map(|value| names::camel(&value.name))
+        .collect()
 }
 
 /// Words that all parts need.
@@ -49,24 +53,43 @@ impl<'a> Shape<'a> {
             definition,
             name: names::camel(&def.name),
             variants: variant_names(definition),
-            numbers: definition.values.iter().map(|value| integer(value.number.into())).collect(),
+            numbers: definition
+                .values
+                .iter()
+                .map(|value| integer(value.number.into()))
+                .collect(),
             repr: number_type(&definition.repr),
         }
     }
 
     fn definition(&self) -> TokenStream {
-        let Self { def, name, repr, .. } = self;
-        let (docs, deprecation) = (documented(&def.docs, &def.source), deprecated(def.deprecated.as_ref()));
+        let Self {
+            def, name, repr, ..
+        } = self;
+        let (docs, deprecation) = (
+            documented(&def.docs, &def.source),
+            deprecated(def.deprecated.as_ref()),
+        );
         let has_zero = self.definition.values.iter().any(|value| value.number == 0);
         let default = has_zero.then(|| quote!(, Default));
-        let values = self.definition.values.iter().zip(&self.variants).map(|(value, variant)| {
-            let (docs, deprecation) = (described(&value.docs, &format!("{}: {}.", value.number, value.name)), deprecated(value.deprecated.as_ref()));
-            let default = (value.number == 0).then(|| quote!(#[default]));
-            quote!(#docs #deprecation #default #variant,)
-        });
-        let unrecognized = (!self.definition.closed).then(|| quote! {
-            /// A number that this version has no name for.
-            Unrecognized(#repr),
+        let values = self
+            .definition
+            .values
+            .iter()
+            .zip(&self.variants)
+            .map(|(value, variant)| {
+                let (docs, deprecation) = (
+                    described(&value.docs, &format!("{}: {}.", value.number, value.name)),
+                    deprecated(value.deprecated.as_ref()),
+                );
+                let default = (value.number == 0).then(|| quote!(#[default]));
+                quote!(#docs #deprecation #default #variant,)
+            });
+        let unrecognized = (!self.definition.closed).then(|| {
+            quote! {
+                /// A number that this version has no name for.
+                Unrecognized(#repr),
+            }
         });
         quote! {
             #docs
@@ -81,8 +104,15 @@ impl<'a> Shape<'a> {
     }
 
     fn number(&self) -> TokenStream {
-        let Self { name, variants, numbers, repr, .. } = self;
-        let unrecognized = (!self.definition.closed).then(|| quote!(Self::Unrecognized(number) => number,));
+        let Self {
+            name,
+            variants,
+            numbers,
+            repr,
+            ..
+        } = self;
+        let unrecognized =
+            (!self.definition.closed).then(|| quote!(Self::Unrecognized(number) => number,));
         quote! {
             impl #name {
                 /// The number on the wire.
@@ -98,7 +128,13 @@ impl<'a> Shape<'a> {
     }
 
     fn from_number(&self) -> TokenStream {
-        let Self { name, variants, numbers, repr, .. } = self;
+        let Self {
+            name,
+            variants,
+            numbers,
+            repr,
+            ..
+        } = self;
         let (private, full_name) = (self.scope.options.private(), self.def.full_name());
         if self.definition.closed {
             return quote! {

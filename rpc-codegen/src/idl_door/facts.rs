@@ -18,7 +18,11 @@ impl Facts {
     pub(super) fn of(model: &Model) -> Self {
         let inside = model.types.iter().map(direct).collect();
         let count = model.types.len();
-        let mut facts = Self { inside, total: vec![true; count], ruled: vec![false; count] };
+        let mut facts = Self {
+            inside,
+            total: vec![true; count],
+            ruled: vec![false; count],
+        };
         facts.close();
         facts.settle(model);
         facts
@@ -33,7 +37,10 @@ impl Facts {
     pub(super) fn is_total(&self, ty: &Type) -> bool {
         match ty {
             Type::F32 | Type::F64 | Type::Any | Type::Foreign(_) => false,
-            Type::Optional(inner) | Type::List(inner) | Type::Set(inner) | Type::Array(inner, _) => self.is_total(inner),
+            Type::Optional(inner)
+            | Type::List(inner)
+            | Type::Set(inner)
+            | Type::Array(inner, _) => self.is_total(inner),
             Type::Map(key, value) => self.is_total(key) && self.is_total(value),
             Type::Named(id) => self.total[id.0 as usize],
             _ => true,
@@ -48,7 +55,10 @@ impl Facts {
     /// Whether something in this type has a rule to check.
     pub(super) fn is_ruled(&self, ty: &Type) -> bool {
         match ty {
-            Type::Optional(inner) | Type::List(inner) | Type::Set(inner) | Type::Array(inner, _) => self.is_ruled(inner),
+            Type::Optional(inner)
+            | Type::List(inner)
+            | Type::Set(inner)
+            | Type::Array(inner, _) => self.is_ruled(inner),
             Type::Map(key, value) => self.is_ruled(key) || self.is_ruled(value),
             Type::Named(id) => self.ruled[id.0 as usize],
             _ => false,
@@ -60,8 +70,10 @@ impl Facts {
         loop {
             let mut changed = false;
             for index in 0..self.inside.len() {
-                let reached: BTreeSet<_> =
-                    self.inside[index].iter().flat_map(|id| self.inside[id.0 as usize].iter().copied()).collect();
+                let reached: BTreeSet<_> = self.inside[index]
+                    .iter()
+                    .flat_map(|id| self.inside[id.0 as usize].iter().copied())
+                    .collect();
                 let before = self.inside[index].len();
                 self.inside[index].extend(reached);
                 changed |= self.inside[index].len() > before;
@@ -79,7 +91,9 @@ impl Facts {
             for (index, def) in model.types.iter().enumerate() {
                 let members = members(def);
                 let total = members.iter().all(|member| self.is_total(member.ty));
-                let ruled = members.iter().any(|member| !member.constraints.is_empty() || self.is_ruled(member.ty));
+                let ruled = members
+                    .iter()
+                    .any(|member| !member.constraints.is_empty() || self.is_ruled(member.ty));
                 changed |= total != self.total[index] || ruled != self.ruled[index];
                 (self.total[index], self.ruled[index]) = (total, ruled);
             }
@@ -105,22 +119,34 @@ fn members(def: &TypeDef) -> Vec<Member<'_>> {
             for variant in &union.variants {
                 match &variant.payload {
                     Payload::Unit => {}
-                    Payload::Single(ty) => members.push(Member { ty, constraints: &[] }),
+                    Payload::Single(ty) => members.push(Member {
+                        ty,
+                        constraints: &[],
+                    }),
                     Payload::Fields(record) => members.extend(record.fields.iter().map(member)),
                 }
             }
             members
         }
-        TypeKind::Alias(target) => vec![Member { ty: target, constraints: &[] }],
+        TypeKind::Alias(target) => vec![Member {
+            ty: target,
+            constraints: &[],
+        }],
     }
 }
 
 fn member(field: &Field) -> Member<'_> {
-    Member { ty: &field.ty, constraints: &field.constraints }
+    Member {
+        ty: &field.ty,
+        constraints: &field.constraints,
+    }
 }
 
 fn direct(def: &TypeDef) -> BTreeSet<TypeId> {
-    members(def).into_iter().filter_map(|member| in_place(member.ty)).collect()
+    members(def)
+        .into_iter()
+        .filter_map(|member| in_place(member.ty))
+        .collect()
 }
 
 /// The named type that lies in place in a value of this type.

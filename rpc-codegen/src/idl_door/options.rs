@@ -25,7 +25,11 @@ impl Options {
     pub fn new() -> Self {
         Self {
             runtime: Runtime::default(),
-            sides: Sides { client: true, blocking: true, server: true },
+            sides: Sides {
+                client: true,
+                blocking: true,
+                server: true,
+            },
             externs: Vec::new(),
             problems: Vec::new(),
         }
@@ -76,6 +80,11 @@ impl Options {
         &self.problems
     }
 
+    /// Whether another crate has this package.
+    pub(crate) fn is_extern(&self, package: &str) -> bool {
+        self.extern_root(package).is_some()
+    }
+
     pub(super) fn runtime(&self) -> &Runtime {
         &self.runtime
     }
@@ -90,7 +99,10 @@ impl Options {
 
     /// Where the tree of another crate stands, if that crate has this package.
     pub(super) fn extern_root(&self, package: &str) -> Option<&TokenStream> {
-        self.externs.iter().find(|(name, _)| name == package).map(|(_, path)| path)
+        self.externs
+            .iter()
+            .find(|(name, _)| name == package)
+            .map(|(_, path)| path)
     }
 
     fn parse(&mut self, path: &str) -> Option<TokenStream> {
@@ -101,7 +113,8 @@ impl Options {
         match syn::parse_str::<Path>(path) {
             Ok(path) => Some(path.to_token_stream()),
             Err(_) => {
-                self.problems.push(format!("`{path}` is not a path, such as `::acme_common`"));
+                self.problems
+                    .push(format!("`{path}` is not a path, such as `::acme_common`"));
                 None
             }
         }

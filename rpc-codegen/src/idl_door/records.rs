@@ -12,10 +12,20 @@ use super::scope::Scope;
 
 /// The struct, its constructors, its checks and its codec.
 pub(super) fn emit(scope: &Scope<'_>, id: TypeId, def: &TypeDef, record: &Struct) -> TokenStream {
-    let shape = Shape { scope, id, def, fields: &record.fields, name: names::camel(&def.name) };
+    let shape = Shape {
+        scope,
+        id,
+        def,
+        fields: &record.fields,
+        name: names::camel(&def.name),
+    };
     let methods = [shape.new(), shape.setters(), shape.validate()];
     let (definition, debug, default) = (shape.definition(), shape.debug(), shape.default());
-    let (name, codec, allowed) = (&shape.name, codec::record(scope, id, def, record), shape.allow_deprecated());
+    let (name, codec, allowed) = (
+        &shape.name,
+        codec::record(scope, id, def, record),
+        shape.allow_deprecated(),
+    );
     quote! {
         #definition
         #allowed
@@ -29,7 +39,12 @@ pub(super) fn emit(scope: &Scope<'_>, id: TypeId, def: &TypeDef, record: &Struct
 }
 
 /// The fields of a struct as they are declared; `visibility` is empty in variants.
-pub(super) fn declarations(scope: &Scope<'_>, owner: TypeId, fields: &[Field], visibility: &TokenStream) -> Vec<TokenStream> {
+pub(super) fn declarations(
+    scope: &Scope<'_>,
+    owner: TypeId,
+    fields: &[Field],
+    visibility: &TokenStream,
+) -> Vec<TokenStream> {
     let declare = |field: &Field| {
         let (name, ty) = (names::snake(&field.name), scope.field(owner, &field.ty));
         let docs = described(&field.docs, &format!("Field {}.", field.ordinal));
@@ -44,9 +59,15 @@ pub(super) fn absent(scope: &Scope<'_>, owner: TypeId, field: &Field) -> Option<
     match &field.default {
         Some(value) => {
             let value = scope.value(&field.ty, value);
-            Some(if scope.is_boxed(owner, &field.ty) { quote!(::std::boxed::Box::new(#value)) } else { value })
+            Some(if scope.is_boxed(owner, &field.ty) {
+                quote!(::std::boxed::Box::new(#value))
+            } else {
+                value
+            })
         }
-        None => scope.is_optional(&field.ty).then(|| quote!(::core::option::Option::None)),
+        None => scope
+            .is_optional(&field.ty)
+            .then(|| quote!(::core::option::Option::None)),
     }
 }
 
@@ -56,7 +77,11 @@ pub(super) fn debug_fields(fields: &[Field], place: impl Fn(&Ident) -> TokenStre
     for field in fields {
         let ident = names::snake(&field.name);
         let (name, value) = (ident.unraw().to_string(), place(&ident));
-        let value = if field.sensitive { quote!(&::core::format_args!("<redacted>")) } else { value };
+        let value = if field.sensitive {
+            quote!(&::core::format_args!("<redacted>"))
+        } else {
+            value
+        };
         calls.extend(quote!(.field(#name, #value)));
     }
     calls
@@ -64,7 +89,8 @@ pub(super) fn debug_fields(fields: &[Field], place: impl Fn(&Ident) -> TokenStre
 
 /// Silences warnings about our own use of deprecated members.
 pub(super) fn allow_deprecated(is_deprecated: bool) -> Option<TokenStream> {
-    is_deprecated.then(|| quote!(#[allow(deprecated, reason = "deprecated members are still on the wire")]))
+    is_deprecated
+        .then(|| quote!(#[allow(deprecated, reason = "deprecated members are still on the wire")]))
 }
 
 /// Words that all parts need.
@@ -88,10 +114,17 @@ impl Shape<'_> {
 
     fn definition(&self) -> TokenStream {
         let Self { def, name, .. } = self;
-        let (docs, deprecation) = (documented(&def.docs, &def.source), deprecated(def.deprecated.as_ref()));
+        let (docs, deprecation) = (
+            documented(&def.docs, &def.source),
+            deprecated(def.deprecated.as_ref()),
+        );
         let fields = declarations(self.scope, self.id, self.fields, &quote!(pub));
         let debug = (!self.is_sensitive()).then(|| quote!(Debug,));
-        let total = self.scope.facts.is_total_type(self.id).then(|| quote!(Eq, Hash, PartialOrd, Ord,));
+        let total = self
+            .scope
+            .facts
+            .is_total_type(self.id)
+            .then(|| quote!(Eq, Hash, PartialOrd, Ord,));
         quote! {
             #docs
             #deprecation
@@ -103,15 +136,19 @@ impl Shape<'_> {
     }
 
     fn new(&self) -> TokenStream {
-        let required: Vec<_> =
-            self.fields.iter().filter(|field| absent(self.scope, self.id, field).is_none()).collect();
+        let required: Vec<_> = self
+            .fields
+            .iter()
+            .filter(|field| absent(self.scope, self.id, field).is_none())
+            .collect();
         let parameters = required.iter().map(|field| {
             let (name, ty) = (names::snake(&field.name), self.taken(&field.ty));
             quote!(#name: #ty)
         });
         let values = self.fields.iter().map(|field| {
             let name = names::snake(&field.name);
-            let value = absent(self.scope, self.id, field).unwrap_or_else(|| self.stored(&field.ty, &name));
+            let value =
+                absent(self.scope, self.id, field).unwrap_or_else(|| self.stored(&field.ty, &name));
             quote!(#name: #value,)
         });
         quote! {
@@ -124,7 +161,10 @@ impl Shape<'_> {
     }
 
     fn setters(&self) -> TokenStream {
-        let optional = self.fields.iter().filter(|field| absent(self.scope, self.id, field).is_some());
+        let optional = self
+            .fields
+            .iter()
+            .filter(|field| absent(self.scope, self.id, field).is_some());
         optional.map(|field| self.setter(field)).collect()
     }
 
@@ -135,8 +175,15 @@ impl Shape<'_> {
             (Type::Optional(inner), _) => (&**inner, true),
             _ => (&field.ty, false),
         };
-        let (taken, stored) = (self.taken(inner), self.stored(inner, &format_ident!("value")));
-        let stored = if is_optional { quote!(::core::option::Option::Some(#stored)) } else { stored };
+        let (taken, stored) = (
+            self.taken(inner),
+            self.stored(inner, &format_ident!("value")),
+        );
+        let stored = if is_optional {
+            quote!(::core::option::Option::Some(#stored))
+        } else {
+            stored
+        };
         let docs = format!(" Sets `{}`.", name.unraw());
         let deprecation = deprecated(field.deprecated.as_ref());
         quote! {
@@ -205,7 +252,10 @@ impl Shape<'_> {
 
     fn default(&self) -> Option<TokenStream> {
         let (name, allowed) = (&self.name, self.allow_deprecated());
-        let all = self.fields.iter().all(|field| absent(self.scope, self.id, field).is_some());
+        let all = self
+            .fields
+            .iter()
+            .all(|field| absent(self.scope, self.id, field).is_some());
         all.then(|| {
             quote! {
                 #allowed

@@ -30,8 +30,15 @@ impl<'m> Scope<'m> {
             let segments = segments(package).map(names::snake);
             return quote!(#root:: #(#segments::)*);
         }
-        let (ours, theirs): (Vec<_>, Vec<_>) = (segments(self.package).collect(), segments(package).collect());
-        let shared = ours.iter().zip(&theirs).take_while(|(ours, theirs)| ours == theirs).count();
+        let (ours, theirs): (Vec<_>, Vec<_>) = (
+            segments(self.package).collect(),
+            segments(package).collect(),
+        );
+        let shared = ours
+            .iter()
+            .zip(&theirs)
+            .take_while(|(ours, theirs)| ours == theirs)
+            .count();
         let up = ours[shared..].iter().map(|_| quote!(super::));
         let down = theirs[shared..].iter().map(|segment| names::snake(segment));
         quote!(#(#up)* #(#down::)*)

@@ -1,10 +1,9 @@
 //! Emits services: the trait to implement, and everything around it by the shared emitter.
 
-use proc_macro2::{Literal, TokenStream};
-use quote::{ToTokens, quote};
+use proc_macro2::TokenStream;
+use quote::quote;
 use rpc_idl::ids;
 use rpc_idl::model::{self, Param as ModelParam, Service, ServiceId, Type};
-use syn::ext::IdentExt;
 
 use super::docs::{deprecated, described, documented};
 use super::names;
@@ -19,17 +18,30 @@ pub(super) fn emit(scope: &Scope<'_>, id: ServiceId, service: &Service) -> Token
 }
 
 /// Whether this version can carry the method: one request, one answer.
-pub(crate) fn is_served(method: &model::Method) -> bool {
+pub(super) fn is_served(method: &model::Method) -> bool {
     method.stream_in.is_none() && !method.stream_out
 }
 
 fn interface(scope: &Scope<'_>, service: &Service) -> TokenStream {
     let name = names::camel(&service.name);
-    let (docs, deprecation) = (documented(&service.docs, &service.source), deprecated(service.deprecated.as_ref()));
-    let left_out = left_out(service);
-    let parents = service.extends.iter().map(|parent| interface_path(scope, *parent));
-    let methods = service.methods.iter().filter(|method| is_served(method)).map(|method| declaration(scope, method));
-    let allowed = service.extends.iter().any(|parent| scope.model().service(*parent).deprecated.is_some());
+    let (docs, deprecation) = (
+        documented(&service.docs, &service.source),
+        deprecated(service.deprecated.as_ref()),
+    );
+    let left_out = left_out_note(service);
+    let parents = service
+        .extends
+        .iter()
+        .map(|parent| interface_path(scope, *parent));
+    let methods = service
+        .methods
+        .iter()
+        .filter(|method| is_served(method))
+        .map(|method| declaration(scope, method));
+    let allowed = service
+        .extends
+        .iter()
+        .any(|parent| scope.model().service(*parent).deprecated.is_some());
     let allowed = super::records::allow_deprecated(allowed);
     quote! {
         #docs
@@ -42,19 +54,44 @@ fn interface(scope: &Scope<'_>, service: &Service) -> TokenStream {
     }
 }
 
+/// One sentence for each method that is not generated.
+pub(crate) fn left_out(model: &model::Model) -> Vec<String> {
+    let mut sentences = Vec::new();
+    for service in &model.services {
+        for method in service.methods.iter().filter(|method| !is_served(method)) {
+            let (place, name, service) = (&method.source, &method.name, service.full_name());
+            sentences.push(format!(
+                "{place:?}: `{name}` of {service} is left out: streams are not carried yet"
+            ));
+        }
+    }
+    sentences
+}
+
 /// Says in the documentation which methods are not here.
-fn left_out(service: &Service) -> TokenStream {
-    let names: Vec<_> = service.methods.iter().filter(|method| !is_served(method)).map(|method| format!("`{}`", method.name)).collect();
+fn left_out_note(service: &Service) -> TokenStream {
+    let names: Vec<_> = service
+        .methods
+        .iter()
+        .filter(|method| !is_served(method))
+        .map(|method| format!("`{}`", method.name))
+        .collect();
     if names.is_empty() {
         return TokenStream::new();
     }
-    let note = format!(" Streams are not carried yet; left out: {}.", names.join(", "));
+    let note = format!(
+        " Streams are not carried yet; left out: {}.",
+        names.join(", ")
+    );
     quote!(#[doc = ""] #[doc = #note])
 }
 
 fn declaration(scope: &Scope<'_>, method: &model::Method) -> TokenStream {
     let name = names::snake(&method.name);
-    let (docs, deprecation) = (described(&method.docs, &format!("Answers `{}`.", method.name)), deprecated(method.deprecated.as_ref()));
+    let (docs, deprecation) = (
+        described(&method.docs, &format!("Answers `{}`.", method.name)),
+        deprecated(method.deprecated.as_ref()),
+    );
     let params = method.params.iter().map(|param| {
         let (name, ty) = (names::snake(&param.name), scope.owned(&param.ty));
         quote!(#name: #ty)
@@ -75,12 +112,18 @@ fn declaration(scope: &Scope<'_>, method: &model::Method) -> TokenStream {
 }
 
 fn value_type(scope: &Scope<'_>, method: &model::Method) -> TokenStream {
-    method.result.as_ref().map_or_else(|| quote!(()), |ty| scope.owned(ty))
+    method
+        .result
+        .as_ref()
+        .map_or_else(|| quote!(()), |ty| scope.owned(ty))
 }
 
 fn interface_path(scope: &Scope<'_>, id: ServiceId) -> TokenStream {
     let service = scope.model().service(id);
-    let (package, name) = (scope.package_path(&service.package), names::camel(&service.name));
+    let (package, name) = (
+        scope.package_path(&service.package),
+        names::camel(&service.name),
+    );
     quote!(#package #name)
 }
 
@@ -110,7 +153,10 @@ fn stub<'m>(scope: &Scope<'m>, id: ServiceId, service: &'m Service) -> Stub<'m> 
 
 fn method<'m>(scope: &Scope<'m>, declared_by: ServiceId, facts: &'m model::Method) -> Method<'m> {
     let private = scope.options.private();
-    let (docs, deprecation) = (described(&facts.docs, &format!("Calls `{}`.", facts.name)), deprecated(facts.deprecated.as_ref()));
+    let (docs, deprecation) = (
+        described(&facts.docs, &format!("Calls `{}`.", facts.name)),
+        deprecated(facts.deprecated.as_ref()),
+    );
     let value = value_type(scope, facts);
     let error = facts.throws.as_ref().map(|ty| scope.owned(ty));
     Method {
@@ -122,9 +168,19 @@ fn method<'m>(scope: &Scope<'m>, declared_by: ServiceId, facts: &'m model::Metho
         cfgs: Vec::new(),
         attributes: quote!(#docs #deprecation),
         blocking: false,
-        params: facts.params.iter().map(|param| Param::Sent(argument(scope, param))).collect(),
-        value: Coded { codec: quote!(#private::Codec::<#value>::direct()), ty: value },
-        error: error.map(|ty| Coded { codec: quote!(#private::ErrorCodec::<#ty>::direct()), ty }),
+        params: facts
+            .params
+            .iter()
+            .map(|param| Param::Sent(argument(scope, param)))
+            .collect(),
+        value: Coded {
+            codec: quote!(#private::Codec::<#value>::direct()),
+            ty: value,
+        },
+        error: error.map(|ty| Coded {
+            codec: quote!(#private::ErrorCodec::<#ty>::direct()),
+            ty,
+        }),
         served: is_served(facts),
     }
 }

@@ -21,7 +21,11 @@ impl<'m> Tree<'m> {
     /// All packages that `wanted` names.
     pub(super) fn of(model: &'m Model, wanted: impl Fn(&str) -> bool) -> Self {
         let mut root = Self::default();
-        for package in model.packages.iter().filter(|package| wanted(&package.name)) {
+        for package in model
+            .packages
+            .iter()
+            .filter(|package| wanted(&package.name))
+        {
             let mut at = &mut root;
             for segment in segments(&package.name) {
                 at = at.children.entry(segment).or_default();
@@ -41,7 +45,9 @@ impl<'m> Tree<'m> {
         let modules = self.children.iter().map(|(segment, child)| {
             let name = names::snake(segment);
             let documentation = match child.package {
-                Some(package) => docs::described(&package.docs, &format!("Package `{}`.", package.name)),
+                Some(package) => {
+                    docs::described(&package.docs, &format!("Package `{}`.", package.name))
+                }
                 None => docs::described(&Default::default(), "Packages."),
             };
             let body = child.emit_inside(content, false);

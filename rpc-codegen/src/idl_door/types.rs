@@ -78,14 +78,18 @@ impl Scope<'_> {
             Type::Optional(item) => wrap(&quote!(::core::option::Option), &[inner(item)]),
             Type::List(item) => wrap(&quote!(::std::vec::Vec), &[heap(item)]),
             Type::Set(item) => wrap(&quote!(::std::collections::BTreeSet), &[heap(item)]),
-            Type::Map(key, value) => wrap(&quote!(::std::collections::BTreeMap), &[heap(key), heap(value)]),
+            Type::Map(key, value) => wrap(
+                &quote!(::std::collections::BTreeMap),
+                &[heap(key), heap(value)],
+            ),
             Type::Array(item, length) => {
                 let (item, length) = (inner(item), Literal::u32_unsuffixed(*length));
                 quote!([#item; #length])
             }
             Type::Named(id) => self.spell_named(*id, owner),
             // Only the trait door makes these, and it emits no types.
-            Type::Foreign(text) => syn::parse_str::<syn::Type>(text).map_or_else(|_| quote!(()), |ty| ty.into_token_stream()),
+            Type::Foreign(text) => syn::parse_str::<syn::Type>(text)
+                .map_or_else(|_| quote!(()), |ty| ty.into_token_stream()),
             number => number_type(number),
         }
     }
@@ -116,7 +120,16 @@ pub(super) fn is_float(ty: &Type) -> bool {
 pub(super) fn is_integer(ty: &Type) -> bool {
     matches!(
         ty,
-        Type::I8 | Type::I16 | Type::I32 | Type::I64 | Type::I128 | Type::U8 | Type::U16 | Type::U32 | Type::U64 | Type::U128
+        Type::I8
+            | Type::I16
+            | Type::I32
+            | Type::I64
+            | Type::I128
+            | Type::U8
+            | Type::U16
+            | Type::U32
+            | Type::U64
+            | Type::U128
     )
 }
 

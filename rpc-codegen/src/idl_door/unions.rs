@@ -12,7 +12,12 @@ use super::records::{allow_deprecated, debug_fields, declarations};
 use super::scope::Scope;
 
 /// The enum, its checks and its codec.
-pub(super) fn emit_union(scope: &Scope<'_>, id: TypeId, def: &TypeDef, union: &Union) -> TokenStream {
+pub(super) fn emit_union(
+    scope: &Scope<'_>,
+    id: TypeId,
+    def: &TypeDef,
+    union: &Union,
+) -> TokenStream {
     let shape = Shape::new(scope, id, def, union);
     let (definition, debug, validate) = (shape.definition(), shape.debug(), shape.validate());
     let codec = codec::union(scope, id, def, union);
@@ -20,17 +25,34 @@ pub(super) fn emit_union(scope: &Scope<'_>, id: TypeId, def: &TypeDef, union: &U
 }
 
 /// The same, and what makes it an error.
-pub(super) fn emit_error(scope: &Scope<'_>, id: TypeId, def: &TypeDef, union: &Union) -> TokenStream {
+pub(super) fn emit_error(
+    scope: &Scope<'_>,
+    id: TypeId,
+    def: &TypeDef,
+    union: &Union,
+) -> TokenStream {
     let shape = Shape::new(scope, id, def, union);
     let base = emit_union(scope, id, def, union);
-    let (display, error, declared, froms) = (shape.display(), shape.error(), shape.declared(), shape.froms());
+    let (display, error, declared, froms) = (
+        shape.display(),
+        shape.error(),
+        shape.declared(),
+        shape.froms(),
+    );
     quote!(#base #display #error #declared #froms)
 }
 
 /// The name of our variant for what is not known; it steps aside for a variant of the user's.
 pub(super) fn unrecognized(union: &Union) -> Option<Ident> {
-    let is_taken = union.variants.iter().any(|variant| names::camel(&variant.name) == "Unrecognized");
-    let name = if is_taken { "UnrecognizedVariant" } else { "Unrecognized" };
+    let is_taken = union
+        .variants
+        .iter()
+        .any(|variant| names::camel(&variant.name) == "Unrecognized");
+    let name = if is_taken {
+        "UnrecognizedVariant"
+    } else {
+        "Unrecognized"
+    };
     (!union.closed).then(|| format_ident!("{name}"))
 }
 
@@ -46,7 +68,14 @@ struct Shape<'a> {
 
 impl<'a> Shape<'a> {
     fn new(scope: &'a Scope<'a>, id: TypeId, def: &'a TypeDef, union: &'a Union) -> Self {
-        Self { scope, id, def, union, name: names::camel(&def.name), unrecognized: unrecognized(union) }
+        Self {
+            scope,
+            id,
+            def,
+            union,
+            name: names::camel(&def.name),
+            unrecognized: unrecognized(union),
+        }
     }
 
     fn is_sensitive(&self) -> bool {
@@ -60,7 +89,9 @@ impl<'a> Shape<'a> {
     fn allow_deprecated(&self) -> Option<TokenStream> {
         let member = |variant: &Variant| {
             let field = match &variant.payload {
-                Payload::Fields(record) => record.fields.iter().any(|field| field.deprecated.is_some()),
+                Payload::Fields(record) => {
+                    record.fields.iter().any(|field| field.deprecated.is_some())
+                }
                 _ => false,
             };
             field || variant.deprecated.is_some()
@@ -70,14 +101,27 @@ impl<'a> Shape<'a> {
 
     fn definition(&self) -> TokenStream {
         let Self { def, name, .. } = self;
-        let (docs, deprecation) = (documented(&def.docs, &def.source), deprecated(def.deprecated.as_ref()));
-        let variants = self.union.variants.iter().map(|variant| self.declaration(variant));
+        let (docs, deprecation) = (
+            documented(&def.docs, &def.source),
+            deprecated(def.deprecated.as_ref()),
+        );
+        let variants = self
+            .union
+            .variants
+            .iter()
+            .map(|variant| self.declaration(variant));
         let debug = (!self.is_sensitive()).then(|| quote!(Debug,));
-        let total = self.scope.facts.is_total_type(self.id).then(|| quote!(Eq, Hash, PartialOrd, Ord,));
+        let total = self
+            .scope
+            .facts
+            .is_total_type(self.id)
+            .then(|| quote!(Eq, Hash, PartialOrd, Ord,));
         let private = self.scope.options.private();
-        let unrecognized = self.unrecognized.as_ref().map(|name| quote! {
-            /// A variant that this version does not know, kept as it came.
-            #name(#private::RawVariant),
+        let unrecognized = self.unrecognized.as_ref().map(|name| {
+            quote! {
+                /// A variant that this version does not know, kept as it came.
+                #name(#private::RawVariant),
+            }
         });
         quote! {
             #docs
@@ -119,15 +163,24 @@ impl<'a> Shape<'a> {
             let text = ident.unraw().to_string();
             match &variant.payload {
                 Payload::Unit => quote!(Self::#ident => f.write_str(#text),),
-                Payload::Single(_) => quote!(Self::#ident(value) => f.debug_tuple(#text).field(value).finish(),),
+                Payload::Single(_) => {
+                    quote!(Self::#ident(value) => f.debug_tuple(#text).field(value).finish(),)
+                }
                 Payload::Fields(record) => {
-                    let shown = record.fields.iter().filter(|field| !field.sensitive).map(|field| names::snake(&field.name));
+                    let shown = record
+                        .fields
+                        .iter()
+                        .filter(|field| !field.sensitive)
+                        .map(|field| names::snake(&field.name));
                     let calls = debug_fields(&record.fields, |ident| quote!(#ident));
                     quote!(Self::#ident { #(#shown,)* .. } => f.debug_struct(#text)#calls.finish(),)
                 }
             }
         });
-        let unrecognized = self.unrecognized.as_ref().map(|name| quote!(Self::#name(raw) => ::core::fmt::Debug::fmt(raw, f),));
+        let unrecognized = self
+            .unrecognized
+            .as_ref()
+            .map(|name| quote!(Self::#name(raw) => ::core::fmt::Debug::fmt(raw, f),));
         Some(quote! {
             #allowed
             impl ::core::fmt::Debug for #name {
@@ -142,12 +195,22 @@ impl<'a> Shape<'a> {
     }
 
     fn validate(&self) -> TokenStream {
-        let (name, private, allowed) = (&self.name, self.scope.options.private(), self.allow_deprecated());
-        let arms: Vec<_> = self.union.variants.iter().filter_map(|variant| self.validate_arm(variant)).collect();
+        let (name, private, allowed) = (
+            &self.name,
+            self.scope.options.private(),
+            self.allow_deprecated(),
+        );
+        let arms: Vec<_> = self
+            .union
+            .variants
+            .iter()
+            .filter_map(|variant| self.validate_arm(variant))
+            .collect();
         let body = if arms.is_empty() {
             TokenStream::new()
         } else {
-            let rest = (arms.len() < self.union.variants.len() || !self.union.closed).then(|| quote!(_ => {}));
+            let rest = (arms.len() < self.union.variants.len() || !self.union.closed)
+                .then(|| quote!(_ => {}));
             quote!(match self { #(#arms)* #rest })
         };
         quote! {
@@ -181,8 +244,14 @@ impl<'a> Shape<'a> {
                     let name = names::snake(&field.name);
                     quote!(#name)
                 });
-                let ruled = |field: &&rpc_idl::model::Field| !self.scope.checks(&field.ty, &field.constraints).is_empty();
-                let used = record.fields.iter().filter(ruled).map(|field| names::snake(&field.name));
+                let ruled = |field: &&rpc_idl::model::Field| {
+                    !self.scope.checks(&field.ty, &field.constraints).is_empty()
+                };
+                let used = record
+                    .fields
+                    .iter()
+                    .filter(ruled)
+                    .map(|field| names::snake(&field.name));
                 (!checks.is_empty()).then(|| quote!(Self::#ident { #(#used,)* .. } => { #checks }))
             }
         }
@@ -223,12 +292,20 @@ impl<'a> Shape<'a> {
     /// Texts and numbers read well in a message; another error speaks for itself as the source.
     fn is_shown(&self, ty: &Type) -> bool {
         let ty = self.scope.resolve(ty);
-        matches!(ty, Type::String | Type::Bool | Type::Uuid | Type::Decimal | Type::Timestamp) || super::types::is_number(ty)
+        matches!(
+            ty,
+            Type::String | Type::Bool | Type::Uuid | Type::Decimal | Type::Timestamp
+        ) || super::types::is_number(ty)
     }
 
     fn error(&self) -> TokenStream {
         let (name, allowed) = (&self.name, self.allow_deprecated());
-        let sources: Vec<_> = self.union.variants.iter().filter(|variant| self.cause(variant).is_some()).collect();
+        let sources: Vec<_> = self
+            .union
+            .variants
+            .iter()
+            .filter(|variant| self.cause(variant).is_some())
+            .collect();
         let arms = sources.iter().map(|variant| {
             let ident = names::camel(&variant.name);
             quote!(Self::#ident(cause) => ::core::option::Option::Some(cause),)
@@ -247,21 +324,34 @@ impl<'a> Shape<'a> {
 
     /// The error type that a variant holds, if it holds one.
     fn cause(&self, variant: &Variant) -> Option<TypeId> {
-        let Payload::Single(ty) = &variant.payload else { return None };
+        let Payload::Single(ty) = &variant.payload else {
+            return None;
+        };
         match self.scope.resolve(ty) {
-            Type::Named(id) => matches!(self.scope.model().ty(*id).kind, rpc_idl::model::TypeKind::Error(_)).then_some(*id),
+            Type::Named(id) => matches!(
+                self.scope.model().ty(*id).kind,
+                rpc_idl::model::TypeKind::Error(_)
+            )
+            .then_some(*id),
             _ => None,
         }
     }
 
     fn declared(&self) -> TokenStream {
-        let (name, runtime, allowed) = (&self.name, self.scope.options.runtime(), self.allow_deprecated());
+        let (name, runtime, allowed) = (
+            &self.name,
+            self.scope.options.runtime(),
+            self.allow_deprecated(),
+        );
         let statuses = self.union.variants.iter().map(|variant| {
             let (ident, rest) = (names::camel(&variant.name), ignored(&variant.payload));
             let status = names::camel(variant.status.as_deref().unwrap_or("unknown"));
             quote!(Self::#ident #rest => #runtime::Status::#status,)
         });
-        let unrecognized = self.unrecognized.as_ref().map(|name| quote!(Self::#name(_) => #runtime::Status::Unknown,));
+        let unrecognized = self
+            .unrecognized
+            .as_ref()
+            .map(|name| quote!(Self::#name(_) => #runtime::Status::Unknown,));
         let (retryable, retry_after) = (self.retryable(), self.retry_after());
         quote! {
             #allowed
@@ -279,22 +369,33 @@ impl<'a> Shape<'a> {
     }
 
     fn retryable(&self) -> Option<TokenStream> {
-        let retryable = self.union.variants.iter().filter(|variant| variant.retryable.is_some());
+        let retryable = self
+            .union
+            .variants
+            .iter()
+            .filter(|variant| variant.retryable.is_some());
         let arms: Vec<_> = retryable
             .map(|variant| {
                 let (ident, rest) = (names::camel(&variant.name), ignored(&variant.payload));
                 quote!(Self::#ident #rest)
             })
             .collect();
-        (!arms.is_empty()).then(|| quote! {
-            fn retryable(&self) -> bool {
-                ::core::matches!(self, #(#arms)|*)
+        (!arms.is_empty()).then(|| {
+            quote! {
+                fn retryable(&self) -> bool {
+                    ::core::matches!(self, #(#arms)|*)
+                }
             }
         })
     }
 
     fn retry_after(&self) -> Option<TokenStream> {
-        let arms: Vec<_> = self.union.variants.iter().filter_map(|variant| self.retry_arm(variant)).collect();
+        let arms: Vec<_> = self
+            .union
+            .variants
+            .iter()
+            .filter_map(|variant| self.retry_arm(variant))
+            .collect();
         (!arms.is_empty()).then(|| quote! {
             fn retry_after(&self) -> ::core::option::Option<::core::time::Duration> {
                 match self {
@@ -308,10 +409,16 @@ impl<'a> Shape<'a> {
 
     fn retry_arm(&self, variant: &Variant) -> Option<TokenStream> {
         let after = variant.retryable.as_ref()?.after.as_ref()?;
-        let Payload::Fields(record) = &variant.payload else { return None };
+        let Payload::Fields(record) = &variant.payload else {
+            return None;
+        };
         let field = record.fields.iter().find(|field| field.name == *after)?;
         let (ident, name) = (names::camel(&variant.name), names::snake(after));
-        let value = if self.scope.is_optional(&field.ty) { quote!(*#name) } else { quote!(::core::option::Option::Some(*#name)) };
+        let value = if self.scope.is_optional(&field.ty) {
+            quote!(*#name)
+        } else {
+            quote!(::core::option::Option::Some(*#name))
+        };
         Some(quote!(Self::#ident { #name, .. } => #value,))
     }
 
@@ -319,14 +426,31 @@ impl<'a> Shape<'a> {
     fn froms(&self) -> TokenStream {
         let mut froms = TokenStream::new();
         for variant in &self.union.variants {
-            let Some(cause) = self.cause(variant) else { continue };
-            let holders = self.union.variants.iter().filter(|other| self.cause(other) == Some(cause)).count();
+            let Some(cause) = self.cause(variant) else {
+                continue;
+            };
+            let holders = self
+                .union
+                .variants
+                .iter()
+                .filter(|other| self.cause(other) == Some(cause))
+                .count();
             if holders > 1 || cause == self.id {
                 continue;
             }
-            let Payload::Single(ty) = &variant.payload else { continue };
-            let (name, ident, path) = (&self.name, names::camel(&variant.name), self.scope.path(cause));
-            let value = if self.scope.is_boxed(self.id, ty) { quote!(::std::boxed::Box::new(cause)) } else { quote!(cause) };
+            let Payload::Single(ty) = &variant.payload else {
+                continue;
+            };
+            let (name, ident, path) = (
+                &self.name,
+                names::camel(&variant.name),
+                self.scope.path(cause),
+            );
+            let value = if self.scope.is_boxed(self.id, ty) {
+                quote!(::std::boxed::Box::new(cause))
+            } else {
+                quote!(cause)
+            };
             let allowed = self.allow_deprecated();
             froms.extend(quote! {
                 #allowed

@@ -5,7 +5,6 @@ use quote::quote;
 use rpc_idl::model::{Type, TypeId, TypeKind, Value};
 
 use super::enums::variant_names;
-use super::names;
 use super::scope::Scope;
 use super::types::is_float;
 
@@ -33,10 +32,17 @@ impl Scope<'_> {
                 let items = items.iter().map(|value| self.value(item, value));
                 quote!([#(#items),*])
             }
-            (Type::List(item), Value::List(items)) => self.collection(&quote!(::std::vec::Vec), item, items),
-            (Type::Set(item), Value::List(items)) => self.collection(&quote!(::std::collections::BTreeSet), item, items),
+            (Type::List(item), Value::List(items)) => {
+                self.collection(&quote!(::std::vec::Vec), item, items)
+            }
+            (Type::Set(item), Value::List(items)) => {
+                self.collection(&quote!(::std::collections::BTreeSet), item, items)
+            }
             (Type::Map(key, item), Value::Map(entries)) => {
-                let entries: Vec<_> = entries.iter().map(|entry| self.entry(key, item, entry, Self::value)).collect();
+                let entries: Vec<_> = entries
+                    .iter()
+                    .map(|entry| self.entry(key, item, entry, Self::value))
+                    .collect();
                 match entries.is_empty() {
                     true => quote!(::std::collections::BTreeMap::new()),
                     false => quote!(::std::collections::BTreeMap::from([#(#entries),*])),
@@ -69,7 +75,8 @@ impl Scope<'_> {
                 quote!(::core::time::Duration::from_nanos(#nanos))
             }
             Value::Timestamp(seconds, nanos) => {
-                let (seconds, nanos) = (integer((*seconds).into()), Literal::u32_unsuffixed(*nanos));
+                let (seconds, nanos) =
+                    (integer((*seconds).into()), Literal::u32_unsuffixed(*nanos));
                 quote!(#runtime::Timestamp { seconds: #seconds, nanos: #nanos })
             }
             Value::Bytes(bytes) => {
@@ -79,7 +86,9 @@ impl Scope<'_> {
             Value::List(items) => self.constant_list(ty, items),
             Value::Map(entries) => match ty {
                 Type::Map(key, item) => {
-                    let entries = entries.iter().map(|entry| self.entry(key, item, entry, Self::constant));
+                    let entries = entries
+                        .iter()
+                        .map(|entry| self.entry(key, item, entry, Self::constant));
                     quote!(&[#(#entries),*])
                 }
                 _ => quote!(&[]),
@@ -118,7 +127,10 @@ impl Scope<'_> {
     pub(super) fn is_constant(&self, ty: &Type) -> bool {
         match self.resolve(ty) {
             Type::Any | Type::Foreign(_) => false,
-            Type::Optional(inner) | Type::List(inner) | Type::Set(inner) | Type::Array(inner, _) => self.is_constant(inner),
+            Type::Optional(inner)
+            | Type::List(inner)
+            | Type::Set(inner)
+            | Type::Array(inner, _) => self.is_constant(inner),
             Type::Map(key, value) => self.is_constant(key) && self.is_constant(value),
             Type::Named(id) => matches!(self.model().ty(*id).kind, TypeKind::Enum(_)),
             _ => true,
@@ -160,9 +172,15 @@ impl Scope<'_> {
 
     fn enum_value(&self, id: TypeId, number: i64) -> TokenStream {
         let (path, def) = (self.path(id), self.model().ty(id));
-        let TypeKind::Enum(definition) = &def.kind else { return quote!(#path) };
+        let TypeKind::Enum(definition) = &def.kind else {
+            return quote!(#path);
+        };
         let names = variant_names(definition);
-        match definition.values.iter().position(|value| value.number == number) {
+        match definition
+            .values
+            .iter()
+            .position(|value| value.number == number)
+        {
             Some(index) => {
                 let name = &names[index];
                 quote!(#path::#name)
@@ -214,24 +232,34 @@ impl Scope<'_> {
 /// An integer literal; a sign stands before it, not in it.
 pub(super) fn integer(value: i128) -> TokenStream {
     let digits = Literal::u128_unsuffixed(value.unsigned_abs());
-    if value < 0 { quote!(-#digits) } else { quote!(#digits) }
+    if value < 0 {
+        quote!(-#digits)
+    } else {
+        quote!(#digits)
+    }
 }
 
 /// A float literal.
 pub(super) fn float(value: f64) -> TokenStream {
     let digits = Literal::f64_unsuffixed(value.abs());
-    if value.is_sign_negative() { quote!(-#digits) } else { quote!(#digits) }
+    if value.is_sign_negative() {
+        quote!(-#digits)
+    } else {
+        quote!(#digits)
+    }
 }
 
 /// The bytes of a UUID in its canonical text.
 fn uuid_bytes(text: &str) -> Vec<u8> {
-    let digits: Vec<u8> = text.chars().filter_map(|c| c.to_digit(16)).filter_map(|digit| u8::try_from(digit).ok()).collect();
-    let mut bytes: Vec<u8> = digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect();
+    let digits: Vec<u8> = text
+        .chars()
+        .filter_map(|c| c.to_digit(16))
+        .filter_map(|digit| u8::try_from(digit).ok())
+        .collect();
+    let mut bytes: Vec<u8> = digits
+        .chunks_exact(2)
+        .map(|pair| pair[0] << 4 | pair[1])
+        .collect();
     bytes.resize(16, 0);
     bytes
-}
-
-/// The identifier of a constant.
-pub(super) fn constant_name(name: &str) -> proc_macro2::Ident {
-    names::shouting(name)
 }

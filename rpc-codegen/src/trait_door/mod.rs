@@ -204,9 +204,17 @@ impl Codecs {
     fn codec(&mut self, method: &MethodOrigin, ty: &Type, is_error: bool) -> TokenStream {
         let content = is_error.then(|| self.codec(method, ty, false));
         let text = ty.to_token_stream().to_string();
-        let found = self.known.iter().position(|known| known.text == text && known.content.is_some() == is_error);
+        let found = self
+            .known
+            .iter()
+            .position(|known| known.text == text && known.content.is_some() == is_error);
         let index = found.unwrap_or_else(|| {
-            self.known.push(Known { ty: ty.clone(), text, content, cfgs: Vec::new() });
+            self.known.push(Known {
+                ty: ty.clone(),
+                text,
+                content,
+                cfgs: Vec::new(),
+            });
             self.known.len() - 1
         });
         self.known[index].cfgs.push(method.cfgs());
