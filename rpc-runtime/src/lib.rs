@@ -1,6 +1,38 @@
 //! What generated code links against: codec, wire, transports, client, server, registry lookup.
 
 pub mod codec;
-mod status;
+pub mod discovery;
 
+mod backoff;
+mod client;
+mod context;
+mod descriptor;
+mod error;
+mod limits;
+mod link;
+mod metadata;
+mod reflection;
+mod server;
+mod status;
+mod transport;
+mod wire;
+
+pub use client::{Batch, BlockingChannel, Call, CallFuture, CallOptions, Callback, Channel, OneWay, OneWayFuture, Pending};
+pub use codec::{Decimal, DeclaredError, Invalid, RawVariant, Timestamp, Uuid, Value};
+pub use context::Context;
+pub use descriptor::{Client, MethodDescriptor, MethodKind, ServiceDescriptor};
+pub use error::{CallError, Error, ErrorKind, Execution, Result};
+pub use limits::{DEFAULT_TIMEOUT, Limits};
+pub use metadata::Metadata;
+pub use rpc_macros::rpc_service;
+pub use server::{Server, Serving};
 pub use status::Status;
+
+/// What generated code names. Not for people: it changes with the generator.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::client::Returns;
+    pub use crate::codec::*;
+    pub use crate::server::{Answer, Args, Incoming, Outgoing, Skeleton};
+    pub use serde;
+}

@@ -19,9 +19,9 @@ pub struct Limits {
     /// Largest frame accepted before HELLO was answered. 64 KiB.
     pub max_frame_bytes_before_hello: u32,
     /// Deepest nesting of arrays and maps in a message. 64, as in Cap'n Proto and Thrift.
-    pub max_depth: u32,
+    pub max_depth: usize,
     /// Most values in one message. 1,048,576: an empty map costs one byte to send and forty to keep.
-    pub max_nodes: u32,
+    pub max_nodes: usize,
     /// Most bytes of metadata on one frame. 8 KiB, as announced by grpc-go.
     pub max_metadata_bytes: u16,
     /// Most metadata entries on one frame. 64.

@@ -11,6 +11,9 @@ mod pending;
 mod request;
 mod returns;
 
+pub(crate) use channel::Tried;
+pub(crate) use direct::Direct;
+
 pub use batch::Batch;
 pub use blocking::BlockingChannel;
 pub use call::{Call, CallFuture};

@@ -13,7 +13,7 @@ mod list;
 mod provider;
 mod registry;
 mod remote;
-mod server;
+
 
 pub use file::FileRegistry;
 pub use in_process::InProcess;
@@ -21,7 +21,7 @@ pub use instance::Instance;
 pub use list::ListRegistry;
 pub use registry::{BoxFuture, Cursor, Lease, Registry, Renewal, Snapshot};
 pub use remote::RemoteRegistry;
-pub use server::{RegistryServer, registry_server};
+pub(crate) use remote::BlockingLookup;
 
 pub(crate) use balanced::Balanced;
 pub(crate) use provider::{Advertised, Provider};

@@ -29,6 +29,7 @@ use crate::wire::hello::Hello;
 use crate::wire::outbound::Outbound;
 
 pub(crate) use handshake::{accept, connect, first_frame, refused, turn_away};
+pub(crate) use read::read_answer;
 pub(crate) use serve::Responder;
 
 /// One open connection. Whoever holds it may call; it closes when [`Link::close`] is called or the peer goes.

@@ -57,10 +57,6 @@ impl Calls {
         Self { next_id: id, ..Self::new(max_live) }
     }
 
-    /// Sets the peer's announced limit.
-    pub(crate) fn set_max_live(&mut self, max_live: u32) {
-        self.max_live = max_live.max(1);
-    }
 
     /// Calls that have a slot.
     pub(crate) fn live(&self) -> u32 {

@@ -1,0 +1,162 @@
+//! The same bytes for a caller without an async runtime: blocking reads and writes on its own thread.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream, ToSocketAddrs};
+#[cfg(unix)]
+use std::os::unix::net::UnixStream;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
+
+use super::mem::{PipeReader, PipeWriter};
+use super::{Address, cannot_connect, mem};
+#[cfg(not(unix))]
+use crate::error::Error;
+use crate::error::Result;
+
+/// Both ends of a connection that blocks.
+pub(crate) struct BlockingIo {
+    pub(crate) reader: BlockingReader,
+    pub(crate) writer: BlockingWriter,
+}
+
+/// The receiving end.
+pub(crate) enum BlockingReader {
+    Tcp(TcpStream, Option<Duration>),
+    #[cfg(unix)]
+    Unix(UnixStream, Option<Duration>),
+    Mem(PipeReader),
+}
+
+/// The sending end; dropping it ends the connection.
+pub(crate) enum BlockingWriter {
+    Tcp(TcpStream),
+    #[cfg(unix)]
+    Unix(UnixStream),
+    Mem(PipeWriter),
+}
+
+/// Opens a connection; `limit` bounds the time for each address of a host name.
+pub(crate) fn connect(address: &Address, limit: Duration) -> Result<BlockingIo> {
+    let failed = |error: io::Error| cannot_connect(address, &error);
+    match address {
+        Address::Tcp(host) => {
+            let stream = connect_tcp(host, limit).map_err(failed)?;
+            stream.set_nodelay(true).map_err(failed)?;
+            stream.set_write_timeout(Some(limit)).map_err(failed)?;
+            let reader = BlockingReader::Tcp(stream.try_clone().map_err(failed)?, None);
+            Ok(BlockingIo { reader, writer: BlockingWriter::Tcp(stream) })
+        }
+        #[cfg(unix)]
+        Address::Unix(path) => {
+            let stream = UnixStream::connect(path).map_err(failed)?;
+            stream.set_write_timeout(Some(limit)).map_err(failed)?;
+            let reader = BlockingReader::Unix(stream.try_clone().map_err(failed)?, None);
+            Ok(BlockingIo { reader, writer: BlockingWriter::Unix(stream) })
+        }
+        #[cfg(not(unix))]
+        Address::Unix(_) => Err(Error::invalid("unix:// addresses work on Unix systems only")),
+        Address::Mem(name) => {
+            let (reader, writer) = mem::connect_halves(name).map_err(failed)?;
+            Ok(BlockingIo { reader: BlockingReader::Mem(reader), writer: BlockingWriter::Mem(writer) })
+        }
+    }
+}
+
+fn connect_tcp(host: &str, limit: Duration) -> io::Result<TcpStream> {
+    let mut last = None;
+    for address in host.to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, limit) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(last.unwrap_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the host name has no address")))
+}
+
+impl BlockingReader {
+    /// Reads what is there, waiting at most `limit`; [`io::ErrorKind::WouldBlock`] if nothing came.
+    pub(crate) fn read(&mut self, buffer: &mut [u8], limit: Duration) -> io::Result<usize> {
+        // Zero would mean for ever.
+        let limit = limit.max(Duration::from_millis(1));
+        let outcome = match self {
+            Self::Tcp(stream, set) => {
+                if *set != Some(limit) {
+                    stream.set_read_timeout(Some(limit))?;
+                    *set = Some(limit);
+                }
+                stream.read(buffer)
+            }
+            #[cfg(unix)]
+            Self::Unix(stream, set) => {
+                if *set != Some(limit) {
+                    stream.set_read_timeout(Some(limit))?;
+                    *set = Some(limit);
+                }
+                stream.read(buffer)
+            }
+            Self::Mem(pipe) => {
+                let mut buffer = ReadBuf::new(buffer);
+                let read = block_until(Instant::now() + limit, |cx| Pin::new(&mut *pipe).poll_read(cx, &mut buffer));
+                read.and_then(|outcome| outcome.map(|()| buffer.filled().len()))
+            }
+        };
+        match outcome {
+            Err(error) if matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::Interrupted) => Err(io::ErrorKind::WouldBlock.into()),
+            other => other,
+        }
+    }
+}
+
+impl BlockingWriter {
+    /// Writes some bytes, waiting at most the limit of the connection.
+    pub(crate) fn write(&mut self, bytes: &[u8], limit: Duration) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.write(bytes),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.write(bytes),
+            Self::Mem(pipe) => block_until(Instant::now() + limit, |cx| Pin::new(&mut *pipe).poll_write(cx, bytes))?,
+        }
+    }
+
+    /// Ends both directions, so that a thread that reads notices.
+    pub(crate) fn shutdown(&mut self) {
+        match self {
+            Self::Tcp(stream) => drop(stream.shutdown(Shutdown::Both)),
+            #[cfg(unix)]
+            Self::Unix(stream) => drop(stream.shutdown(Shutdown::Both)),
+            Self::Mem(pipe) => {
+                let _ = Pin::new(pipe).poll_shutdown(&mut Context::from_waker(Waker::noop()));
+            }
+        }
+    }
+}
+
+/// Polls on this thread until ready or `until`.
+fn block_until<T>(until: Instant, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> io::Result<T> {
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut cx = Context::from_waker(&waker);
+    loop {
+        if let Poll::Ready(value) = poll(&mut cx) {
+            return Ok(value);
+        }
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        thread::park_timeout(left);
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}

@@ -1,0 +1,1 @@
+//! The protocol core, driven without a socket.
