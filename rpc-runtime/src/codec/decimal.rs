@@ -76,7 +76,7 @@ impl fmt::Debug for Decimal {
 }
 
 /// A text that is no decimal number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NoDecimal;
 
 impl fmt::Display for NoDecimal {

@@ -152,7 +152,7 @@ impl fmt::Display for Timestamp {
 }
 
 /// A text that is no RFC 3339 point in time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NoTimestamp;
 
 impl fmt::Display for NoTimestamp {

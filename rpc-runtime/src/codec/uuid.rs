@@ -57,7 +57,7 @@ impl fmt::Debug for Uuid {
 }
 
 /// A text that is no UUID.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NoUuid;
 
 impl fmt::Display for NoUuid {

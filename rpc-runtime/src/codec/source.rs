@@ -1,0 +1,227 @@
+//! Where the fields of a struct or variant come from: MessagePack, or a serde format.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::error::DecodeError;
+use super::reader::Reader;
+use super::wire::{De, Decode, Wire};
+
+/// Gives the fields of a struct, in whatever order it has them.
+pub trait Source<'de> {
+    /// Why a field could not be given.
+    type Error;
+
+    /// Goes to the next field and says in which slot it belongs: one outside of `fields` if nobody knows it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the format.
+    fn next(&mut self, fields: &'static [&'static str]) -> Result<Option<usize>, Self::Error>;
+
+    /// Gives the field that `next` has gone to; `None` if it is nil, or not there after all.
+    ///
+    /// # Errors
+    ///
+    /// When it does not fit the type.
+    fn field<T: Wire>(&mut self, name: &'static str) -> Result<Option<T>, Self::Error>;
+
+    /// Passes over the field that `next` has gone to.
+    ///
+    /// # Errors
+    ///
+    /// Those of the format.
+    fn skip(&mut self) -> Result<(), Self::Error>;
+
+    /// Makes an error of this format of ours.
+    fn refuse(&self, error: DecodeError) -> Self::Error;
+
+    /// Makes the error of a union that has no such variant with fields.
+    fn unknown(&self, ty: &'static str, ordinal: u32) -> Self::Error {
+        self.refuse(DecodeError::unknown_variant(ty, ordinal.into()))
+    }
+
+    /// Insists on a field that must be there.
+    ///
+    /// # Errors
+    ///
+    /// When it is not.
+    #[inline]
+    fn required<T: Wire>(
+        &self,
+        value: Option<T>,
+        ty: &'static str,
+        ordinal: u32,
+        name: &'static str,
+    ) -> Result<T, Self::Error> {
+        match value.or_else(<T as Decode<'de>>::absent) {
+            Some(value) => Ok(value),
+            None => Err(self.refuse(DecodeError::missing(ty, ordinal, name))),
+        }
+    }
+}
+
+/// Fields from MessagePack: an array of slots, or a map by names.
+pub(super) struct ReaderSource<'a, 'de> {
+    input: &'a mut Reader<'de>,
+    by_name: bool,
+    slot: usize,
+    left: usize,
+}
+
+impl<'a, 'de> ReaderSource<'a, 'de> {
+    #[inline]
+    pub(super) fn new(input: &'a mut Reader<'de>) -> Result<Self, DecodeError> {
+        let by_name = input.is_map();
+        let left = if by_name {
+            input.map()?
+        } else {
+            input.array()?
+        };
+        Ok(Self {
+            input,
+            by_name,
+            slot: 0,
+            left,
+        })
+    }
+}
+
+impl<'de> Source<'de> for ReaderSource<'_, 'de> {
+    type Error = DecodeError;
+
+    #[inline]
+    fn next(&mut self, fields: &'static [&'static str]) -> Result<Option<usize>, DecodeError> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        self.left -= 1;
+        if self.by_name {
+            return self.input.key().map(|key| Some(slot_of(key, fields)));
+        }
+        self.slot += 1;
+        Ok(Some(self.slot - 1))
+    }
+
+    #[inline]
+    fn field<T: Wire>(&mut self, name: &'static str) -> Result<Option<T>, DecodeError> {
+        self.input.field(name)
+    }
+
+    #[inline]
+    fn skip(&mut self) -> Result<(), DecodeError> {
+        self.input.skip()
+    }
+
+    #[inline]
+    fn refuse(&self, error: DecodeError) -> DecodeError {
+        error
+    }
+}
+
+/// Fields from a serde sequence.
+pub(super) struct BySlot<A> {
+    elements: A,
+    slot: usize,
+    ended: bool,
+}
+
+impl<A> BySlot<A> {
+    pub(super) fn new(elements: A) -> Self {
+        Self {
+            elements,
+            slot: 0,
+            ended: false,
+        }
+    }
+}
+
+impl<'de, A: SeqAccess<'de>> BySlot<A> {
+    fn element<T: Deserialize<'de>>(&mut self) -> Result<Option<T>, A::Error> {
+        let element = self.elements.next_element()?;
+        self.ended |= element.is_none();
+        Ok(element)
+    }
+}
+
+impl<'de, A: SeqAccess<'de>> Source<'de> for BySlot<A> {
+    type Error = A::Error;
+
+    fn next(&mut self, _: &'static [&'static str]) -> Result<Option<usize>, A::Error> {
+        if self.ended {
+            return Ok(None);
+        }
+        self.slot += 1;
+        Ok(Some(self.slot - 1))
+    }
+
+    fn field<T: Wire>(&mut self, _: &'static str) -> Result<Option<T>, A::Error> {
+        let element: Option<Option<De<T>>> = self.element()?;
+        Ok(element.flatten().map(|De(value)| value))
+    }
+
+    fn skip(&mut self) -> Result<(), A::Error> {
+        self.element::<IgnoredAny>().map(|_| ())
+    }
+
+    fn refuse(&self, error: DecodeError) -> A::Error {
+        A::Error::custom(error)
+    }
+}
+
+/// Fields from a serde map.
+pub(super) struct ByName<A>(pub(super) A);
+
+impl<'de, A: MapAccess<'de>> Source<'de> for ByName<A> {
+    type Error = A::Error;
+
+    fn next(&mut self, fields: &'static [&'static str]) -> Result<Option<usize>, A::Error> {
+        self.0.next_key_seed(Slot(fields))
+    }
+
+    fn field<T: Wire>(&mut self, _: &'static str) -> Result<Option<T>, A::Error> {
+        let value: Option<De<T>> = self.0.next_value()?;
+        Ok(value.map(|De(value)| value))
+    }
+
+    fn skip(&mut self) -> Result<(), A::Error> {
+        self.0.next_value::<IgnoredAny>().map(|_| ())
+    }
+
+    fn refuse(&self, error: DecodeError) -> A::Error {
+        A::Error::custom(error)
+    }
+}
+
+/// Reads a field's name as the slot it belongs in.
+struct Slot(&'static [&'static str]);
+
+impl<'de> DeserializeSeed<'de> for Slot {
+    type Value = usize;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<usize, D::Error> {
+        deserializer.deserialize_identifier(self)
+    }
+}
+
+impl Visitor<'_> for Slot {
+    type Value = usize;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a field")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<usize, E> {
+        Ok(slot_of(name, self.0))
+    }
+}
+
+/// The slot of a name; names nobody knows, and the empty one that holes have, get one past all.
+fn slot_of(name: &str, fields: &[&str]) -> usize {
+    fields
+        .iter()
+        .position(|field| *field == name && !name.is_empty())
+        .unwrap_or(usize::MAX)
+}
