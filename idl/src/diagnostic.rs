@@ -273,6 +273,9 @@ impl Sink {
     pub(crate) fn report(&mut self, draft: Draft) {
         let place = draft.primary.as_ref().map(|label| label.place);
         let key = (draft.code.id, draft.path.clone(), place);
+        if self.seen.contains(&key) {
+            return;
+        }
         let kept = match draft.code.severity {
             Severity::Error => &mut self.errors,
             Severity::Warning => &mut self.warnings,
@@ -281,10 +284,9 @@ impl Sink {
             self.more_errors += usize::from(draft.code.severity == Severity::Error);
             return;
         }
-        if self.seen.insert(key) {
-            *kept += 1;
-            self.drafts.push(draft);
-        }
+        *kept += 1;
+        self.seen.insert(key);
+        self.drafts.push(draft);
     }
 
     /// Whether another error would not be kept; work done only for its words may be left out.
@@ -294,6 +296,12 @@ impl Sink {
 
     pub(crate) fn has_errors(&self) -> bool {
         self.errors > 0
+    }
+
+    /// Whether something in the file was refused already, so that what is missing may have been there.
+    pub(crate) fn has_errors_in(&self, file: FileId) -> bool {
+        let mut drafts = self.drafts.iter();
+        drafts.any(|draft| draft.files().any(|other| other == file))
     }
 
     /// Sorts by place, and gives each finding its path, line and column.

@@ -6,24 +6,38 @@
 #[cfg(feature = "parser")]
 pub mod ast;
 #[cfg(feature = "parser")]
+mod check;
+#[cfg(feature = "parser")]
 pub mod codes;
+#[cfg(feature = "parser")]
+mod compile;
 #[cfg(feature = "parser")]
 mod diagnostic;
 #[cfg(feature = "parser")]
 mod grammar;
 pub mod ids;
+#[cfg(feature = "parser")]
+mod load;
 pub mod model;
 #[cfg(feature = "parser")]
 mod parse;
 #[cfg(feature = "parser")]
+pub mod pattern;
+#[cfg(feature = "parser")]
 mod render;
+#[cfg(feature = "parser")]
+mod resolve;
 #[cfg(feature = "parser")]
 mod source;
 #[cfg(feature = "parser")]
 mod suggest;
 
 #[cfg(feature = "parser")]
+pub use compile::{Compiled, compile};
+#[cfg(feature = "parser")]
 pub use diagnostic::{Diagnostic, Diagnostics, Label, MAX_ERRORS, Severity, Suggestion};
+#[cfg(feature = "parser")]
+pub use load::{Loaded, compile_paths};
 pub use model::Model;
 #[cfg(feature = "parser")]
 pub use source::{FileId, Place, SourceFile, Span};

@@ -1,0 +1,779 @@
+//! Annotations against the list of those that exist.
+
+use std::collections::HashMap;
+
+use crate::ast::{self, Argument, Head, Item, Value as Written, ValueKind};
+use crate::codes;
+use crate::diagnostic::Draft;
+use crate::model::{self, AnnotationDef, AnnotationValue, Constraint, Deprecated, Type, Value};
+use crate::pattern;
+use crate::resolve::Resolver;
+use crate::resolve::known::{self, KNOWN, Kind, Known, Parameter, TARGETS};
+use crate::resolve::literal::{self, Int, Quantity};
+use crate::resolve::names::{Found, ItemId, Scope, SymbolId};
+use crate::resolve::types::int_range;
+use crate::resolve::values::kind_word;
+use crate::source::{Place, Span};
+use crate::suggest;
+
+/// The annotations of one definition or member.
+#[derive(Default)]
+pub(super) struct Notes {
+    /// As the model keeps them.
+    pub(super) list: Vec<model::Annotation>,
+    known: Vec<Read>,
+}
+
+/// A built-in annotation with its arguments.
+struct Read {
+    known: &'static Known,
+    span: Span,
+    args: Vec<(&'static str, Arg, Span)>,
+}
+
+enum Arg {
+    Flag,
+    Text(String),
+    Number(u64),
+    Nanoseconds(u64),
+    Word(String),
+    Words(Vec<String>),
+    Bound(Written),
+}
+
+impl Notes {
+    fn find(&self, name: &str) -> Option<&Read> {
+        self.known.iter().find(|read| read.known.name == name)
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.find(name).is_some()
+    }
+
+    fn arg(&self, name: &str, param: &str) -> Option<&(&'static str, Arg, Span)> {
+        self.find(name)?.args.iter().find(|(arg, ..)| *arg == param)
+    }
+
+    /// The string or word of an argument, and where it stands.
+    pub(super) fn text(&self, name: &str, param: &str) -> Option<(String, Span)> {
+        match self.arg(name, param)? {
+            (_, Arg::Text(text) | Arg::Word(text), span) => Some((text.clone(), *span)),
+            _ => None,
+        }
+    }
+
+    pub(super) fn number(&self, name: &str, param: &str) -> Option<(u64, Span)> {
+        match self.arg(name, param)? {
+            (_, Arg::Number(number) | Arg::Nanoseconds(number), span) => Some((*number, *span)),
+            _ => None,
+        }
+    }
+
+    pub(super) fn flag(&self, name: &str, param: &str) -> bool {
+        matches!(self.arg(name, param), Some((_, Arg::Flag, _)))
+    }
+
+    pub(super) fn words(&self, name: &str, param: &str) -> Vec<String> {
+        match self.arg(name, param) {
+            Some((_, Arg::Words(words), _)) => words.clone(),
+            _ => Vec::new(),
+        }
+    }
+
+    pub(super) fn span(&self, name: &str) -> Option<Span> {
+        self.find(name).map(|read| read.span)
+    }
+
+    pub(super) fn deprecated(&self) -> Option<Deprecated> {
+        self.find("deprecated")?;
+        Some(Deprecated {
+            note: self.text("deprecated", "note").map(|(text, _)| text),
+            since: self.text("deprecated", "since").map(|(text, _)| text),
+        })
+    }
+}
+
+impl<'t> Resolver<'t, '_> {
+    /// Reads the annotations of something that is a `target`.
+    pub(super) fn notes(&mut self, scope: &Scope<'t>, head: &Head, target: u32) -> Notes {
+        let mut notes = Notes::default();
+        if head.annotations.is_empty() {
+            return notes;
+        }
+        let mut seen: HashMap<&str, Span> = HashMap::new();
+        for annotation in &head.annotations {
+            let name = annotation.name.of(scope.text);
+            if name != "allow"
+                && let Some(first) = seen.insert(name, annotation.span)
+            {
+                let place = annotation.span.at(scope.file);
+                let message = format!("`@{name}` stands twice");
+                let draft = Draft::new(codes::DUPLICATE_ANNOTATION, place, message);
+                self.report(draft.also(first.at(scope.file), "the first one"));
+                continue;
+            }
+            self.note(scope, annotation, target, &mut notes);
+        }
+        notes
+    }
+
+    fn note(
+        &mut self,
+        scope: &Scope<'t>,
+        annotation: &ast::Annotation,
+        target: u32,
+        notes: &mut Notes,
+    ) {
+        let name = annotation.name.of(scope.text);
+        let Some(known) = KNOWN.iter().find(|known| known.name == name) else {
+            let custom = self.custom(scope, annotation, target);
+            notes.list.extend(custom);
+            return;
+        };
+        if !self.is_on(scope, annotation, known.on, target) {
+            return;
+        }
+        if let Some(args) = self.known_args(scope, annotation, known) {
+            notes.list.push(model::Annotation {
+                name: name.to_owned(),
+                args: self.args_as_written(scope, &annotation.args),
+            });
+            let span = annotation.span;
+            notes.known.push(Read { known, span, args });
+        }
+    }
+
+    fn is_on(
+        &mut self,
+        scope: &Scope<'t>,
+        annotation: &ast::Annotation,
+        on: u32,
+        target: u32,
+    ) -> bool {
+        if on & target != 0 {
+            return true;
+        }
+        let name = annotation.name.of(scope.text);
+        let message = format!("`@{name}` cannot stand on {}", target_word(target));
+        let draft = Draft::new(
+            codes::ANNOTATION_TARGET,
+            annotation.span.at(scope.file),
+            message,
+        );
+        self.report(draft.help(format!("it stands on {}", known::targets_text(on))));
+        false
+    }
+
+    /// The arguments, each checked against its parameter.
+    fn known_args(
+        &mut self,
+        scope: &Scope<'t>,
+        annotation: &ast::Annotation,
+        known: &'static Known,
+    ) -> Option<Vec<(&'static str, Arg, Span)>> {
+        let mut args: Vec<(&'static str, Arg, Span)> = Vec::new();
+        let mut good = true;
+        for (position, argument) in annotation.args.iter().enumerate() {
+            let param = self.param_of(scope, annotation, known, position, argument);
+            let read =
+                param.and_then(|param| Some((param, self.arg(scope, known, param, argument)?)));
+            match read {
+                Some((param, _)) if args.iter().any(|(name, ..)| *name == param.name) => {
+                    let message = format!("`{}` is given twice", param.name);
+                    self.bad_argument(scope, argument.value.span, message, None);
+                    good = false;
+                }
+                Some((param, arg)) => args.push((param.name, arg, argument.value.span)),
+                None => good = false,
+            }
+        }
+        if good
+            && let Some(param) = known
+                .params
+                .iter()
+                .find(|param| param.required && !args.iter().any(|(name, ..)| *name == param.name))
+        {
+            let (name, param) = (known.name, param.name);
+            let message = format!("`@{name}` needs the argument `{param}`");
+            self.bad_argument(scope, annotation.span, message, None);
+            return None;
+        }
+        good.then_some(args)
+    }
+
+    fn param_of(
+        &mut self,
+        scope: &Scope<'t>,
+        annotation: &ast::Annotation,
+        known: &'static Known,
+        position: usize,
+        argument: &Argument,
+    ) -> Option<&'static Parameter> {
+        let value = argument.value.span.of(scope.text);
+        let (found, place) = match argument.name {
+            Some(name) => {
+                let wanted = name.of(scope.text);
+                (known.params.iter().find(|param| param.name == wanted), name)
+            }
+            None => {
+                let is_flag =
+                    |param: &&Parameter| matches!(param.kind, Kind::Flag) && param.name == value;
+                let positional = known
+                    .params
+                    .get(position)
+                    .filter(|param| !matches!(param.kind, Kind::Flag));
+                let flag = known.params.iter().find(is_flag);
+                (flag.or(positional), argument.value.span)
+            }
+        };
+        if found.is_none() {
+            let names: Vec<_> = known
+                .params
+                .iter()
+                .map(|p| format!("`{}`", p.name))
+                .collect();
+            let text = place.of(scope.text);
+            let name = known.name;
+            let (place, message) = if names.is_empty() {
+                (annotation.span, format!("`@{name}` takes no arguments"))
+            } else {
+                (place, format!("`@{name}` has no argument `{text}`"))
+            };
+            let help = (!names.is_empty()).then(|| format!("it takes {}", names.join(", ")));
+            self.bad_argument(scope, place, message, help);
+        }
+        found
+    }
+
+    fn arg(
+        &mut self,
+        scope: &Scope<'t>,
+        known: &Known,
+        param: &'static Parameter,
+        argument: &Argument,
+    ) -> Option<Arg> {
+        let value = &argument.value;
+        let text = value.span.of(scope.text);
+        let arg = match (param.kind, &value.kind) {
+            (Kind::Flag, ValueKind::Bool(true)) => Some(Arg::Flag),
+            (Kind::Flag, ValueKind::Name) if text == param.name => Some(Arg::Flag),
+            (Kind::Text, ValueKind::String) => return self.text(scope, value.span).map(Arg::Text),
+            (Kind::Number, ValueKind::Int | ValueKind::Name) => {
+                self.count(scope, value)?.map(Arg::Number)
+            }
+            (Kind::Size, ValueKind::Int | ValueKind::Quantity | ValueKind::Name) => self
+                .count(scope, value)?
+                .filter(|size| *size > 0)
+                .map(Arg::Number),
+            (Kind::Duration, ValueKind::Quantity | ValueKind::Name) => {
+                self.duration(scope, value)?.map(Arg::Nanoseconds)
+            }
+            (Kind::Name, ValueKind::Name) => Some(Arg::Word(text.to_owned())),
+            (Kind::Word(words), ValueKind::Name) => {
+                return self.word(scope, value.span, words).map(Arg::Word);
+            }
+            (Kind::Words(words), ValueKind::List(items)) => {
+                let read = items.iter().map(|item| self.word(scope, item.span, words));
+                return read.collect::<Option<Vec<_>>>().map(Arg::Words);
+            }
+            (Kind::Bound, _) => Some(Arg::Bound(value.clone())),
+            _ => None,
+        };
+        if arg.is_none() {
+            let (name, param_name) = (known.name, param.name);
+            let found = kind_word(value);
+            let message = format!(
+                "`{param_name}` of `@{name}` is {}, found {found}",
+                expected(param.kind)
+            );
+            self.bad_argument(scope, value.span, message, None);
+        }
+        arg
+    }
+
+    /// A number that is not negative. The outer option is empty when the fault was reported.
+    fn count(&mut self, scope: &Scope<'t>, value: &Written) -> Option<Option<u64>> {
+        if value.kind == ValueKind::Name {
+            let value = self.value(scope, value, &Type::U64)?;
+            return Some(match value {
+                Value::Int(number) => u64::try_from(number).ok(),
+                _ => None,
+            });
+        }
+        let text = value.span.of(scope.text);
+        let number = if value.kind == ValueKind::Quantity {
+            match literal::quantity(text) {
+                Some(Quantity::Bytes(bytes)) => Some(bytes),
+                _ => None,
+            }
+        } else {
+            literal::int(text).and_then(|int| match int {
+                Int::Small(value) => Some(value),
+                Int::Big(_) => None,
+            })
+        };
+        Some(number.and_then(|number| u64::try_from(number).ok()))
+    }
+
+    fn duration(&mut self, scope: &Scope<'t>, value: &Written) -> Option<Option<u64>> {
+        let value = self.value(scope, value, &Type::Duration)?;
+        Some(match value {
+            Value::Duration(nanos) => u64::try_from(nanos).ok().filter(|nanos| *nanos > 0),
+            _ => None,
+        })
+    }
+
+    fn word(&mut self, scope: &Scope<'t>, span: Span, words: &[&'static str]) -> Option<String> {
+        let word = span.of(scope.text);
+        if words.contains(&word) {
+            return Some(word.to_owned());
+        }
+        let message = format!("`{word}` is not one of the words known here");
+        let mut draft = Draft::new(codes::UNKNOWN_WORD, span.at(scope.file), message);
+        draft = match suggest::nearest(word, words.iter().copied()) {
+            Some(near) => draft.suggest(format!("did you mean `{near}`?"), span, near),
+            None => draft.help(format!("write one of {}", words.join(", "))),
+        };
+        self.report(draft);
+        None
+    }
+
+    fn bad_argument(
+        &mut self,
+        scope: &Scope<'t>,
+        span: Span,
+        message: String,
+        help: Option<String>,
+    ) {
+        let draft = Draft::new(codes::ANNOTATION_ARGUMENT, span.at(scope.file), message);
+        self.report(draft.help_if(help));
+    }
+
+    fn args_as_written(
+        &self,
+        scope: &Scope<'t>,
+        args: &[Argument],
+    ) -> Vec<(String, AnnotationValue)> {
+        let pairs = args.iter().map(|arg| {
+            let name = arg.name.map_or("", |name| name.of(scope.text));
+            (name.to_owned(), as_written(scope, &arg.value))
+        });
+        pairs.collect()
+    }
+
+    // ---- custom annotations ----
+
+    /// `annotation a.b(name: string) on service, method;`
+    pub(super) fn declare_annotation(
+        &mut self,
+        scope: &Scope<'t>,
+        item: &Item,
+        id: usize,
+        body: &ast::AnnotationDef,
+    ) {
+        let name = item.name.of(scope.text);
+        if KNOWN.iter().any(|known| known.name == name) {
+            let message = format!("`@{name}` is built in");
+            let draft = Draft::new(
+                codes::ANNOTATION_DECLARATION,
+                item.name.at(scope.file),
+                message,
+            );
+            self.report(draft.help("declare it under another name"));
+        }
+        let params = body
+            .params
+            .iter()
+            .filter_map(|param| self.annotation_param(scope, param));
+        let params = params.collect();
+        let mut targets = Vec::new();
+        for target in &body.targets {
+            let word = target.of(scope.text);
+            if TARGETS.iter().any(|(name, _)| *name == word) {
+                targets.push(word.to_owned());
+                continue;
+            }
+            let message = format!("annotations cannot stand on a `{word}`");
+            let names = TARGETS.iter().map(|(name, _)| *name);
+            let mut draft = Draft::new(
+                codes::ANNOTATION_DECLARATION,
+                target.at(scope.file),
+                message,
+            );
+            draft = match suggest::nearest(word, names.clone()) {
+                Some(near) => draft.suggest(format!("did you mean `{near}`?"), *target, near),
+                None => draft.help(format!(
+                    "targets are {}",
+                    names.collect::<Vec<_>>().join(", ")
+                )),
+            };
+            self.report(draft);
+        }
+        let def = AnnotationDef {
+            package: self.names.packages[scope.package].name.to_owned(),
+            name: name.to_owned(),
+            docs: self.docs(scope, &item.head.docs),
+            params,
+            targets,
+            source: self.source(scope, item.name),
+        };
+        self.annotation_defs.push((id, def));
+    }
+
+    fn annotation_param(&mut self, scope: &Scope<'t>, param: &ast::Param) -> Option<model::Param> {
+        let ty = self.type_of(scope, &param.flow.ty)?;
+        if param.flow.stream || matches!(ty, Type::Any) {
+            let place = param.flow.ty.span.at(scope.file);
+            let message = "an annotation cannot take a value of this type";
+            self.report(Draft::new(codes::ANNOTATION_DECLARATION, place, message));
+            return None;
+        }
+        let default = match &param.default {
+            Some(value) => Some(self.value(scope, value, &ty)?),
+            None => None,
+        };
+        Some(model::Param {
+            name: param.name.of(scope.text).to_owned(),
+            docs: self.docs(scope, &param.head.docs),
+            ty,
+            default,
+            constraints: Vec::new(),
+            annotations: Vec::new(),
+            source: self.source(scope, param.name),
+        })
+    }
+
+    fn custom(
+        &mut self,
+        scope: &Scope<'t>,
+        annotation: &ast::Annotation,
+        target: u32,
+    ) -> Option<model::Annotation> {
+        let id = self.find_custom(scope, annotation.name)?;
+        let (_, def) = self.annotation_defs.get(id)?;
+        let (params, name) = (
+            def.params.clone(),
+            model::full_name(&def.package, &def.name),
+        );
+        let on = TARGETS
+            .iter()
+            .filter(|(name, _)| def.targets.iter().any(|target| target == name))
+            .fold(0, |sum, (_, bit)| sum | bit);
+        // All its targets may have been wrong, which was reported.
+        if on != 0 && !self.is_on(scope, annotation, on, target) {
+            return None;
+        }
+        let mut args = Vec::new();
+        let mut given = vec![false; params.len()];
+        for (position, argument) in annotation.args.iter().enumerate() {
+            let wanted = argument.name.map(|name| name.of(scope.text));
+            let found = match wanted {
+                Some(wanted) => params.iter().position(|param| param.name == wanted),
+                None => (position < params.len()).then_some(position),
+            };
+            let span = argument.name.unwrap_or(argument.value.span);
+            let Some(at) = found.filter(|at| !given[*at]) else {
+                let text = span.of(scope.text);
+                let message = format!("`@{name}` has no argument `{text}`, or it is given twice");
+                self.bad_argument(scope, span, message, None);
+                return None;
+            };
+            given[at] = true;
+            let value = self.value(scope, &argument.value, &params[at].ty)?;
+            args.push((
+                wanted.unwrap_or("").to_owned(),
+                AnnotationValue::Literal(value),
+            ));
+        }
+        for (param, given) in params.iter().zip(given) {
+            if !given && param.default.is_none() && !matches!(param.ty, Type::Optional(_)) {
+                let message = format!("`@{name}` needs the argument `{}`", param.name);
+                self.bad_argument(scope, annotation.span, message, None);
+                return None;
+            }
+        }
+        Some(model::Annotation { name, args })
+    }
+
+    /// The declared annotation that `a.b.c` means: in this package, then with an alias or package before it.
+    fn find_custom(&mut self, scope: &Scope<'t>, span: Span) -> Option<usize> {
+        let path = span.of(scope.text);
+        let own = self.names.packages[scope.package]
+            .symbols
+            .get(path)
+            .copied();
+        let dots = path.match_indices('.').map(|(at, _)| at);
+        let mut candidates = dots.filter_map(|at| {
+            let package = match self.names.qualifier(scope, &path[..at]) {
+                Ok(package) => package,
+                Err(Found::NotImported(package)) => package,
+                Err(_) => return None,
+            };
+            self.names.packages[package]
+                .symbols
+                .get(&path[at + 1..])
+                .copied()
+        });
+        let symbol = own.or_else(|| candidates.next());
+        match symbol.map(|symbol| symbol.id) {
+            Some(SymbolId::Item(ItemId::Annotation(id))) => return Some(id),
+            Some(SymbolId::Broken) => return None,
+            _ => {}
+        }
+        if self.is_unknown_import(scope, path.split('.').next().unwrap_or("")) {
+            return None;
+        }
+        let message = format!("there is no annotation `@{path}`");
+        let mut draft = Draft::new(codes::UNKNOWN_ANNOTATION, span.at(scope.file), message);
+        if !self.sink.is_full() {
+            let is_annotation = |id| matches!(id, SymbolId::Item(ItemId::Annotation(_)));
+            let near = suggest::nearest(path, KNOWN.iter().map(|known| known.name))
+                .map(str::to_owned)
+                .or_else(|| {
+                    self.names
+                        .nearest(scope, path, scope.package, is_annotation)
+                });
+            draft = match near {
+                Some(near) => draft.suggest(format!("did you mean `@{near}`?"), span, near),
+                None => draft.help(format!("declare it: `annotation {path}(…) on …;`")),
+            };
+        }
+        self.report(draft);
+        None
+    }
+
+    // ---- rules on values ----
+
+    /// `@len`, `@range`, `@pattern`, `@items` of a field or parameter, in the order written.
+    pub(super) fn constraints(
+        &mut self,
+        scope: &Scope<'t>,
+        notes: &Notes,
+        ty: &Type,
+    ) -> Vec<Constraint> {
+        let mut found = Vec::new();
+        for read in &notes.known {
+            let constraint = match read.known.name {
+                "len" | "items" => self.bounds(scope, notes, read, ty),
+                "range" => self.range(scope, read, ty),
+                "pattern" => self.pattern(scope, notes, read, ty),
+                _ => None,
+            };
+            found.extend(constraint);
+        }
+        found
+    }
+
+    /// The type that a rule looks at.
+    fn bare<'a>(&'a self, ty: &'a Type) -> &'a Type {
+        match self.model.resolve(ty) {
+            Type::Optional(inner) => self.model.resolve(inner),
+            other => other,
+        }
+    }
+
+    fn suits(
+        &mut self,
+        scope: &Scope<'t>,
+        read: &Read,
+        ty: &Type,
+        good: bool,
+        wanted: &str,
+    ) -> bool {
+        if !good {
+            let name = read.known.name;
+            let message = format!("`@{name}` does not suit `{}`", self.type_text(ty));
+            let draft = Draft::new(codes::CONSTRAINT_TYPE, read.span.at(scope.file), message);
+            self.report(draft.help(format!("it is for {wanted}")));
+        }
+        good
+    }
+
+    fn bounds(
+        &mut self,
+        scope: &Scope<'t>,
+        notes: &Notes,
+        read: &Read,
+        ty: &Type,
+    ) -> Option<Constraint> {
+        let name = read.known.name;
+        let is_len = name == "len";
+        let bare = self.bare(ty);
+        let (good, wanted) = if is_len {
+            (
+                matches!(bare, Type::String | Type::Bytes),
+                "`string` and `bytes`",
+            )
+        } else {
+            let good = matches!(
+                bare,
+                Type::List(_) | Type::Set(_) | Type::Array(..) | Type::Map(..)
+            );
+            (good, "lists, sets, arrays and maps")
+        };
+        if !self.suits(scope, read, ty, good, wanted) {
+            return None;
+        }
+        let min = notes.number(name, "min").map(|(number, _)| number);
+        let max = notes.number(name, "max").map(|(number, _)| number);
+        let unique = notes.flag(name, "unique");
+        let nothing = min.is_none() && max.is_none() && !unique;
+        let crossed = matches!((min, max), (Some(min), Some(max)) if min > max);
+        self.limits(scope, read, nothing, crossed)?;
+        Some(if is_len {
+            Constraint::Len { min, max }
+        } else {
+            Constraint::Items { min, max, unique }
+        })
+    }
+
+    fn limits(
+        &mut self,
+        scope: &Scope<'t>,
+        read: &Read,
+        nothing: bool,
+        crossed: bool,
+    ) -> Option<()> {
+        let name = read.known.name;
+        let message = if nothing {
+            format!("`@{name}` has no bound")
+        } else if crossed {
+            format!("no value passes this `@{name}`: `min` is above `max`")
+        } else {
+            return Some(());
+        };
+        self.report(Draft::new(
+            codes::EMPTY_LIMITS,
+            read.span.at(scope.file),
+            message,
+        ));
+        None
+    }
+
+    fn range(&mut self, scope: &Scope<'t>, read: &Read, ty: &Type) -> Option<Constraint> {
+        let bare = self.bare(ty).clone();
+        let good = int_range(&bare).is_some()
+            || matches!(
+                bare,
+                Type::F32 | Type::F64 | Type::Duration | Type::Timestamp | Type::Decimal
+            );
+        if !self.suits(scope, read, ty, good, "numbers, durations and timestamps") {
+            return None;
+        }
+        let mut bound = |param: &str| -> Option<Option<Value>> {
+            let found = read.args.iter().find(|(name, ..)| *name == param);
+            match found {
+                Some((_, Arg::Bound(written), _)) => self.value(scope, written, &bare).map(Some),
+                _ => Some(None),
+            }
+        };
+        let (min, max) = (bound("min"), bound("max"));
+        let (min, max) = (min?, max?);
+        let nothing = min.is_none() && max.is_none();
+        let crossed = matches!((&min, &max), (Some(min), Some(max)) if is_above(min, max));
+        self.limits(scope, read, nothing, crossed)?;
+        Some(Constraint::Range { min, max })
+    }
+
+    fn pattern(
+        &mut self,
+        scope: &Scope<'t>,
+        notes: &Notes,
+        read: &Read,
+        ty: &Type,
+    ) -> Option<Constraint> {
+        let good = *self.bare(ty) == Type::String;
+        if !self.suits(scope, read, ty, good, "`string`") {
+            return None;
+        }
+        let (regex, span) = notes.text("pattern", "regex")?;
+        let Err(fault) = pattern::check(&regex) else {
+            return Some(Constraint::Pattern(regex));
+        };
+        let quoted = span.of(scope.text);
+        // Offsets in the pattern are offsets in the literal as long as nothing is escaped.
+        let place: Place = if quoted.contains('\\') {
+            span.at(scope.file)
+        } else {
+            let start = span.start as usize + 1 + fault.at;
+            let end = (start + fault.length).min(span.end as usize);
+            Span::new(start.min(end), end).at(scope.file)
+        };
+        let message = format!("the pattern cannot be read: {}", fault.message);
+        self.report(Draft::new(codes::PATTERN, place, message));
+        None
+    }
+}
+
+/// Whether one bound is above another of the same type.
+fn is_above(min: &Value, max: &Value) -> bool {
+    match (min, max) {
+        (Value::Int(a), Value::Int(b)) => a > b,
+        (Value::BigUint(a), Value::BigUint(b)) => a > b,
+        (Value::BigUint(_), Value::Int(_)) => true,
+        (Value::Float(a), Value::Float(b)) => a > b,
+        (Value::Duration(a), Value::Duration(b)) => a > b,
+        (Value::Timestamp(a, b), Value::Timestamp(c, d)) => (a, b) > (c, d),
+        _ => false,
+    }
+}
+
+fn expected(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Text => "a string",
+        Kind::Number => "a number that is not negative",
+        Kind::Duration => "a duration above zero such as `2s`",
+        Kind::Size => "a size such as `4MiB`",
+        Kind::Word(_) => "a word",
+        Kind::Words(_) => "a list of words",
+        Kind::Flag => "a word that stands alone",
+        Kind::Name => "a name",
+        Kind::Bound => "a value",
+    }
+}
+
+fn target_word(target: u32) -> &'static str {
+    match target {
+        known::UNION_VARIANT => "a variant of a union",
+        known::ERROR_VARIANT => "a variant of an error",
+        known::ENUM => "an enum",
+        known::ERROR => "an error",
+        known::ANNOTATION => "the declaration of an annotation",
+        known::TYPE => "an alias",
+        known::VALUE => "a value of an enum",
+        known::PACKAGE => "a package",
+        known::STRUCT => "a struct",
+        known::UNION => "a union",
+        known::SERVICE => "a service",
+        known::METHOD => "a method",
+        known::FIELD => "a field",
+        known::PARAM => "a parameter",
+        _ => "a constant",
+    }
+}
+
+/// A value whose type nobody knows: names stay words.
+fn as_written(scope: &Scope<'_>, value: &Written) -> AnnotationValue {
+    let text = value.span.of(scope.text);
+    let literal = match &value.kind {
+        ValueKind::Int => match literal::int(text) {
+            Some(Int::Small(number)) => Value::Int(number),
+            Some(Int::Big(number)) => Value::BigUint(number),
+            None => return AnnotationValue::Word(text.to_owned()),
+        },
+        ValueKind::Float => Value::Float(literal::float(text).unwrap_or_default()),
+        ValueKind::Quantity => match literal::quantity(text) {
+            Some(Quantity::Nanoseconds(nanos)) => Value::Duration(nanos),
+            Some(Quantity::Bytes(bytes)) => Value::Int(bytes),
+            None => return AnnotationValue::Word(text.to_owned()),
+        },
+        ValueKind::String => Value::String(literal::string(text).unwrap_or_default()),
+        ValueKind::Bool(value) => Value::Bool(*value),
+        ValueKind::Name | ValueKind::Map(_) => return AnnotationValue::Word(text.to_owned()),
+        ValueKind::List(items) => {
+            let items = items.iter().map(|item| as_written(scope, item));
+            return AnnotationValue::List(items.collect());
+        }
+    };
+    AnnotationValue::Literal(literal)
+}
