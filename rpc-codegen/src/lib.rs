@@ -5,12 +5,20 @@
 //! same code.
 
 #[cfg(feature = "idl")]
+mod build;
+#[cfg(feature = "idl")]
 mod idl_door;
+#[cfg(feature = "idl")]
+mod inline;
 mod refusals;
 mod runtime;
 mod service;
 mod trait_door;
 
 #[cfg(feature = "idl")]
+pub use build::{Build, Generated, build};
+#[cfg(feature = "idl")]
 pub use idl_door::{Options, emit_model, emit_text};
+#[cfg(feature = "idl")]
+pub use inline::expand_idl;
 pub use trait_door::{expand_service, read_trait};

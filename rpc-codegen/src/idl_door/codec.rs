@@ -367,10 +367,7 @@ impl Variants<'_> {
             fn read_fields<'de, S: #private::Source<'de>>(ordinal: u32, from: &mut S) -> ::core::result::Result<Self, S::Error> {
                 match ordinal {
                     #(#read_arms)*
-                    _ => {
-                        let error = #private::DecodeError::unknown_variant(Self::NAME, ::core::convert::From::from(ordinal));
-                        ::core::result::Result::Err(from.refuse(error))
-                    }
+                    _ => ::core::result::Result::Err(from.unknown(Self::NAME, ordinal)),
                 }
             }
         }

@@ -26,11 +26,6 @@ pub(super) fn described(docs: &Docs, otherwise: &str) -> TokenStream {
     }
 }
 
-/// The comment alone, if there is one.
-pub(super) fn plain(docs: &Docs) -> TokenStream {
-    doc(&lines(docs))
-}
-
 /// `#[deprecated(note = "…", since = "…")]`.
 pub(super) fn deprecated(deprecated: Option<&Deprecated>) -> TokenStream {
     let Some(Deprecated { note, since }) = deprecated else {

@@ -80,6 +80,11 @@ impl Options {
         &self.problems
     }
 
+    /// Whether another crate has this package.
+    pub(crate) fn is_extern(&self, package: &str) -> bool {
+        self.extern_root(package).is_some()
+    }
+
     pub(super) fn runtime(&self) -> &Runtime {
         &self.runtime
     }

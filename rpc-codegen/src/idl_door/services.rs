@@ -1,10 +1,9 @@
 //! Emits services: the trait to implement, and everything around it by the shared emitter.
 
-use proc_macro2::{Literal, TokenStream};
-use quote::{ToTokens, quote};
+use proc_macro2::TokenStream;
+use quote::quote;
 use rpc_idl::ids;
 use rpc_idl::model::{self, Param as ModelParam, Service, ServiceId, Type};
-use syn::ext::IdentExt;
 
 use super::docs::{deprecated, described, documented};
 use super::names;
@@ -19,7 +18,7 @@ pub(super) fn emit(scope: &Scope<'_>, id: ServiceId, service: &Service) -> Token
 }
 
 /// Whether this version can carry the method: one request, one answer.
-pub(crate) fn is_served(method: &model::Method) -> bool {
+pub(super) fn is_served(method: &model::Method) -> bool {
     method.stream_in.is_none() && !method.stream_out
 }
 
@@ -29,7 +28,7 @@ fn interface(scope: &Scope<'_>, service: &Service) -> TokenStream {
         documented(&service.docs, &service.source),
         deprecated(service.deprecated.as_ref()),
     );
-    let left_out = left_out(service);
+    let left_out = left_out_note(service);
     let parents = service
         .extends
         .iter()
@@ -55,8 +54,22 @@ fn interface(scope: &Scope<'_>, service: &Service) -> TokenStream {
     }
 }
 
+/// One sentence for each method that is not generated.
+pub(crate) fn left_out(model: &model::Model) -> Vec<String> {
+    let mut sentences = Vec::new();
+    for service in &model.services {
+        for method in service.methods.iter().filter(|method| !is_served(method)) {
+            let (place, name, service) = (&method.source, &method.name, service.full_name());
+            sentences.push(format!(
+                "{place:?}: `{name}` of {service} is left out: streams are not carried yet"
+            ));
+        }
+    }
+    sentences
+}
+
 /// Says in the documentation which methods are not here.
-fn left_out(service: &Service) -> TokenStream {
+fn left_out_note(service: &Service) -> TokenStream {
     let names: Vec<_> = service
         .methods
         .iter()

@@ -5,7 +5,6 @@ use quote::quote;
 use rpc_idl::model::{Type, TypeId, TypeKind, Value};
 
 use super::enums::variant_names;
-use super::names;
 use super::scope::Scope;
 use super::types::is_float;
 
@@ -263,9 +262,4 @@ fn uuid_bytes(text: &str) -> Vec<u8> {
         .collect();
     bytes.resize(16, 0);
     bytes
-}
-
-/// The identifier of a constant.
-pub(super) fn constant_name(name: &str) -> proc_macro2::Ident {
-    names::shouting(name)
 }

@@ -171,7 +171,7 @@ impl Argument {
     }
 
     fn duration(&self) -> syn::Result<u64> {
-        parse_duration(&self.text()?).ok_or_else(|| self.wrong("a duration", "\"2s\" or \"500ms\""))
+        parse_duration(&self.text()?).ok_or_else(|| self.wrong("a duration", "\"500ms\""))
     }
 
     fn finish(&self) -> syn::Result<()> {

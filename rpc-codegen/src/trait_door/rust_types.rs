@@ -282,6 +282,12 @@ fn check_reference(reference: &TypeReference, refusals: &mut Refusals) {
 }
 
 fn refuse_inside(ty: &Type, place: Place, refusals: &mut Refusals) {
+    // Inside of a pointer both are fine: `Box<str>`, `Arc<[T]>`.
+    if matches!(peel(ty), Type::Slice(_)) {
+        refusals.at(ty, "a slice has no size: take `&[T]` or `Vec<T>`");
+    } else if is_primitive(ty, "str") {
+        refusals.at(ty, "`str` has no size: take `&str` or `String`");
+    }
     Inspector { place, refusals }.visit_type(ty);
 }
 
@@ -323,7 +329,6 @@ impl<'ast> Visit<'ast> for Inspector<'_> {
             Type::Never(_) => "`!` has no form on the wire: return `()`",
             Type::Infer(_) => "the type must be written out",
             Type::Macro(_) => "a macro cannot stand for a type here: write the type out",
-            Type::Slice(_) => "a slice has no size: take `&[T]` or `Vec<T>`",
             Type::Path(path) if path.qself.is_some() => {
                 "write the type out: a projection has no form on the wire"
             }
@@ -335,9 +340,6 @@ impl<'ast> Visit<'ast> for Inspector<'_> {
                     .is_some_and(|first| first.ident == "Self") =>
             {
                 "`Self` is the service itself, which stays where it is: name the type that travels"
-            }
-            Type::Path(path) if path.path.is_ident("str") => {
-                "`str` has no size: take `&str` or `String`"
             }
             other => return syn::visit::visit_type(self, other),
         };

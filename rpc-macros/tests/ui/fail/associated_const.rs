@@ -1,0 +1,24 @@
+//! An associated constant.
+
+use rpc_runtime::rpc_service;
+
+#[rpc_service]
+trait Greeter {
+    async fn hello(&self, name: &str) -> String;
+    const LIMIT: u8;
+}
+
+struct Mine;
+
+impl Greeter for Mine {
+    async fn hello(&self, name: &str) -> String {
+        name.to_owned()
+    }
+    const LIMIT: u8 = 1;
+}
+
+fn main() {
+    let _ = GreeterService::new(Mine);
+    let _: Option<GreeterClient> = None;
+    let _: Option<GreeterBlockingClient> = None;
+}

@@ -1,0 +1,24 @@
+//! An associated type.
+
+use rpc_runtime::rpc_service;
+
+#[rpc_service]
+trait Greeter {
+    async fn hello(&self, name: &str) -> String;
+    type Item;
+}
+
+struct Mine;
+
+impl Greeter for Mine {
+    async fn hello(&self, name: &str) -> String {
+        name.to_owned()
+    }
+    type Item = u8;
+}
+
+fn main() {
+    let _ = GreeterService::new(Mine);
+    let _: Option<GreeterClient> = None;
+    let _: Option<GreeterBlockingClient> = None;
+}

@@ -1,0 +1,24 @@
+//! A type with a lifetime.
+
+use rpc_runtime::rpc_service;
+
+#[rpc_service]
+trait Greeter {
+    async fn hello(&self, name: &str) -> String;
+    async fn send(&self, value: std::borrow::Cow<'_, str>);
+}
+
+struct Mine;
+
+impl Greeter for Mine {
+    async fn hello(&self, name: &str) -> String {
+        name.to_owned()
+    }
+    async fn send(&self, _value: std::borrow::Cow<'_, str>) {}
+}
+
+fn main() {
+    let _ = GreeterService::new(Mine);
+    let _: Option<GreeterClient> = None;
+    let _: Option<GreeterBlockingClient> = None;
+}

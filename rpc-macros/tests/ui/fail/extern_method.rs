@@ -1,0 +1,24 @@
+//! A method with an ABI.
+
+use rpc_runtime::rpc_service;
+
+#[rpc_service]
+trait Greeter {
+    async fn hello(&self, name: &str) -> String;
+    extern "C" fn send(&self);
+}
+
+struct Mine;
+
+impl Greeter for Mine {
+    async fn hello(&self, name: &str) -> String {
+        name.to_owned()
+    }
+    fn send(&self) {}
+}
+
+fn main() {
+    let _ = GreeterService::new(Mine);
+    let _: Option<GreeterClient> = None;
+    let _: Option<GreeterBlockingClient> = None;
+}

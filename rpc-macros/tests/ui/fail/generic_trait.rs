@@ -1,0 +1,22 @@
+//! A generic trait.
+
+use rpc_runtime::rpc_service;
+
+#[rpc_service]
+trait Greeter<T> {
+    async fn hello(&self, name: &str) -> String;
+}
+
+struct Mine;
+
+impl Greeter<u8> for Mine {
+    async fn hello(&self, name: &str) -> String {
+        name.to_owned()
+    }
+}
+
+fn main() {
+    let _ = GreeterService::new(Mine);
+    let _: Option<GreeterClient> = None;
+    let _: Option<GreeterBlockingClient> = None;
+}

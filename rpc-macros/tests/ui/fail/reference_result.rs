@@ -1,0 +1,26 @@
+//! A reference as a result.
+
+use rpc_runtime::rpc_service;
+
+#[rpc_service]
+trait Greeter {
+    async fn hello(&self, name: &str) -> String;
+    async fn name(&self) -> &str;
+}
+
+struct Mine;
+
+impl Greeter for Mine {
+    async fn hello(&self, name: &str) -> String {
+        name.to_owned()
+    }
+    async fn name(&self) -> &str {
+        ""
+    }
+}
+
+fn main() {
+    let _ = GreeterService::new(Mine);
+    let _: Option<GreeterClient> = None;
+    let _: Option<GreeterBlockingClient> = None;
+}

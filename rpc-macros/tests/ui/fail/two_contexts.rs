@@ -1,0 +1,25 @@
+//! Two contexts.
+
+use rpc_runtime::rpc_service;
+use rpc_runtime::Context;
+
+#[rpc_service]
+trait Greeter {
+    async fn hello(&self, name: &str) -> String;
+    async fn send(&self, a: &Context, b: &Context);
+}
+
+struct Mine;
+
+impl Greeter for Mine {
+    async fn hello(&self, name: &str) -> String {
+        name.to_owned()
+    }
+    async fn send(&self, _a: &Context, _b: &Context) {}
+}
+
+fn main() {
+    let _ = GreeterService::new(Mine);
+    let _: Option<GreeterClient> = None;
+    let _: Option<GreeterBlockingClient> = None;
+}
