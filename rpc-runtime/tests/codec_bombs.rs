@@ -1,5 +1,10 @@
 //! Messages made to break decoders, on a stack of 256 KiB.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "in a test, a panic is the report"
+)]
 use rpc_runtime::codec::{CheckLimits, Decode, Reader, Value, check, check_prefix};
 
 /// Runs the check where recursion would show.

@@ -1,5 +1,11 @@
 //! Types that only know serde, and how a type's codec is found.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "in a test, a panic is the report"
+)]
+#![allow(clippy::needless_borrow, reason = "a probe is always borrowed")]
 use std::collections::HashMap;
 use std::fmt;
 

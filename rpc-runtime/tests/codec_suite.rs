@@ -1,5 +1,10 @@
 //! Every encoding of kawanet's msgpack-test-suite, which is data from outside and not part of this repository.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "in a test, a panic is the report"
+)]
 use std::path::PathBuf;
 
 use rpc_runtime::codec::{
