@@ -6,6 +6,7 @@
     reason = "in a test, a panic is the report"
 )]
 #![allow(clippy::needless_borrow, reason = "a probe is always borrowed")]
+
 use std::collections::HashMap;
 use std::fmt;
 
