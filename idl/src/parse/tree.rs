@@ -304,6 +304,8 @@ impl Builder {
     pub(crate) fn type_ref(self, pair: Pair<'_, Rule>) -> TypeRef {
         let mut ty = TypeRef::plain(self.span(&pair));
         for inner in pair.into_inner() {
+            // The pair itself may reach over blanks to where more could have been.
+            ty.span.end = self.span(&inner).end;
             match inner.as_rule() {
                 Rule::path => ty.path = self.span(&inner),
                 Rule::type_args => ty.args = self.type_args(inner),
@@ -372,14 +374,21 @@ impl Builder {
 
     fn annotation(self, pair: Pair<'_, Rule>) -> Annotation {
         let span = self.span(&pair);
-        let (mut name, mut args) = (span, Vec::new());
+        let (mut name, mut args, mut end) = (span, Box::default(), None);
         for inner in pair.into_inner() {
             match inner.as_rule() {
                 Rule::path => name = self.span(&inner),
-                _ => args.extend(self.argument(inner)),
+                _ => {
+                    end = Some(self.span(&inner));
+                    args = inner
+                        .into_inner()
+                        .filter_map(|arg| self.argument(arg))
+                        .collect();
+                }
             }
         }
-        let args = args.into_boxed_slice();
+        // The pair itself may reach over blanks to where the arguments could have been.
+        let span = span.to(end.unwrap_or(name));
         Annotation { span, name, args }
     }
 
