@@ -1,5 +1,10 @@
 //! Ten thousand broken files: nothing panics, nothing hangs, every span lies inside its file.
 #![cfg(feature = "parser")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test reports by a panic"
+)]
 
 mod support;
 

@@ -151,7 +151,8 @@ impl Describe<'_> {
 
     fn is_on_later_line(&self, last: Token) -> bool {
         let next = self.found.map_or(self.text.len(), |found| found.start);
-        self.text[last.end..next].contains('\n') || self.found.is_none()
+        let between = self.text.get(last.end..next).unwrap_or("");
+        between.contains('\n') || self.found.is_none()
     }
 
     fn missing(&self, mark: &str, last: Token) -> Draft {
