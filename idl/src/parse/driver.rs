@@ -272,7 +272,8 @@ impl Driver<'_, '_> {
         if &self.text[word.clone()] == "closed" {
             word = self.first_word(word.end);
         }
-        if scan::ITEM_WORDS.contains(&&self.text[word.clone()]) {
+        // Even if the first word is misspelt, the second is the name of what was meant.
+        if !word.is_empty() {
             let name = self.path_after(word.end, end);
             self.file.broken.extend(name);
         }

@@ -13,6 +13,7 @@ mod values;
 use std::collections::{HashMap, HashSet};
 use std::mem;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::ast::{File, Item, ItemKind};
 use crate::check;
@@ -206,7 +207,7 @@ impl<'t> Resolver<'t, '_> {
     fn source(&self, scope: &Scope<'t>, span: Span) -> Source {
         let source = self.sources.get(scope.file);
         Source {
-            file: source.short_path.clone(),
+            file: Arc::clone(&source.short_path),
             line: source.line(span.start),
         }
     }
