@@ -33,6 +33,8 @@ pub(crate) fn parse(id: FileId, text: &str, sink: &mut Sink) -> File {
         driver.comments();
         driver.items();
     }
+    driver.file.items.shrink_to_fit();
+    driver.file.comments.shrink_to_fit();
     driver.file
 }
 
