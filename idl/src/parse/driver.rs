@@ -18,7 +18,7 @@ use crate::source::{FileId, Place, Span};
 pub(crate) const MAX_FILE: usize = 16 << 20;
 
 /// Reads one file; what cannot be read is reported and left out.
-pub(crate) fn parse(id: FileId, text: &str, sink: &mut Sink) -> File {
+pub(crate) fn read(id: FileId, text: &str, sink: &mut Sink) -> File {
     let file = File {
         id,
         ..File::default()
