@@ -317,7 +317,8 @@ impl Driver<'_, '_> {
             add_member(kind, Builder { base: at }.member(pair));
             return next.max(at + 1);
         }
-        let next = scan::member_end(&self.bytes()[..end], at).max(at + 1);
+        let next =
+            scan::member_end(&self.bytes()[..end], at, rule != Rule::service_member).max(at + 1);
         let foreign = foreign::member(rule, self.text, at, end);
         let draft = match &foreign {
             Some(foreign) => foreign.draft(self.file.id),
