@@ -31,7 +31,11 @@ impl Default for Backoff {
 
 impl Backoff {
     pub(crate) fn new(first: Duration, longest: Duration) -> Self {
-        Self { first, longest, failures: 0 }
+        Self {
+            first,
+            longest,
+            failures: 0,
+        }
     }
 
     /// The pause after one more failure.
@@ -76,6 +80,10 @@ mod tests {
         let fractions: Vec<f64> = (0..1000).map(|_| random_fraction()).collect();
         let mean = fractions.iter().sum::<f64>() / 1000.0;
         assert!((0.4..0.6).contains(&mean), "{mean}");
-        assert!(fractions.iter().all(|fraction| (0.0..1.0).contains(fraction)));
+        assert!(
+            fractions
+                .iter()
+                .all(|fraction| (0.0..1.0).contains(fraction))
+        );
     }
 }

@@ -51,7 +51,17 @@ impl Context {
         repeated: bool,
     ) -> Self {
         let (cancelled, cancel) = (AtomicBool::new(false), Notify::new());
-        Self { inner: Arc::new(Inner { method, peer, metadata, deadline, repeated, cancelled, cancel }) }
+        Self {
+            inner: Arc::new(Inner {
+                method,
+                peer,
+                metadata,
+                deadline,
+                repeated,
+                cancelled,
+                cancel,
+            }),
+        }
     }
 
     /// The context of the handler that this code runs in; `None` outside of handlers and in tasks they spawned.
@@ -76,7 +86,9 @@ impl Context {
 
     /// Time left until nobody waits for the answer any more; `None` if the caller waits for ever.
     pub fn time_left(&self) -> Option<Duration> {
-        self.inner.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+        self.inner
+            .deadline
+            .map(|deadline| deadline.saturating_duration_since(Instant::now()))
     }
 
     /// Whether the caller has given up. A synchronous handler asks this now and then; an asynchronous one is dropped

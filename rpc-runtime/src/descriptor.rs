@@ -71,7 +71,9 @@ pub trait Client: From<crate::Channel> {
 impl ServiceDescriptor {
     /// The index of the method with this call ID.
     pub fn find(&self, id: u64) -> Option<usize> {
-        self.methods.binary_search_by_key(&id, |method| method.id).ok()
+        self.methods
+            .binary_search_by_key(&id, |method| method.id)
+            .ok()
     }
 }
 
@@ -79,7 +81,11 @@ impl fmt::Display for ServiceDescriptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} (fingerprint {:016x})", self.name, self.fingerprint)?;
         for method in self.methods {
-            writeln!(f, "  {:>16}  {}{}", method.id, method.name, method.signature)?;
+            writeln!(
+                f,
+                "  {:>16}  {}{}",
+                method.id, method.name, method.signature
+            )?;
         }
         Ok(())
     }

@@ -93,8 +93,17 @@ impl Error {
     /// Makes an error of this kind; nothing was sent unless [`Error::with_execution`] says otherwise.
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         let message = message.into();
-        let inner = Inner { kind, status: kind.status(), execution: Execution::NotSent, message, peer: None, retry_after: None };
-        Self { inner: Box::new(inner) }
+        let inner = Inner {
+            kind,
+            status: kind.status(),
+            execution: Execution::NotSent,
+            message,
+            peer: None,
+            retry_after: None,
+        };
+        Self {
+            inner: Box::new(inner),
+        }
     }
 
     pub(crate) fn unavailable(message: impl Into<Cow<'static, str>>) -> Self {
@@ -106,7 +115,9 @@ impl Error {
     }
 
     pub(crate) fn deadline(limit: Duration) -> Self {
-        let text = format!("no answer within {limit:?}; raise the timeout of the call, or find out what is slow");
+        let text = format!(
+            "no answer within {limit:?}; raise the timeout of the call, or find out what is slow"
+        );
         Self::new(ErrorKind::DeadlineExceeded, text)
     }
 
@@ -157,8 +168,15 @@ impl Error {
     /// A call whose execution is [`Execution::Unknown`] is not retryable by this; if the method is idempotent, look at
     /// [`Error::kind`] yourself.
     pub fn retryable(&self) -> bool {
-        let repeatable = matches!(self.inner.execution, Execution::NotSent | Execution::NotStarted);
-        repeatable && matches!(self.inner.kind, ErrorKind::Unavailable | ErrorKind::ResourceExhausted)
+        let repeatable = matches!(
+            self.inner.execution,
+            Execution::NotSent | Execution::NotStarted
+        );
+        repeatable
+            && matches!(
+                self.inner.kind,
+                ErrorKind::Unavailable | ErrorKind::ResourceExhausted
+            )
     }
 
     /// How long the peer asks to wait before another attempt.
@@ -179,7 +197,14 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { kind, message, peer, execution, retry_after, .. } = &*self.inner;
+        let Inner {
+            kind,
+            message,
+            peer,
+            execution,
+            retry_after,
+            ..
+        } = &*self.inner;
         write!(f, "{kind}: {message}")?;
         if let Some(peer) = peer
             && !message.contains(peer.as_str())
@@ -232,7 +257,10 @@ impl ErrorKind {
             Status::PermissionDenied => Self::PermissionDenied,
             Status::ResourceExhausted => Self::ResourceExhausted,
             Status::InvalidArgument | Status::OutOfRange => Self::InvalidArgument,
-            Status::FailedPrecondition | Status::Aborted | Status::AlreadyExists | Status::NotFound => Self::FailedPrecondition,
+            Status::FailedPrecondition
+            | Status::Aborted
+            | Status::AlreadyExists
+            | Status::NotFound => Self::FailedPrecondition,
             Status::Internal => Self::Internal,
             Status::DataLoss => Self::DataLoss,
             _ => Self::Unknown,
@@ -350,10 +378,17 @@ impl<E> From<Error> for CallError<E> {
 impl<E: fmt::Debug> From<CallError<E>> for Error {
     fn from(failure: CallError<E>) -> Self {
         match failure {
-            CallError::Declared { error, status, retry_after, .. } => {
+            CallError::Declared {
+                error,
+                status,
+                retry_after,
+                ..
+            } => {
                 let mut converted = Self::new(ErrorKind::Declared, format!("{error:?}"));
                 converted.inner.status = status;
-                converted.with_execution(Execution::Executed).with_retry_after(retry_after)
+                converted
+                    .with_execution(Execution::Executed)
+                    .with_retry_after(retry_after)
             }
             CallError::Failed(error) => error,
         }
@@ -363,7 +398,9 @@ impl<E: fmt::Debug> From<CallError<E>> for Error {
 impl<E: fmt::Debug> fmt::Debug for CallError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Declared { error, status, .. } => write!(f, "declared error {error:?} ({status})"),
+            Self::Declared { error, status, .. } => {
+                write!(f, "declared error {error:?} ({status})")
+            }
             Self::Failed(error) => fmt::Display::fmt(error, f),
         }
     }

@@ -17,7 +17,10 @@ mod status;
 mod transport;
 mod wire;
 
-pub use client::{Batch, BlockingChannel, Call, CallFuture, CallOptions, Callback, Channel, OneWay, OneWayFuture, Pending};
+pub use client::{
+    Batch, BlockingChannel, Call, CallFuture, CallOptions, Callback, Channel, OneWay, OneWayFuture,
+    Pending,
+};
 pub use codec::{Decimal, DeclaredError, Invalid, RawVariant, Timestamp, Uuid, Value};
 pub use context::Context;
 pub use descriptor::{Client, MethodDescriptor, MethodKind, ServiceDescriptor};

@@ -30,7 +30,9 @@ impl Metadata {
     /// above or is too long.
     pub fn insert(&mut self, key: impl Into<String>, value: impl Into<String>) -> Result<()> {
         let key = key.into();
-        let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.');
+        let legal = |byte: u8| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.')
+        };
         if key.is_empty() || key.len() > KEY_BYTES || !key.bytes().all(legal) {
             return Err(Error::invalid(format!(
                 "`{key}` is no metadata key: use 1 to {KEY_BYTES} lower-case letters, digits, `-`, `_` and `.`"
@@ -42,12 +44,16 @@ impl Metadata {
 
     /// The first value of a key.
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.iter().find(|(name, _)| *name == key).map(|(_, value)| value)
+        self.iter()
+            .find(|(name, _)| *name == key)
+            .map(|(_, value)| value)
     }
 
     /// All entries in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.entries.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+        self.entries
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
     /// Number of entries.
@@ -71,7 +77,9 @@ impl Metadata {
             write::str(&mut out, key);
             write::str(&mut out, value);
         }
-        if self.len() > usize::from(limits.max_metadata_entries) || out.len() > usize::from(limits.max_metadata_bytes) {
+        if self.len() > usize::from(limits.max_metadata_entries)
+            || out.len() > usize::from(limits.max_metadata_bytes)
+        {
             return Err(Error::new(
                 crate::ErrorKind::ResourceExhausted,
                 format!(
@@ -95,12 +103,17 @@ impl Metadata {
         let mut input = Reader::new(section);
         let count = input.map()?;
         if count > usize::from(limits.max_metadata_entries) {
-            return Err(DecodeError::custom(format!("{count} entries, {} are allowed", limits.max_metadata_entries)));
+            return Err(DecodeError::custom(format!(
+                "{count} entries, {} are allowed",
+                limits.max_metadata_entries
+            )));
         }
         for _ in 0..count {
             let key = input.key()?;
             let value: String = input.field("value")?.unwrap_or_default();
-            metadata.insert(key, value).map_err(|error| DecodeError::custom(error.message()))?;
+            metadata
+                .insert(key, value)
+                .map_err(|error| DecodeError::custom(error.message()))?;
         }
         input.finish()?;
         Ok(metadata)

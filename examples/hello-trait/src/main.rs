@@ -13,7 +13,10 @@ impl Greeter for English {
 
 #[tokio::main]
 async fn main() -> rpc_runtime::Result<()> {
-    let server = Server::new().add(GreeterService::new(English)).listen("tcp://127.0.0.1:0").await?;
+    let server = Server::new()
+        .add(GreeterService::new(English))
+        .listen("tcp://127.0.0.1:0")
+        .await?;
     let greeter = GreeterClient::connect(server.address()).await?;
     println!("{}", greeter.hello("world").await?);
     Ok(())

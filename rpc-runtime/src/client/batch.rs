@@ -47,7 +47,9 @@ impl Batch {
     pub fn send(self) {}
 
     /// Sends calls of one kind together; the answers are in the same order.
-    pub fn start<T: 'static, E: 'static>(calls: impl IntoIterator<Item = Call<T, E>>) -> Vec<Pending<T, E>> {
+    pub fn start<T: 'static, E: 'static>(
+        calls: impl IntoIterator<Item = Call<T, E>>,
+    ) -> Vec<Pending<T, E>> {
         let mut batch = Self::new();
         calls.into_iter().map(|call| batch.add(call)).collect()
     }

@@ -112,8 +112,16 @@ impl BlockingChannel {
             target => Route::Lookup(discovery::BlockingLookup::new(target, service)?),
         };
         let next = AtomicUsize::new(crate::backoff::random() as usize);
-        let shared = Shared { route, limits: Limits::default(), connections: Mutex::default(), next };
-        let channel = Self { shared: Arc::new(shared), options: CallOptions::new() };
+        let shared = Shared {
+            route,
+            limits: Limits::default(),
+            connections: Mutex::default(),
+            next,
+        };
+        let channel = Self {
+            shared: Arc::new(shared),
+            options: CallOptions::new(),
+        };
         channel.connection(&mut Vec::new(), &mut None)?;
         Ok(channel)
     }
@@ -121,7 +129,10 @@ impl BlockingChannel {
     /// A channel over the same connections whose calls have these options.
     #[must_use]
     pub fn with_options(&self, options: CallOptions) -> Self {
-        Self { shared: self.shared.clone(), options }
+        Self {
+            shared: self.shared.clone(),
+            options,
+        }
     }
 
     /// Makes a call and waits for its answer. Generated clients call this.
@@ -144,7 +155,11 @@ impl BlockingChannel {
     /// # Errors
     ///
     /// Why it could not be handed to a connection.
-    pub fn one_way(&self, method: &'static MethodDescriptor, params: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
+    pub fn one_way(
+        &self,
+        method: &'static MethodDescriptor,
+        params: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<()> {
         let prepared = self.prepare(method, params)?.one_way();
         let (_, connection) = self.connection(&mut Vec::new(), &mut None)?;
         let id = connection.send(&prepared)?;
@@ -152,10 +167,19 @@ impl BlockingChannel {
         Ok(())
     }
 
-    fn prepare(&self, method: &'static MethodDescriptor, params: impl FnOnce(&mut Vec<u8>)) -> Result<Prepared> {
+    fn prepare(
+        &self,
+        method: &'static MethodDescriptor,
+        params: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<Prepared> {
         let mut encoded = Vec::new();
         params(&mut encoded);
-        Request { method, params: encoded, options: self.options.clone() }.prepare(&self.shared.limits)
+        Request {
+            method,
+            params: encoded,
+            options: self.options.clone(),
+        }
+        .prepare(&self.shared.limits)
     }
 
     /// Repeats what was not executed, on another instance where there is one.
@@ -168,11 +192,23 @@ impl BlockingChannel {
                 Err(error) => return Answer::Failed(error),
             };
             let answer = connection.call(&prepared);
-            let Answer::Failed(error) = answer else { return answer };
-            if error.kind() == ErrorKind::Unimplemented && !reflection::is_framework(prepared.method) {
-                return Answer::Failed(reflection::explain_blocking(self, &connection.hello, prepared.method, error));
+            let Answer::Failed(error) = answer else {
+                return answer;
+            };
+            if error.kind() == ErrorKind::Unimplemented
+                && !reflection::is_framework(prepared.method)
+            {
+                return Answer::Failed(reflection::explain_blocking(
+                    self,
+                    &connection.hello,
+                    prepared.method,
+                    error,
+                ));
             }
-            let not_run = matches!(error.execution(), Execution::NotSent | Execution::NotStarted);
+            let not_run = matches!(
+                error.execution(),
+                Execution::NotSent | Execution::NotStarted
+            );
             let again = not_run || (error.execution() == Execution::Unknown && prepared.idempotent);
             tried.push(address);
             if error.kind() != ErrorKind::Unavailable || !again || tried.len() >= ATTEMPTS {
@@ -184,28 +220,39 @@ impl BlockingChannel {
     }
 
     /// An open connection to an address that was not tried, or to any when all were.
-    fn connection(&self, tried: &mut Vec<Address>, last: &mut Option<Error>) -> Result<(Address, Arc<Connection>)> {
+    fn connection(
+        &self,
+        tried: &mut Vec<Address>,
+        last: &mut Option<Error>,
+    ) -> Result<(Address, Arc<Connection>)> {
         let addresses = match &self.shared.route {
             Route::Fixed(addresses) => addresses.clone(),
             Route::Lookup(lookup) => lookup.addresses()?,
         };
         let start = self.shared.next.fetch_add(1, Ordering::Relaxed);
-        let rotated = (0..addresses.len()).map(|offset| &addresses[start.wrapping_add(offset) % addresses.len()]);
-        let (fresh, again): (Vec<_>, Vec<_>) = rotated.partition(|address| !tried.contains(address));
+        let rotated = (0..addresses.len())
+            .map(|offset| &addresses[start.wrapping_add(offset) % addresses.len()]);
+        let (fresh, again): (Vec<_>, Vec<_>) =
+            rotated.partition(|address| !tried.contains(address));
         for address in fresh.into_iter().chain(again) {
             match self.connected(address) {
                 Ok(connection) => return Ok((address.clone(), connection)),
                 Err(error) => *last = Some(error),
             }
         }
-        Err(last.take().unwrap_or_else(|| Error::unavailable("no address is known")))
+        Err(last
+            .take()
+            .unwrap_or_else(|| Error::unavailable("no address is known")))
     }
 
     fn connected(&self, address: &Address) -> Result<Arc<Connection>> {
         let known = {
             let mut connections = self.connections();
             connections.retain(|(_, connection)| connection.lock().closed.is_none());
-            connections.iter().find(|(known, _)| known == address).map(|(_, connection)| connection.clone())
+            connections
+                .iter()
+                .find(|(known, _)| known == address)
+                .map(|(_, connection)| connection.clone())
         };
         if let Some(connection) = known
             && connection.is_alive()
@@ -213,12 +260,16 @@ impl BlockingChannel {
             return Ok(connection);
         }
         let connection = Arc::new(Connection::open(address, &self.shared.limits)?);
-        self.connections().push((address.clone(), connection.clone()));
+        self.connections()
+            .push((address.clone(), connection.clone()));
         Ok(connection)
     }
 
     fn connections(&self) -> MutexGuard<'_, Vec<(Address, Arc<Connection>)>> {
-        self.shared.connections.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared
+            .connections
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -229,26 +280,43 @@ impl Connection {
         let mut writer = io.writer;
         let mut first = PREFACE.to_vec();
         frame::write_hello(&mut first, &Hello::of(limits, Vec::new()).encode());
-        let lost = |error: io::Error| Error::unavailable(format!("the handshake with {peer} failed: {error}")).with_peer(&*peer);
+        let lost = |error: io::Error| {
+            Error::unavailable(format!("the handshake with {peer} failed: {error}"))
+                .with_peer(&*peer)
+        };
         let mut sent = 0;
         while sent < first.len() {
-            sent += writer.write(&first[sent..], limits.handshake_timeout).map_err(lost)?;
+            sent += writer
+                .write(&first[sent..], limits.handshake_timeout)
+                .map_err(lost)?;
         }
-        let mut input = Input { reader: io.reader, inbound: Inbound::client(limits) };
+        let mut input = Input {
+            reader: io.reader,
+            inbound: Inbound::client(limits),
+        };
         let until = Instant::now() + limits.handshake_timeout;
         let hello = loop {
-            if let Some(frame) = input.inbound.next_frame().map_err(|refusal| refused(&peer, &refusal))? {
+            if let Some(frame) = input
+                .inbound
+                .next_frame()
+                .map_err(|refusal| refused(&peer, &refusal))?
+            {
                 break first_frame(&frame, &peer)?;
             }
             match input.fill(until.saturating_duration_since(Instant::now())) {
                 Ok(0) => {
-                    let text = format!("{peer} closed the connection before HELLO; is it a server of this protocol?");
+                    let text = format!(
+                        "{peer} closed the connection before HELLO; is it a server of this protocol?"
+                    );
                     return Err(Error::unavailable(text).with_peer(&*peer));
                 }
                 Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock && Instant::now() < until => {}
+                Err(error)
+                    if error.kind() == io::ErrorKind::WouldBlock && Instant::now() < until => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let text = format!("{peer} accepted the connection and said nothing; is it a server of this protocol?");
+                    let text = format!(
+                        "{peer} accepted the connection and said nothing; is it a server of this protocol?"
+                    );
                     return Err(Error::unavailable(text).with_peer(&*peer));
                 }
                 Err(error) => return Err(lost(error)),
@@ -301,12 +369,18 @@ impl Connection {
         let call = prepared.frame()?;
         let length = frame::call_len(&call);
         if length as u64 > u64::from(self.hello.max_frame) {
-            let text = format!("the call takes {length} bytes, {} accepts {}; send less at once", self.peer, self.hello.max_frame);
+            let text = format!(
+                "the call takes {length} bytes, {} accepts {}; send less at once",
+                self.peer, self.hello.max_frame
+            );
             return Err(Error::new(ErrorKind::ResourceExhausted, text).with_peer(&*self.peer));
         }
         let (id, batch) = {
             let mut state = self.wait_for_room(prepared.deadline)?;
-            let id = state.calls.begin(prepared.deadline).ok_or_else(|| full(&self.peer))?;
+            let id = state
+                .calls
+                .begin(prepared.deadline)
+                .ok_or_else(|| full(&self.peer))?;
             let start = state.out.end();
             frame::write_call(state.out.buffer(), id, &call);
             let end = state.out.end();
@@ -331,7 +405,11 @@ impl Connection {
             if left.is_zero() {
                 return Err(full(&self.peer));
             }
-            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self
+                .changed
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
     }
 
@@ -365,7 +443,11 @@ impl Connection {
                 return self.expire(id);
             }
             if state.reading {
-                state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+                state = self
+                    .changed
+                    .wait_timeout(state, left)
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0;
                 continue;
             }
             state.reading = true;
@@ -387,14 +469,22 @@ impl Connection {
             let mut state = self.lock();
             let handed = state.out.handed();
             let State { calls, out, .. } = &mut *state;
-            calls.expire(Instant::now(), handed, |expired, _| frame::write_cancel(out.buffer(), expired));
+            calls.expire(Instant::now(), handed, |expired, _| {
+                frame::write_cancel(out.buffer(), expired)
+            });
             let answer = state.calls.try_take(id);
             (answer, state.out.take(Vec::new()))
         };
         self.write(&mut writer, &batch);
         drop(writer);
         self.changed.notify_all();
-        answer.unwrap_or_else(|| Answer::Failed(Error::deadline(Duration::ZERO).with_execution(Execution::Unknown).with_peer(&*self.peer)))
+        answer.unwrap_or_else(|| {
+            Answer::Failed(
+                Error::deadline(Duration::ZERO)
+                    .with_execution(Execution::Unknown)
+                    .with_peer(&*self.peer),
+            )
+        })
     }
 
     /// Reads once, for everybody.
@@ -410,7 +500,10 @@ impl Connection {
             match input.inbound.next_frame() {
                 Ok(Some(frame)) => self.on_frame(&frame),
                 Ok(None) => return,
-                Err(refusal) => return self.close(refused(&self.peer, &refusal).with_execution(Execution::Unknown)),
+                Err(refusal) => {
+                    return self
+                        .close(refused(&self.peer, &refusal).with_execution(Execution::Unknown));
+                }
             }
         }
     }
@@ -419,12 +512,20 @@ impl Connection {
         let mut state = self.lock();
         match frame.kind {
             Kind::Reply | Kind::Fail => {
-                state.calls.answered(frame.request_id, read_answer(frame, &self.peer));
+                state
+                    .calls
+                    .answered(frame.request_id, read_answer(frame, &self.peer));
             }
-            Kind::Ping => frame::write_ping(state.out.buffer(), Kind::Pong, frame.fixed.as_ref().get_u64_le()),
+            Kind::Ping => frame::write_ping(
+                state.out.buffer(),
+                Kind::Pong,
+                frame.fixed.as_ref().get_u64_le(),
+            ),
             Kind::GoAway => {
                 let text = frame::read_message(&frame.body);
-                let error = Error::unavailable(format!("{} takes no more calls: {text}", self.peer)).with_peer(&*self.peer);
+                let error =
+                    Error::unavailable(format!("{} takes no more calls: {text}", self.peer))
+                        .with_peer(&*self.peer);
                 state.calls.refuse_above(&frame.go_away_part(), &error);
                 state.closed.get_or_insert(error);
             }
@@ -456,7 +557,10 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.writer.get_mut().unwrap_or_else(PoisonError::into_inner).shutdown();
+        self.writer
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+            .shutdown();
     }
 }
 
@@ -472,15 +576,23 @@ impl Input {
 }
 
 fn time_left(deadline: Option<Instant>) -> Duration {
-    deadline.map_or(LOOK_AROUND, |deadline| deadline.saturating_duration_since(Instant::now()))
+    deadline.map_or(LOOK_AROUND, |deadline| {
+        deadline.saturating_duration_since(Instant::now())
+    })
 }
 
 fn lost(peer: &str, what: impl fmt::Display) -> Error {
-    Error::unavailable(format!("the connection to {peer} was lost: {what}")).with_peer(peer).with_execution(Execution::Unknown)
+    Error::unavailable(format!("the connection to {peer} was lost: {what}"))
+        .with_peer(peer)
+        .with_execution(Execution::Unknown)
 }
 
 fn full(peer: &str) -> Error {
-    Error::new(ErrorKind::ResourceExhausted, format!("as many calls as {peer} allows are on their way")).with_peer(peer)
+    Error::new(
+        ErrorKind::ResourceExhausted,
+        format!("as many calls as {peer} allows are on their way"),
+    )
+    .with_peer(peer)
 }
 
 impl fmt::Debug for BlockingChannel {

@@ -41,7 +41,12 @@ pub struct Call<T, E = Infallible> {
 
 impl<T, E> Call<T, E> {
     pub(crate) fn new(channel: Channel, request: Request, returns: Returns<T, E>) -> Self {
-        Self { channel, request, returns, mistake: None }
+        Self {
+            channel,
+            request,
+            returns,
+            mistake: None,
+        }
     }
 
     /// Limits the time of the call, connecting and repeated attempts included; 10 s if neither the caller nor the
@@ -106,7 +111,11 @@ impl<T, E> Call<T, E> {
         let channel = self.channel.clone();
         let mut future = self.into_future();
         future.begin(true);
-        Callback::new(channel.spawn(async move { then(future.await) }).abort_handle())
+        Callback::new(
+            channel
+                .spawn(async move { then(future.await) })
+                .abort_handle(),
+        )
     }
 
     /// Sends the call and lets the peer answer nothing. The result, an error of the method included, is lost; whether
@@ -125,7 +134,12 @@ impl<T, E> IntoFuture for Call<T, E> {
             Some(mistake) => State::Failed(mistake),
             None => State::New(self.request),
         };
-        CallFuture { channel: self.channel, returns: self.returns, state, method: None }
+        CallFuture {
+            channel: self.channel,
+            returns: self.returns,
+            state,
+            method: None,
+        }
     }
 }
 
@@ -196,7 +210,10 @@ impl<T, E> CallFuture<T, E> {
         match (answer, self.method) {
             (answer, Some(method)) => self.returns.decode(answer, method),
             (Answer::Failed(error), None) => Err(CallError::Failed(error)),
-            (_, None) => Err(CallError::Failed(Error::new(ErrorKind::Internal, "an answer before the call began"))),
+            (_, None) => Err(CallError::Failed(Error::new(
+                ErrorKind::Internal,
+                "an answer before the call began",
+            ))),
         }
     }
 }
@@ -212,11 +229,16 @@ impl<T, E> Future for CallFuture<T, E> {
                     continue;
                 }
                 State::Failed(_) => {
-                    let State::Failed(error) = std::mem::replace(&mut self.state, State::Done) else { continue };
+                    let State::Failed(error) = std::mem::replace(&mut self.state, State::Done)
+                    else {
+                        continue;
+                    };
                     Answer::Failed(error)
                 }
                 State::Sent(_, ticket) => {
-                    let Poll::Ready(answer) = ticket.poll_answer(cx) else { return Poll::Pending };
+                    let Poll::Ready(answer) = ticket.poll_answer(cx) else {
+                        return Poll::Pending;
+                    };
                     match self.follow_up(answer) {
                         Some(answer) => answer,
                         None => continue,
@@ -229,11 +251,15 @@ impl<T, E> Future for CallFuture<T, E> {
                 State::Task(task) => match Pin::new(task).poll(cx) {
                     Poll::Ready(Ok(answer)) => answer,
                     Poll::Ready(Err(_)) => Answer::Failed(
-                        Error::new(ErrorKind::Cancelled, "the runtime of the channel has ended").with_execution(Execution::Unknown),
+                        Error::new(ErrorKind::Cancelled, "the runtime of the channel has ended")
+                            .with_execution(Execution::Unknown),
                     ),
                     Poll::Pending => return Poll::Pending,
                 },
-                State::Done => Answer::Failed(Error::new(ErrorKind::Internal, "polled after the call was finished")),
+                State::Done => Answer::Failed(Error::new(
+                    ErrorKind::Internal,
+                    "polled after the call was finished",
+                )),
             };
             return Poll::Ready(self.decode(answer));
         }
@@ -243,11 +269,15 @@ impl<T, E> Future for CallFuture<T, E> {
 impl<T, E> CallFuture<T, E> {
     /// Gives the answer of the first attempt back, or goes on where another attempt or a better message is due.
     fn follow_up(&mut self, answer: Answer) -> Option<Answer> {
-        let State::Sent(prepared, ticket) = std::mem::replace(&mut self.state, State::Done) else { return Some(answer) };
+        let State::Sent(prepared, ticket) = std::mem::replace(&mut self.state, State::Done) else {
+            return Some(answer);
+        };
         match answer {
             Answer::Failed(failure) if needs_more(&prepared, &failure) => {
                 let link = ticket.link().clone();
-                self.state = State::Slow(Box::pin(self.channel.clone().go_on(*prepared, link, failure)));
+                self.state = State::Slow(Box::pin(
+                    self.channel.clone().go_on(*prepared, link, failure),
+                ));
                 None
             }
             answer => Some(answer),

@@ -110,7 +110,13 @@ impl Channel {
     pub fn discover(registry: impl Registry, service: impl Into<String>) -> Self {
         let limits = Arc::new(Limits::default());
         let balanced = Balanced::start(Arc::new(registry), service.into(), None, limits.clone());
-        Self { inner: Arc::new(Inner { route: Route::Balanced(balanced), limits, runtime: Handle::current() }) }
+        Self {
+            inner: Arc::new(Inner {
+                route: Route::Balanced(balanced),
+                limits,
+                runtime: Handle::current(),
+            }),
+        }
     }
 
     async fn open(address: &str, service: Option<&str>, limits: Limits) -> Result<Self> {
@@ -128,11 +134,23 @@ impl Channel {
                 Route::Balanced(balanced)
             }
         };
-        Ok(Self { inner: Arc::new(Inner { route, limits, runtime: Handle::current() }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                route,
+                limits,
+                runtime: Handle::current(),
+            }),
+        })
     }
 
     fn new(route: Route, limits: Limits) -> Self {
-        Self { inner: Arc::new(Inner { route, limits: Arc::new(limits), runtime: Handle::current() }) }
+        Self {
+            inner: Arc::new(Inner {
+                route,
+                limits: Arc::new(limits),
+                runtime: Handle::current(),
+            }),
+        }
     }
 
     /// Makes a call that has not started. Generated clients call this.
@@ -146,7 +164,11 @@ impl Channel {
     }
 
     /// Makes a one-way call that has not started. Generated clients call this.
-    pub fn one_way(&self, method: &'static MethodDescriptor, params: impl FnOnce(&mut Vec<u8>)) -> OneWay {
+    pub fn one_way(
+        &self,
+        method: &'static MethodDescriptor,
+        params: impl FnOnce(&mut Vec<u8>),
+    ) -> OneWay {
         OneWay::new(self.clone(), request(method, params))
     }
 
@@ -199,7 +221,9 @@ impl Channel {
     ///
     /// The call can begin on no connection.
     pub(crate) fn try_begin(&self, prepared: &Prepared, flush: bool) -> Result<Option<Ticket>> {
-        let Some(link) = self.ready() else { return Ok(None) };
+        let Some(link) = self.ready() else {
+            return Ok(None);
+        };
         match link.begin(&prepared.frame()?, prepared.deadline, flush) {
             Ok(ticket) => Ok(Some(ticket)),
             Err(NotBegun::Full | NotBegun::Gone) => Ok(None),
@@ -209,7 +233,9 @@ impl Channel {
 
     /// Hands over a one-way call without waiting; `false` if there is no connection with room for it.
     pub(crate) fn try_send(&self, prepared: &Prepared) -> Result<bool> {
-        let Some(link) = self.ready() else { return Ok(false) };
+        let Some(link) = self.ready() else {
+            return Ok(false);
+        };
         match link.send_one_way(&prepared.frame()?) {
             Ok(()) => Ok(true),
             Err(NotBegun::Full | NotBegun::Gone) => Ok(false),
@@ -242,13 +268,17 @@ impl Channel {
         if let Route::Local(skeleton) = &self.inner.route {
             return local(skeleton.clone(), prepared).await;
         }
-        self.attempts(prepared, Tried::default()).await.unwrap_or_else(Answer::Failed)
+        self.attempts(prepared, Tried::default())
+            .await
+            .unwrap_or_else(Answer::Failed)
     }
 
     /// Goes on after a first attempt that failed; see [`needs_more`].
     pub(crate) async fn go_on(self, prepared: Prepared, link: Arc<Link>, failure: Error) -> Answer {
         if failure.kind() == ErrorKind::Unimplemented {
-            return Answer::Failed(reflection::explain(&self, &link, prepared.method, failure).await);
+            return Answer::Failed(
+                reflection::explain(&self, &link, prepared.method, failure).await,
+            );
         }
         let mut tried = Tried::default();
         let outcome = match tried.failed(&link, failure) {
@@ -278,7 +308,9 @@ impl Channel {
             };
             match ticket.answer().await {
                 Answer::Failed(failure) if failure.kind() == ErrorKind::Unimplemented => {
-                    return Ok(Answer::Failed(reflection::explain(self, &link, prepared.method, failure).await));
+                    return Ok(Answer::Failed(
+                        reflection::explain(self, &link, prepared.method, failure).await,
+                    ));
                 }
                 Answer::Failed(failure) if may_repeat(&prepared, &failure) => {
                     if failure.kind() == ErrorKind::ResourceExhausted {
@@ -336,7 +368,10 @@ pub(crate) fn needs_more(prepared: &Prepared, failure: &Error) -> bool {
 fn may_repeat(prepared: &Prepared, failure: &Error) -> bool {
     match failure.execution() {
         Execution::NotSent | Execution::NotStarted => {
-            matches!(failure.kind(), ErrorKind::Unavailable | ErrorKind::ResourceExhausted)
+            matches!(
+                failure.kind(),
+                ErrorKind::Unavailable | ErrorKind::ResourceExhausted
+            )
         }
         Execution::Unknown => prepared.idempotent && failure.kind() == ErrorKind::Unavailable,
         Execution::Executed => false,
@@ -348,7 +383,10 @@ async fn until<F: Future>(prepared: &Prepared, future: F) -> Result<F::Output> {
     match prepared.deadline {
         None => Ok(future.await),
         Some(deadline) => timeout_at(deadline, future).await.map_err(|_| {
-            Error::new(ErrorKind::DeadlineExceeded, "the time for the call was up before it could be sent; raise its timeout")
+            Error::new(
+                ErrorKind::DeadlineExceeded,
+                "the time for the call was up before it could be sent; raise its timeout",
+            )
         }),
     }
 }
@@ -356,18 +394,27 @@ async fn until<F: Future>(prepared: &Prepared, future: F) -> Result<F::Output> {
 fn request(method: &'static MethodDescriptor, params: impl FnOnce(&mut Vec<u8>)) -> Request {
     let mut encoded = Vec::new();
     params(&mut encoded);
-    Request { method, params: encoded, options: CallOptions::default() }
+    Request {
+        method,
+        params: encoded,
+        options: CallOptions::default(),
+    }
 }
 
 /// Runs a skeleton's method on the caller's task.
 async fn local(skeleton: Arc<dyn Skeleton>, prepared: Prepared) -> Answer {
     let method = prepared.method;
     let Some(index) = skeleton.service().find(method.id) else {
-        return Answer::Failed(Error::new(ErrorKind::Unimplemented, format!("{} has no {method}", skeleton.service().name)));
+        return Answer::Failed(Error::new(
+            ErrorKind::Unimplemented,
+            format!("{} has no {method}", skeleton.service().name),
+        ));
     };
-    let metadata = crate::metadata::Metadata::decode(prepared.metadata(), &Limits::default()).unwrap_or_default();
+    let metadata = crate::metadata::Metadata::decode(prepared.metadata(), &Limits::default())
+        .unwrap_or_default();
     let context = Context::new(method, "local".into(), metadata, prepared.deadline, false);
-    let (incoming, mut answer) = Incoming::local(prepared.params().to_vec().into(), context.clone());
+    let (incoming, mut answer) =
+        Incoming::local(prepared.params().to_vec().into(), context.clone());
     let handler = context.scope(CatchPanic(skeleton.call(index, incoming)));
     let in_time = match prepared.deadline {
         Some(deadline) => timeout_at(deadline, handler).await.is_ok(),
@@ -377,11 +424,19 @@ async fn local(skeleton: Arc<dyn Skeleton>, prepared: Prepared) -> Answer {
         }
     };
     let unanswered = if in_time {
-        Error::new(ErrorKind::Internal, format!("the handler of {method} panicked"))
+        Error::new(
+            ErrorKind::Internal,
+            format!("the handler of {method} panicked"),
+        )
     } else {
-        Error::new(ErrorKind::DeadlineExceeded, format!("{method} did not finish in time"))
+        Error::new(
+            ErrorKind::DeadlineExceeded,
+            format!("{method} did not finish in time"),
+        )
     };
-    answer.try_recv().unwrap_or_else(|_| Answer::Failed(unanswered.with_execution(Execution::Executed)))
+    answer
+        .try_recv()
+        .unwrap_or_else(|_| Answer::Failed(unanswered.with_execution(Execution::Executed)))
 }
 
 impl fmt::Debug for Channel {

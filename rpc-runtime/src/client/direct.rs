@@ -32,8 +32,17 @@ struct Current {
 
 impl Direct {
     pub(crate) fn new(address: Address, limits: Arc<Limits>) -> Self {
-        let current = Current { link: None, backoff: Backoff::default(), wait: None };
-        Self { address, limits, current: Mutex::new(current), connecting: AsyncMutex::new(()) }
+        let current = Current {
+            link: None,
+            backoff: Backoff::default(),
+            wait: None,
+        };
+        Self {
+            address,
+            limits,
+            current: Mutex::new(current),
+            connecting: AsyncMutex::new(()),
+        }
     }
 
     /// Where it leads.
@@ -49,7 +58,11 @@ impl Direct {
     /// Whether a call could begin, or an attempt to connect could be made, right now.
     pub(crate) fn is_usable(&self) -> bool {
         let current = self.lock();
-        current.link.as_ref().is_some_and(|link| link.is_open()) || current.wait.as_ref().is_none_or(|(until, _)| *until <= Instant::now())
+        current.link.as_ref().is_some_and(|link| link.is_open())
+            || current
+                .wait
+                .as_ref()
+                .is_none_or(|(until, _)| *until <= Instant::now())
     }
 
     /// The connection, opened if there is none.
@@ -91,7 +104,10 @@ impl Direct {
         // The handshake has a limit of its own; this one is for a host that swallows packets.
         match timeout(self.limits.handshake_timeout * 2, attempt).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(Error::unavailable(format!("{} does not answer", self.address)).with_peer(self.address.to_string())),
+            Err(_) => Err(
+                Error::unavailable(format!("{} does not answer", self.address))
+                    .with_peer(self.address.to_string()),
+            ),
         }
     }
 
@@ -101,15 +117,20 @@ impl Direct {
 
     fn check_wait(&self) -> Result<()> {
         let current = self.lock();
-        let Some((until, error)) = &current.wait else { return Ok(()) };
+        let Some((until, error)) = &current.wait else {
+            return Ok(());
+        };
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Ok(());
         }
         let left = Duration::from_millis(left.as_millis() as u64 + 1);
-        Err(Error::unavailable(format!("{}; the next attempt is due in {left:?}", error.message()))
-            .with_peer(self.address.to_string())
-            .with_retry_after(Some(left)))
+        Err(Error::unavailable(format!(
+            "{}; the next attempt is due in {left:?}",
+            error.message()
+        ))
+        .with_peer(self.address.to_string())
+        .with_retry_after(Some(left)))
     }
 
     fn lock(&self) -> MutexGuard<'_, Current> {

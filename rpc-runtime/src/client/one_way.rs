@@ -24,7 +24,11 @@ impl OneWay {
     }
 
     pub(crate) fn of(channel: Channel, request: Request, mistake: Option<Error>) -> Self {
-        Self { channel, request, mistake }
+        Self {
+            channel,
+            request,
+            mistake,
+        }
     }
 
     /// Limits the time for connecting and sending, and for the handler.
@@ -61,11 +65,14 @@ impl IntoFuture for OneWay {
     fn into_future(self) -> OneWayFuture {
         let sent = match self.mistake {
             Some(mistake) => Err(mistake),
-            None => self.request.prepare(self.channel.limits()).and_then(|prepared| {
-                let prepared = prepared.one_way();
-                let sent = self.channel.try_send(&prepared)?;
-                Ok((!sent).then_some(prepared))
-            }),
+            None => self
+                .request
+                .prepare(self.channel.limits())
+                .and_then(|prepared| {
+                    let prepared = prepared.one_way();
+                    let sent = self.channel.try_send(&prepared)?;
+                    Ok((!sent).then_some(prepared))
+                }),
         };
         OneWayFuture(match sent {
             Ok(None) => State::Ended(Some(Ok(()))),

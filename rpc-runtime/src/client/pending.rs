@@ -29,12 +29,15 @@ impl<T, E> Unpin for Pending<T, E> {}
 
 impl<T, E> Pending<T, E> {
     pub(crate) fn new(call: CallFuture<T, E>) -> Self {
-        Self { state: State::Running(call) }
+        Self {
+            state: State::Running(call),
+        }
     }
 
     /// Whether the answer is here.
     pub fn is_finished(&mut self) -> bool {
-        self.advance(&mut Context::from_waker(Waker::noop())).is_ready()
+        self.advance(&mut Context::from_waker(Waker::noop()))
+            .is_ready()
     }
 
     /// Blocks this thread until the answer is here. Not for asynchronous code: it would hold up its executor.
@@ -58,7 +61,9 @@ impl<T, E> Pending<T, E> {
 
     fn advance(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if let State::Running(call) = &mut self.state {
-            let Poll::Ready(outcome) = Pin::new(call).poll(cx) else { return Poll::Pending };
+            let Poll::Ready(outcome) = Pin::new(call).poll(cx) else {
+                return Poll::Pending;
+            };
             self.state = State::Finished(Some(outcome));
         }
         Poll::Ready(())

@@ -36,7 +36,11 @@ pub(crate) struct Prepared {
 impl Request {
     /// Starts the clock and takes over what the surrounding handler passes on.
     pub(crate) fn prepare(mut self, limits: &Limits) -> Result<Prepared> {
-        let timeout = self.options.timeout.or(self.method.timeout.map(Timeout::After)).unwrap_or(Timeout::After(DEFAULT_TIMEOUT));
+        let timeout = self
+            .options
+            .timeout
+            .or(self.method.timeout.map(Timeout::After))
+            .unwrap_or(Timeout::After(DEFAULT_TIMEOUT));
         let mut deadline = match timeout {
             Timeout::After(limit) => Instant::now().checked_add(limit),
             Timeout::Never => None,
@@ -48,14 +52,23 @@ impl Request {
                 flags |= flag::NO_RETRY;
             }
             for key in INHERITED {
-                if let (Some(value), None) = (context.metadata().get(key), self.options.metadata.get(key)) {
+                if let (Some(value), None) =
+                    (context.metadata().get(key), self.options.metadata.get(key))
+                {
                     self.options.metadata.insert(key, value)?;
                 }
             }
         }
         let metadata = self.options.metadata.encode(limits)?;
         let idempotent = self.method.idempotent || self.options.idempotent;
-        Ok(Prepared { method: self.method, params: self.params, metadata, deadline, idempotent, flags })
+        Ok(Prepared {
+            method: self.method,
+            params: self.params,
+            metadata,
+            deadline,
+            idempotent,
+            flags,
+        })
     }
 }
 
@@ -98,7 +111,15 @@ impl Prepared {
                 u32::try_from(left.as_micros().div_ceil(1_000)).unwrap_or(u32::MAX)
             }
         };
-        let part = CallPart { call_id: self.method.id, remaining_ms };
-        Ok(CallFrame { part, flags: self.flags, metadata: &self.metadata, params: &self.params })
+        let part = CallPart {
+            call_id: self.method.id,
+            remaining_ms,
+        };
+        Ok(CallFrame {
+            part,
+            flags: self.flags,
+            metadata: &self.metadata,
+            params: &self.params,
+        })
     }
 }

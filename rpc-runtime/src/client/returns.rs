@@ -19,35 +19,62 @@ pub struct Returns<T, E = Infallible> {
 impl<T> Returns<T, Infallible> {
     /// A method without a declared error.
     pub const fn plain(result: Codec<T>) -> Self {
-        Self { result, error: None }
+        Self {
+            result,
+            error: None,
+        }
     }
 }
 
 impl<T, E> Returns<T, E> {
     /// A method with a declared error.
     pub const fn result(result: Codec<T>, error: ErrorCodec<E>) -> Self {
-        Self { result, error: Some(error) }
+        Self {
+            result,
+            error: Some(error),
+        }
     }
 
-    pub(crate) fn decode(&self, answer: Answer, method: &'static MethodDescriptor) -> Result<T, CallError<E>> {
+    pub(crate) fn decode(
+        &self,
+        answer: Answer,
+        method: &'static MethodDescriptor,
+    ) -> Result<T, CallError<E>> {
         match answer {
-            Answer::Result(body) => decode(&body, self.result.decode).map_err(|why| garbled(method, "result", &why)),
+            Answer::Result(body) => {
+                decode(&body, self.result.decode).map_err(|why| garbled(method, "result", &why))
+            }
             Answer::Declared(part, body) => {
                 let Some(codec) = &self.error else {
-                    return Err(garbled(method, "error", &DecodeError::custom("this side's definition declares no error")));
+                    return Err(garbled(
+                        method,
+                        "error",
+                        &DecodeError::custom("this side's definition declares no error"),
+                    ));
                 };
-                let error = decode(&body, codec.codec.decode).map_err(|why| garbled(method, "error", &why))?;
-                let after = (part.retry_after_ms > 0).then(|| Duration::from_millis(u64::from(part.retry_after_ms)));
+                let error = decode(&body, codec.codec.decode)
+                    .map_err(|why| garbled(method, "error", &why))?;
+                let after = (part.retry_after_ms > 0)
+                    .then(|| Duration::from_millis(u64::from(part.retry_after_ms)));
                 let status = Status::from_code(part.status);
-                Err(CallError::Declared { error, status, retryable: part.retryable, retry_after: after })
+                Err(CallError::Declared {
+                    error,
+                    status,
+                    retryable: part.retryable,
+                    retry_after: after,
+                })
             }
             Answer::Failed(error) => Err(CallError::Failed(error)),
         }
     }
 }
 
-fn decode<T>(body: &[u8], decode: for<'a> fn(&mut Reader<'a>) -> Result<T, DecodeError>) -> Result<T, DecodeError> {
-    check(body, &CheckLimits::default()).map_err(|malformed| DecodeError::custom(malformed.to_string()))?;
+fn decode<T>(
+    body: &[u8],
+    decode: for<'a> fn(&mut Reader<'a>) -> Result<T, DecodeError>,
+) -> Result<T, DecodeError> {
+    check(body, &CheckLimits::default())
+        .map_err(|malformed| DecodeError::custom(malformed.to_string()))?;
     let mut input = Reader::new(body);
     let value = decode(&mut input)?;
     input.finish()?;
@@ -69,6 +96,8 @@ impl<T, E> Copy for Returns<T, E> {}
 
 impl<T, E> fmt::Debug for Returns<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Returns").field("declared_error", &self.error.is_some()).finish_non_exhaustive()
+        f.debug_struct("Returns")
+            .field("declared_error", &self.error.is_some())
+            .finish_non_exhaustive()
     }
 }

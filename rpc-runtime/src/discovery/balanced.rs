@@ -42,7 +42,12 @@ enum Picker {
 
 impl Balanced {
     /// Opens an address that names a registry.
-    pub(crate) async fn open(target: Target, service: Option<&str>, options: &Options, limits: Arc<Limits>) -> Result<Self> {
+    pub(crate) async fn open(
+        target: Target,
+        service: Option<&str>,
+        options: &Options,
+        limits: Arc<Limits>,
+    ) -> Result<Self> {
         let named = match &target {
             Target::Registry(_, named) | Target::File(_, named) => named.clone(),
             _ => None,
@@ -52,29 +57,53 @@ impl Balanced {
             (None, Some(service), _) => service.to_owned(),
             (None, None, Target::List(_)) => String::new(),
             (None, None, _) => {
-                return Err(Error::invalid("the service is missing: write registry://host:port/package.Service, or connect with a generated client"));
+                return Err(Error::invalid(
+                    "the service is missing: write registry://host:port/package.Service, or connect with a generated client",
+                ));
             }
         };
         let registry: Arc<dyn Registry> = match target {
-            Target::List(addresses) => Arc::new(ListRegistry::new(addresses.iter().map(Address::to_string))?),
+            Target::List(addresses) => {
+                Arc::new(ListRegistry::new(addresses.iter().map(Address::to_string))?)
+            }
             Target::File(path, _) => Arc::new(FileRegistry::new(path)),
             Target::Registry(address, _) => Arc::new(RemoteRegistry::at(address)),
             Target::Direct(address) => Arc::new(ListRegistry::new([address.to_string()])?),
         };
-        Ok(Self::start(registry, service, options.balance.as_deref(), limits))
+        Ok(Self::start(
+            registry,
+            service,
+            options.balance.as_deref(),
+            limits,
+        ))
     }
 
     /// Begins to follow the list.
-    pub(crate) fn start(registry: Arc<dyn Registry>, service: String, balance: Option<&str>, limits: Arc<Limits>) -> Self {
+    pub(crate) fn start(
+        registry: Arc<dyn Registry>,
+        service: String,
+        balance: Option<&str>,
+        limits: Arc<Limits>,
+    ) -> Self {
         let directory = Directory::start(registry, service.clone());
         let mut seen = directory.subscribe();
         seen.mark_changed();
-        let members = Members { seen, by_address: HashMap::new(), order: Arc::from([]) };
+        let members = Members {
+            seen,
+            by_address: HashMap::new(),
+            order: Arc::from([]),
+        };
         let picker = match balance {
             Some("random") => Picker::Random,
             _ => Picker::RoundRobin(AtomicUsize::new(random() as usize)),
         };
-        Self { service, directory, members: Mutex::new(members), picker, limits }
+        Self {
+            service,
+            directory,
+            members: Mutex::new(members),
+            picker,
+            limits,
+        }
     }
 
     /// Waits for the first list and for a connection to one of the instances.
@@ -91,7 +120,10 @@ impl Balanced {
         let members = self.members();
         let start = self.picker.next();
         // An instance that is known to be down is passed over; one that nobody called yet is worth a slower start.
-        (0..members.len()).map(|offset| &members[(start.wrapping_add(offset)) % members.len()]).find(|member| member.is_usable())?.ready()
+        (0..members.len())
+            .map(|offset| &members[(start.wrapping_add(offset)) % members.len()])
+            .find(|member| member.is_usable())?
+            .ready()
     }
 
     /// A connection to an instance that this call has not tried, opened if need be.
@@ -112,7 +144,10 @@ impl Balanced {
         for pass in [true, false] {
             for offset in 0..members.len() {
                 let member = &members[start.wrapping_add(offset) % members.len()];
-                let was_tried = tried.peers.iter().any(|peer| **peer == *member.address().to_string());
+                let was_tried = tried
+                    .peers
+                    .iter()
+                    .any(|peer| **peer == *member.address().to_string());
                 if pass && (was_tried || !member.is_usable()) {
                     continue;
                 }
@@ -129,10 +164,17 @@ impl Balanced {
         let listing = self.directory.listing();
         match listing.error {
             Some(error) if !listing.known => {
-                let text = format!("nobody is known to provide {}: {}", self.service, error.message());
+                let text = format!(
+                    "nobody is known to provide {}: {}",
+                    self.service,
+                    error.message()
+                );
                 Error::unavailable(text).with_peer(error.peer().unwrap_or_default())
             }
-            _ => Error::unavailable(format!("the registry knows no instance of {}; is a provider running and registered?", self.service)),
+            _ => Error::unavailable(format!(
+                "the registry knows no instance of {}; is a provider running and registered?",
+                self.service
+            )),
         }
     }
 
@@ -157,8 +199,12 @@ impl Members {
         let mut order = Vec::with_capacity(listing.instances.len());
         for instance in listing.instances.iter() {
             // An address that this version cannot call (of a transport to come) is as good as not there.
-            let Ok(address) = Address::parse(&instance.address) else { continue };
-            let direct = known.remove(&instance.address).unwrap_or_else(|| Arc::new(Direct::new(address, limits.clone())));
+            let Ok(address) = Address::parse(&instance.address) else {
+                continue;
+            };
+            let direct = known
+                .remove(&instance.address)
+                .unwrap_or_else(|| Arc::new(Direct::new(address, limits.clone())));
             order.push(direct.clone());
             self.by_address.insert(instance.address.clone(), direct);
         }
@@ -178,6 +224,12 @@ impl Picker {
 impl fmt::Debug for Balanced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} at ", self.service)?;
-        f.debug_list().entries(self.members().iter().map(|member| member.address().to_string())).finish()
+        f.debug_list()
+            .entries(
+                self.members()
+                    .iter()
+                    .map(|member| member.address().to_string()),
+            )
+            .finish()
     }
 }

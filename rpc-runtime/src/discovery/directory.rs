@@ -56,7 +56,10 @@ impl Directory {
     /// Waits for the first word of the registry, good or bad. Dropping the future does nothing.
     pub(crate) async fn first(&self) -> Listing {
         let mut listing = self.listing.clone();
-        match listing.wait_for(|listing| listing.known || listing.error.is_some()).await {
+        match listing
+            .wait_for(|listing| listing.known || listing.error.is_some())
+            .await
+        {
             Ok(listing) => listing.clone(),
             Err(_) => Listing::default(),
         }
@@ -90,8 +93,14 @@ async fn follow(registry: Arc<dyn Registry>, service: String, listing: watch::Se
 }
 
 /// The whole list the first time and after the refresh period, changes between.
-async fn look(registry: &dyn Registry, service: &str, cursor: Option<Cursor>) -> crate::Result<Snapshot> {
-    let Some(cursor) = cursor else { return registry.snapshot(service).await };
+async fn look(
+    registry: &dyn Registry,
+    service: &str,
+    cursor: Option<Cursor>,
+) -> crate::Result<Snapshot> {
+    let Some(cursor) = cursor else {
+        return registry.snapshot(service).await;
+    };
     let refresh = REFRESH.mul_f64(1.0 + REFRESH_JITTER * (2.0 * random_fraction() - 1.0));
     match timeout_at(Instant::now() + refresh, registry.changed(service, cursor)).await {
         Ok(outcome) => outcome,

@@ -40,13 +40,23 @@ impl FileRegistry {
         let text = spawn_blocking(move || std::fs::read_to_string(path)).await;
         let text = match text {
             Ok(Ok(text)) => text,
-            Ok(Err(error)) => return Err(Error::unavailable(format!("the registry file {}: {error}", self.path.display()))),
+            Ok(Err(error)) => {
+                return Err(Error::unavailable(format!(
+                    "the registry file {}: {error}",
+                    self.path.display()
+                )));
+            }
             Err(_) => return Err(Error::unavailable("the runtime is shutting down")),
         };
         let instances = parse(&self.path, &text, service)?;
         // A change of the text is a change of the list; FNV-1a tells them apart without keeping the text.
-        let cursor = text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-        Ok(Snapshot { instances, cursor: Cursor(cursor) })
+        let cursor = text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        Ok(Snapshot {
+            instances,
+            cursor: Cursor(cursor),
+        })
     }
 }
 
@@ -60,16 +70,26 @@ fn parse(path: &Path, text: &str, service: &str) -> Result<Vec<Instance>> {
             [address] => address,
             [name, address] if name == service => address,
             [_, _] => continue,
-            _ => return Err(mistake(path, index, "a line is `address` or `service address`")),
+            _ => {
+                return Err(mistake(
+                    path,
+                    index,
+                    "a line is `address` or `service address`",
+                ));
+            }
         };
-        let address = Address::parse(address).map_err(|error| mistake(path, index, error.message()))?;
+        let address =
+            Address::parse(address).map_err(|error| mistake(path, index, error.message()))?;
         instances.push(Instance::new(service, address.to_string()));
     }
     Ok(instances)
 }
 
 fn mistake(path: &Path, index: usize, why: &str) -> Error {
-    Error::new(ErrorKind::InvalidArgument, format!("{}:{}: {why}", path.display(), index + 1))
+    Error::new(
+        ErrorKind::InvalidArgument,
+        format!("{}:{}: {why}", path.display(), index + 1),
+    )
 }
 
 impl Registry for FileRegistry {
@@ -109,13 +129,22 @@ mod tests {
     #[test]
     fn lines_are_for_every_service_or_for_one() {
         let text = "# all\ntcp://a:1\n\nx.Y tcp://b:2 # one\nz.Z tcp://c:3\n";
-        let found: Vec<_> = parse(Path::new("f"), text, "x.Y").unwrap().into_iter().map(|instance| instance.address).collect();
+        let found: Vec<_> = parse(Path::new("f"), text, "x.Y")
+            .unwrap()
+            .into_iter()
+            .map(|instance| instance.address)
+            .collect();
         assert_eq!(found, ["tcp://a:1", "tcp://b:2"]);
     }
 
     #[test]
     fn a_mistake_names_the_line() {
         let error = parse(Path::new("dir/f"), "tcp://a:1\nb:2\n", "x.Y").unwrap_err();
-        assert!(error.message().starts_with("dir/f:2: `b:2` is no address: it has no scheme, write `tcp://b:2`"), "{error}");
+        assert!(
+            error
+                .message()
+                .starts_with("dir/f:2: `b:2` is no address: it has no scheme, write `tcp://b:2`"),
+            "{error}"
+        );
     }
 }

@@ -68,7 +68,11 @@ impl InProcess {
     pub fn all(&self) -> Vec<Instance> {
         let mut lists = self.lock();
         self.expire(&mut lists);
-        lists.entries.values().map(|entry| entry.instance.clone()).collect()
+        lists
+            .entries
+            .values()
+            .map(|entry| entry.instance.clone())
+            .collect()
     }
 
     fn put(&self, instance: &Instance, ttl: Duration) -> Lease {
@@ -76,18 +80,31 @@ impl InProcess {
         self.expire(&mut lists);
         let key = (instance.service.clone(), instance.id.clone());
         let token = random() | 1;
-        let entry = Entry { instance: instance.clone(), token, ttl, expires: Instant::now() + ttl };
+        let entry = Entry {
+            instance: instance.clone(),
+            token,
+            ttl,
+            expires: Instant::now() + ttl,
+        };
         let known = lists.entries.insert(key, entry);
         if known.is_none_or(|known| known.instance != *instance) {
             self.touch(&mut lists, &instance.service);
         }
-        Lease { service: instance.service.clone(), instance: instance.id.clone(), token, ttl }
+        Lease {
+            service: instance.service.clone(),
+            instance: instance.id.clone(),
+            token,
+            ttl,
+        }
     }
 
     fn extend(&self, lease: &Lease) -> Renewal {
         let mut lists = self.lock();
         self.expire(&mut lists);
-        match lists.entries.get_mut(&(lease.service.clone(), lease.instance.clone())) {
+        match lists
+            .entries
+            .get_mut(&(lease.service.clone(), lease.instance.clone()))
+        {
             Some(entry) if entry.token == lease.token => {
                 entry.expires = Instant::now() + entry.ttl;
                 Renewal::Renewed
@@ -99,7 +116,11 @@ impl InProcess {
     fn remove(&self, lease: &Lease) {
         let mut lists = self.lock();
         let key = (lease.service.clone(), lease.instance.clone());
-        if lists.entries.get(&key).is_some_and(|entry| entry.token == lease.token) {
+        if lists
+            .entries
+            .get(&key)
+            .is_some_and(|entry| entry.token == lease.token)
+        {
             lists.entries.remove(&key);
             self.touch(&mut lists, &lease.service);
         }
@@ -108,14 +129,25 @@ impl InProcess {
     fn list(&self, service: &str) -> Snapshot {
         let mut lists = self.lock();
         self.expire(&mut lists);
-        let entries = lists.entries.values().filter(|entry| entry.instance.service == service);
+        let entries = lists
+            .entries
+            .values()
+            .filter(|entry| entry.instance.service == service);
         let instances = entries.map(|entry| entry.instance.clone()).collect();
         let cursor = lists.changed_at.get(service).copied().unwrap_or_default();
-        Snapshot { instances, cursor: Cursor(cursor) }
+        Snapshot {
+            instances,
+            cursor: Cursor(cursor),
+        }
     }
 
     /// Waits until the list has changed since `cursor`, or until `limit`.
-    pub(crate) async fn wait(&self, service: &str, cursor: Cursor, limit: Option<Instant>) -> Snapshot {
+    pub(crate) async fn wait(
+        &self,
+        service: &str,
+        cursor: Cursor,
+        limit: Option<Instant>,
+    ) -> Snapshot {
         loop {
             let changed = self.shared.changed.notified();
             tokio::pin!(changed);
@@ -125,7 +157,10 @@ impl InProcess {
                 return now;
             }
             // Nobody tells when a lease runs out: whoever waits looks then.
-            let due = [self.next_expiry(service), limit].into_iter().flatten().min();
+            let due = [self.next_expiry(service), limit]
+                .into_iter()
+                .flatten()
+                .min();
             match due {
                 Some(due) => drop(timeout_at(due, changed).await),
                 None => changed.await,
@@ -135,12 +170,21 @@ impl InProcess {
 
     fn next_expiry(&self, service: &str) -> Option<Instant> {
         let lists = self.lock();
-        lists.entries.values().filter(|entry| entry.instance.service == service).map(|entry| entry.expires).min()
+        lists
+            .entries
+            .values()
+            .filter(|entry| entry.instance.service == service)
+            .map(|entry| entry.expires)
+            .min()
     }
 
     fn expire(&self, lists: &mut Lists) {
         let now = Instant::now();
-        let gone: Vec<_> = lists.entries.extract_if(.., |_, entry| entry.expires <= now).map(|((service, _), _)| service).collect();
+        let gone: Vec<_> = lists
+            .entries
+            .extract_if(.., |_, entry| entry.expires <= now)
+            .map(|((service, _), _)| service)
+            .collect();
         for service in gone {
             self.touch(lists, &service);
         }
@@ -154,7 +198,10 @@ impl InProcess {
     }
 
     fn lock(&self) -> MutexGuard<'_, Lists> {
-        self.shared.lists.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared
+            .lists
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -185,6 +232,8 @@ impl Registry for InProcess {
 
 impl fmt::Debug for InProcess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InProcess").field("instances", &self.lock().entries.len()).finish()
+        f.debug_struct("InProcess")
+            .field("instances", &self.lock().entries.len())
+            .finish()
     }
 }

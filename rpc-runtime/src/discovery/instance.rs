@@ -32,6 +32,12 @@ impl Instance {
     /// An instance of `service` at `address`, with the address as its ID.
     pub fn new(service: impl Into<String>, address: impl Into<String>) -> Self {
         let address = address.into();
-        Self { id: address.clone(), service: service.into(), address, weight: DEFAULT_WEIGHT, ..Self::default() }
+        Self {
+            id: address.clone(),
+            service: service.into(),
+            address,
+            weight: DEFAULT_WEIGHT,
+            ..Self::default()
+        }
     }
 }

@@ -20,9 +20,13 @@ impl ListRegistry {
     ///
     /// `invalid_argument` if one of them cannot be read.
     pub fn new(addresses: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self> {
-        let addresses: Result<Vec<_>> =
-            addresses.into_iter().map(|address| Address::parse(address.as_ref()).map(|address| address.to_string())).collect();
-        Ok(Self { addresses: addresses? })
+        let addresses: Result<Vec<_>> = addresses
+            .into_iter()
+            .map(|address| Address::parse(address.as_ref()).map(|address| address.to_string()))
+            .collect();
+        Ok(Self {
+            addresses: addresses?,
+        })
     }
 }
 
@@ -40,8 +44,17 @@ impl Registry for ListRegistry {
     }
 
     fn snapshot<'a>(&'a self, service: &'a str) -> BoxFuture<'a, Snapshot> {
-        let instances = self.addresses.iter().map(|address| Instance::new(service, address.as_str())).collect();
-        Box::pin(async { Ok(Snapshot { instances, cursor: Cursor(1) }) })
+        let instances = self
+            .addresses
+            .iter()
+            .map(|address| Instance::new(service, address.as_str()))
+            .collect();
+        Box::pin(async {
+            Ok(Snapshot {
+                instances,
+                cursor: Cursor(1),
+            })
+        })
     }
 
     fn changed<'a>(&'a self, _: &'a str, _: Cursor) -> BoxFuture<'a, Snapshot> {
@@ -50,5 +63,8 @@ impl Registry for ListRegistry {
 }
 
 pub(crate) fn read_only(what: &str) -> Error {
-    Error::new(ErrorKind::FailedPrecondition, format!("{what} is written by people; nothing can be registered in it"))
+    Error::new(
+        ErrorKind::FailedPrecondition,
+        format!("{what} is written by people; nothing can be registered in it"),
+    )
 }

@@ -14,14 +14,13 @@ mod provider;
 mod registry;
 mod remote;
 
-
 pub use file::FileRegistry;
 pub use in_process::InProcess;
 pub use instance::Instance;
 pub use list::ListRegistry;
 pub use registry::{BoxFuture, Cursor, Lease, Registry, Renewal, Snapshot};
-pub use remote::RemoteRegistry;
 pub(crate) use remote::BlockingLookup;
+pub use remote::RemoteRegistry;
 
 pub(crate) use balanced::Balanced;
 pub(crate) use provider::{Advertised, Provider};

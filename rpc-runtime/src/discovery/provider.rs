@@ -9,8 +9,8 @@ use tokio::time::{sleep, timeout};
 
 use crate::backoff::{Backoff, random, random_fraction};
 use crate::descriptor::ServiceDescriptor;
-use crate::discovery::{Instance, Lease, Registry, Renewal};
 use crate::discovery::instance::DEFAULT_WEIGHT;
+use crate::discovery::{Instance, Lease, Registry, Renewal};
 use crate::error::{Error, Result};
 
 /// How long an instance stays on a list without a word from it.
@@ -35,7 +35,10 @@ pub(crate) struct Advertised {
 
 impl Default for Advertised {
     fn default() -> Self {
-        Self { address: None, lease: LEASE }
+        Self {
+            address: None,
+            lease: LEASE,
+        }
     }
 }
 
@@ -53,7 +56,11 @@ impl Advertised {
     /// # Errors
     ///
     /// `invalid_argument` if nobody could call the address.
-    pub(crate) fn records(&self, listening: &str, services: &[&'static ServiceDescriptor]) -> Result<Vec<(Instance, Duration)>> {
+    pub(crate) fn records(
+        &self,
+        listening: &str,
+        services: &[&'static ServiceDescriptor],
+    ) -> Result<Vec<(Instance, Duration)>> {
         let address = self.address.as_deref().unwrap_or(listening);
         let host = address.strip_prefix("tcp://").unwrap_or_default();
         if host.starts_with("0.0.0.0:") || host.starts_with("[::]:") {
@@ -72,7 +79,11 @@ impl Advertised {
             };
             (instance, self.lease)
         };
-        Ok(services.iter().filter(|service| !is_framework(service)).map(record).collect())
+        Ok(services
+            .iter()
+            .filter(|service| !is_framework(service))
+            .map(record)
+            .collect())
     }
 }
 
@@ -81,7 +92,10 @@ fn is_framework(service: &ServiceDescriptor) -> bool {
 }
 
 impl Provider {
-    pub(crate) fn start(registry: Arc<dyn Registry>, (instance, ttl): (Instance, Duration)) -> Self {
+    pub(crate) fn start(
+        registry: Arc<dyn Registry>,
+        (instance, ttl): (Instance, Duration),
+    ) -> Self {
         let (leave, asked) = oneshot::channel();
         let (done, left) = watch::channel(false);
         let task = tokio::spawn(async move {
@@ -102,7 +116,11 @@ impl Provider {
             }
             done.send_replace(true);
         });
-        Self { task: task.abort_handle(), leave: Some(leave), left }
+        Self {
+            task: task.abort_handle(),
+            leave: Some(leave),
+            left,
+        }
     }
 
     /// Takes the instance off the list; gives up after a short while.
@@ -121,15 +139,27 @@ impl Drop for Provider {
 }
 
 /// Drives the registry towards "this instance is on the list"; never ends.
-async fn stay(registry: &dyn Registry, instance: &Instance, ttl: Duration, lease: &mut Option<Lease>) {
+async fn stay(
+    registry: &dyn Registry,
+    instance: &Instance,
+    ttl: Duration,
+    lease: &mut Option<Lease>,
+) {
     let mut backoff = Backoff::new(FIRST_PAUSE.min(ttl / RENEWALS), LONGEST_PAUSE);
     loop {
         let step = match lease.as_ref() {
-            None => registry.register(instance, ttl).await.map(|granted| *lease = Some(granted)),
+            None => registry
+                .register(instance, ttl)
+                .await
+                .map(|granted| *lease = Some(granted)),
             Some(held) => match registry.renew(held).await {
                 Ok(Renewal::Renewed) => Ok(()),
                 Ok(Renewal::Lost) => {
-                    log::warn!("the registry has lost {} of {}; registering again", instance.id, instance.service);
+                    log::warn!(
+                        "the registry has lost {} of {}; registering again",
+                        instance.id,
+                        instance.service
+                    );
                     *lease = None;
                     continue;
                 }
@@ -140,10 +170,18 @@ async fn stay(registry: &dyn Registry, instance: &Instance, ttl: Duration, lease
             Ok(()) => {
                 backoff.reset();
                 let ttl = lease.as_ref().map_or(ttl, |lease| lease.ttl);
-                sleep(ttl.div_f64(f64::from(RENEWALS)).mul_f64(0.9 + 0.2 * random_fraction())).await;
+                sleep(
+                    ttl.div_f64(f64::from(RENEWALS))
+                        .mul_f64(0.9 + 0.2 * random_fraction()),
+                )
+                .await;
             }
             Err(error) => {
-                log::warn!("{} of {} is not registered: {error}", instance.id, instance.service);
+                log::warn!(
+                    "{} of {} is not registered: {error}",
+                    instance.id,
+                    instance.service
+                );
                 sleep(backoff.next()).await;
             }
         }

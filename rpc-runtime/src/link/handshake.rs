@@ -30,9 +30,15 @@ enum Failed {
 }
 
 /// The client's side: says HELLO, waits for the server's.
-pub(crate) async fn connect(mut io: Io, limits: Arc<Limits>, router: Option<Arc<Router>>) -> Result<Arc<Link>> {
+pub(crate) async fn connect(
+    mut io: Io,
+    limits: Arc<Limits>,
+    router: Option<Arc<Router>>,
+) -> Result<Arc<Link>> {
     let peer = io.peer.clone();
-    let services = router.as_ref().map_or_else(Vec::new, |router| router.fingerprints());
+    let services = router
+        .as_ref()
+        .map_or_else(Vec::new, |router| router.fingerprints());
     let mut first = PREFACE.to_vec();
     frame::write_hello(&mut first, &Hello::of(&limits, services).encode());
     let mut inbound = Inbound::client(&limits);
@@ -55,13 +61,20 @@ pub(crate) async fn connect(mut io: Io, limits: Arc<Limits>, router: Option<Arc<
 }
 
 /// The server's side: waits for HELLO and answers it. A stranger gets a refusal that it can read.
-pub(crate) async fn accept(mut io: Io, limits: Arc<Limits>, router: Arc<Router>) -> Result<Arc<Link>> {
+pub(crate) async fn accept(
+    mut io: Io,
+    limits: Arc<Limits>,
+    router: Arc<Router>,
+) -> Result<Arc<Link>> {
     let peer = io.peer.clone();
     let mut inbound = Inbound::server(&limits);
     let exchange = async {
         let hello = read_hello(&mut io, &mut inbound).await?;
         let mut answer = Vec::new();
-        frame::write_hello(&mut answer, &Hello::of(&limits, router.fingerprints()).encode());
+        frame::write_hello(
+            &mut answer,
+            &Hello::of(&limits, router.fingerprints()).encode(),
+        );
         io.writer.write_all(&answer).await.map_err(Failed::Lost)?;
         io.writer.flush().await.map_err(Failed::Lost)?;
         Ok(hello)
@@ -76,7 +89,12 @@ pub(crate) async fn accept(mut io: Io, limits: Arc<Limits>, router: Arc<Router>)
         }
         Err(_) => {
             let text = format!("no HELLO within {:?}", limits.handshake_timeout);
-            say_goodbye(&mut io, &Refusal::Frame(GoAwayReason::Limit, text.clone()), &limits).await;
+            say_goodbye(
+                &mut io,
+                &Refusal::Frame(GoAwayReason::Limit, text.clone()),
+                &limits,
+            )
+            .await;
             Err(Error::unavailable(text).with_peer(peer))
         }
     }
@@ -84,10 +102,22 @@ pub(crate) async fn accept(mut io: Io, limits: Arc<Limits>, router: Arc<Router>)
 
 /// Tells a new connection that it cannot stay, and closes it.
 pub(crate) async fn turn_away(mut io: Io, limits: &Limits, text: &str) {
-    say_goodbye(&mut io, &Refusal::Frame(GoAwayReason::Limit, text.to_owned()), limits).await;
+    say_goodbye(
+        &mut io,
+        &Refusal::Frame(GoAwayReason::Limit, text.to_owned()),
+        limits,
+    )
+    .await;
 }
 
-fn open(role: Role, io: Io, inbound: Inbound, hello: Hello, limits: Arc<Limits>, router: Option<Arc<Router>>) -> Arc<Link> {
+fn open(
+    role: Role,
+    io: Io,
+    inbound: Inbound,
+    hello: Hello,
+    limits: Arc<Limits>,
+    router: Option<Arc<Router>>,
+) -> Arc<Link> {
     let (link, input) = Link::new(role, io, hello, limits, router);
     // Both tasks end when the link is closed, which its owner (channel or server) does.
     tokio::spawn(link.clone().read_loop(input, inbound));
@@ -95,14 +125,21 @@ fn open(role: Role, io: Io, inbound: Inbound, hello: Hello, limits: Arc<Limits>,
     link
 }
 
-fn read_hello<'a>(io: &'a mut Io, inbound: &'a mut Inbound) -> impl Future<Output = Result<Hello, Failed>> + Send + 'a {
+fn read_hello<'a>(
+    io: &'a mut Io,
+    inbound: &'a mut Inbound,
+) -> impl Future<Output = Result<Hello, Failed>> + Send + 'a {
     async move {
         loop {
             if let Some(frame) = inbound.next_frame().map_err(Failed::Refused)? {
                 return understand(&frame, &io.peer);
             }
             inbound.buffer().reserve(SMALL_READ);
-            let read = io.reader.read_buf(inbound.buffer()).await.map_err(Failed::Lost)?;
+            let read = io
+                .reader
+                .read_buf(inbound.buffer())
+                .await
+                .map_err(Failed::Lost)?;
             if read == 0 {
                 return Err(Failed::Lost(std::io::ErrorKind::UnexpectedEof.into()));
             }
@@ -119,8 +156,14 @@ fn understand(frame: &Frame, peer: &str) -> Result<Hello, Failed> {
     if frame.kind == Kind::GoAway {
         return Err(Failed::ByPeer(turned_away(frame, peer)));
     }
-    let wrong = |why: String| Failed::Refused(Refusal::Frame(GoAwayReason::Protocol, format!("HELLO: {why}")));
-    check(&frame.body, &CheckLimits::default()).map_err(|malformed| wrong(malformed.to_string()))?;
+    let wrong = |why: String| {
+        Failed::Refused(Refusal::Frame(
+            GoAwayReason::Protocol,
+            format!("HELLO: {why}"),
+        ))
+    };
+    check(&frame.body, &CheckLimits::default())
+        .map_err(|malformed| wrong(malformed.to_string()))?;
     Hello::decode(&frame.body).map_err(|error| wrong(error.to_string()))
 }
 
@@ -139,9 +182,14 @@ fn explain(peer: &str, failed: Failed) -> Error {
     match failed {
         Failed::ByPeer(error) => error,
         Failed::Lost(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-            Error::unavailable(format!("{peer} closed the connection before HELLO; is it a server of this protocol?")).with_peer(peer)
+            Error::unavailable(format!(
+                "{peer} closed the connection before HELLO; is it a server of this protocol?"
+            ))
+            .with_peer(peer)
         }
-        Failed::Lost(error) => Error::unavailable(format!("the handshake with {peer} failed: {error}")).with_peer(peer),
+        Failed::Lost(error) => {
+            Error::unavailable(format!("the handshake with {peer} failed: {error}")).with_peer(peer)
+        }
         Failed::Refused(refusal) => refused(peer, &refusal),
     }
 }
@@ -149,11 +197,16 @@ fn explain(peer: &str, failed: Failed) -> Error {
 /// A refusal as an error.
 pub(crate) fn refused(peer: &str, refusal: &Refusal) -> Error {
     match refusal {
-        Refusal::Foreign { protocol, .. } => {
-            Error::new(ErrorKind::FailedPrecondition, format!("{peer} speaks {protocol}, not this protocol; is the port right?"))
-                .with_peer(peer)
-        }
-        Refusal::Frame(_, text) => Error::new(ErrorKind::DataLoss, format!("{peer} breaks the protocol: {text}")).with_peer(peer),
+        Refusal::Foreign { protocol, .. } => Error::new(
+            ErrorKind::FailedPrecondition,
+            format!("{peer} speaks {protocol}, not this protocol; is the port right?"),
+        )
+        .with_peer(peer),
+        Refusal::Frame(_, text) => Error::new(
+            ErrorKind::DataLoss,
+            format!("{peer} breaks the protocol: {text}"),
+        )
+        .with_peer(peer),
     }
 }
 
@@ -161,7 +214,12 @@ async fn say_goodbye(io: &mut Io, refusal: &Refusal, limits: &Limits) {
     let answer = match refusal {
         Refusal::Foreign { answer, .. } => answer.clone(),
         Refusal::Frame(reason, text) => {
-            let part = GoAwayPart { last_id: 0, reason: *reason, is_final: true, reconnect_ms: 0 };
+            let part = GoAwayPart {
+                last_id: 0,
+                reason: *reason,
+                is_final: true,
+                reconnect_ms: 0,
+            };
             let mut answer = Vec::new();
             frame::write_go_away(&mut answer, &part, text);
             answer

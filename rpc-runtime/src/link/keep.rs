@@ -72,7 +72,8 @@ impl Link {
     fn next_due(&self, blocked_since: Option<Instant>) -> Instant {
         let state = self.lock();
         let mut due = Instant::now() + LONGEST_SLEEP;
-        let mut earlier = |instant: Option<Instant>| due = instant.map_or(due, |instant| due.min(instant));
+        let mut earlier =
+            |instant: Option<Instant>| due = instant.map_or(due, |instant| due.min(instant));
         earlier(state.next_deadline);
         earlier(self.stall_due(&state, blocked_since));
         earlier(self.ping_due(&state));
@@ -90,8 +91,14 @@ impl Link {
         let (after, wait) = match self.role {
             // A client without calls has nothing to lose; its pings would only be load.
             Role::Client if state.calls.live() == 0 => return None,
-            Role::Client => (self.limits.client_ping_after, self.limits.client_ping_timeout),
-            Role::Server => (self.limits.server_ping_after, self.limits.server_ping_timeout),
+            Role::Client => (
+                self.limits.client_ping_after,
+                self.limits.client_ping_timeout,
+            ),
+            Role::Server => (
+                self.limits.server_ping_after,
+                self.limits.server_ping_timeout,
+            ),
         };
         let announced = Duration::from_millis(u64::from(self.peer_hello.min_ping_interval_ms));
         Some(match state.ping_sent {
@@ -110,7 +117,10 @@ impl Link {
         let now = Instant::now();
         let stalled = self.stall_due(&self.lock(), blocked_since);
         if stalled.is_some_and(|due| due <= now) {
-            let text = format!("it took nothing of our output for {:?}", self.limits.write_stall_timeout);
+            let text = format!(
+                "it took nothing of our output for {:?}",
+                self.limits.write_stall_timeout
+            );
             return self.close(lost(&self.peer, text));
         }
         self.expire_calls(now);
@@ -119,7 +129,10 @@ impl Link {
         let asked = state.ping_sent.is_some();
         drop(state);
         if idle.is_some_and(|due| due <= now) {
-            return self.go_away(GoAwayReason::Idle, &format!("no call for {:?}", self.limits.idle_timeout));
+            return self.go_away(
+                GoAwayReason::Idle,
+                &format!("no call for {:?}", self.limits.idle_timeout),
+            );
         }
         if ping.is_some_and(|due| due <= now) {
             if asked {

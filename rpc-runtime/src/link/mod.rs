@@ -126,7 +126,13 @@ pub(crate) struct Ticket {
 }
 
 impl Link {
-    fn new(role: Role, io: Io, peer_hello: Hello, limits: Arc<Limits>, router: Option<Arc<Router>>) -> (Arc<Self>, read::Input) {
+    fn new(
+        role: Role,
+        io: Io,
+        peer_hello: Hello,
+        limits: Arc<Limits>,
+        router: Option<Arc<Router>>,
+    ) -> (Arc<Self>, read::Input) {
         let now = Instant::now();
         let state = State {
             calls: Calls::new(peer_hello.max_inflight.max(1)),
@@ -178,7 +184,12 @@ impl Link {
     }
 
     /// Begins a call: the frame is in the output, or nothing happened.
-    pub(crate) fn begin(self: &Arc<Self>, call: &CallFrame<'_>, deadline: Option<Instant>, flush: bool) -> Result<Ticket, NotBegun> {
+    pub(crate) fn begin(
+        self: &Arc<Self>,
+        call: &CallFrame<'_>,
+        deadline: Option<Instant>,
+        flush: bool,
+    ) -> Result<Ticket, NotBegun> {
         let mut state = self.lock();
         let id = self.write_call(&mut state, call, deadline)?;
         let alone = state.calls.live() == 1;
@@ -186,9 +197,17 @@ impl Link {
         if flush {
             // A lone call is written by its caller: waking the keeper would cost it a hop. Beside other calls the
             // keeper yields once, so that all callers made ready by one read share one write.
-            if alone { self.flush_now() } else { self.wake_keeper.notify_one() }
+            if alone {
+                self.flush_now()
+            } else {
+                self.wake_keeper.notify_one()
+            }
         }
-        Ok(Ticket { link: self.clone(), id, done: false })
+        Ok(Ticket {
+            link: self.clone(),
+            id,
+            done: false,
+        })
     }
 
     /// Sends a call to which nothing comes back.
@@ -201,14 +220,24 @@ impl Link {
         Ok(())
     }
 
-    fn write_call(&self, state: &mut State, call: &CallFrame<'_>, deadline: Option<Instant>) -> Result<u32, NotBegun> {
+    fn write_call(
+        &self,
+        state: &mut State,
+        call: &CallFrame<'_>,
+        deadline: Option<Instant>,
+    ) -> Result<u32, NotBegun> {
         if state.phase != Phase::Open {
             return Err(NotBegun::Gone);
         }
         let length = frame::call_len(call) - frame::LENGTH_FIELD;
         if length as u64 > u64::from(self.peer_hello.max_frame) {
-            let text = format!("the call takes {length} bytes, the peer accepts {}; send less at once", self.peer_hello.max_frame);
-            return Err(NotBegun::Refused(Error::new(ErrorKind::ResourceExhausted, text).with_peer(&*self.peer)));
+            let text = format!(
+                "the call takes {length} bytes, the peer accepts {}; send less at once",
+                self.peer_hello.max_frame
+            );
+            return Err(NotBegun::Refused(
+                Error::new(ErrorKind::ResourceExhausted, text).with_peer(&*self.peer),
+            ));
         }
         let id = state.calls.begin(deadline).ok_or(NotBegun::Full)?;
         let start = state.out.end();
@@ -266,7 +295,12 @@ impl Link {
             return;
         }
         state.phase = Phase::Draining;
-        let part = GoAwayPart { last_id: state.last_seen, reason, is_final: true, reconnect_ms: 0 };
+        let part = GoAwayPart {
+            last_id: state.last_seen,
+            reason,
+            is_final: true,
+            reconnect_ms: 0,
+        };
         frame::write_go_away(state.out.buffer(), &part, message);
         drop(state);
         self.wake_keeper.notify_one();
@@ -280,7 +314,8 @@ impl Link {
             idle.as_mut().enable();
             {
                 let state = self.lock();
-                if state.phase == Phase::Closed || (state.inflight == 0 && state.out.unsent() == 0) {
+                if state.phase == Phase::Closed || (state.inflight == 0 && state.out.unsent() == 0)
+                {
                     return;
                 }
             }
@@ -315,10 +350,18 @@ impl Link {
     fn go_away(&self, reason: GoAwayReason, message: &str) {
         {
             let mut state = self.lock();
-            let part = GoAwayPart { last_id: state.last_seen, reason, is_final: true, reconnect_ms: 0 };
+            let part = GoAwayPart {
+                last_id: state.last_seen,
+                reason,
+                is_final: true,
+                reconnect_ms: 0,
+            };
             frame::write_go_away(state.out.buffer(), &part, message);
         }
-        self.close(Error::unavailable(format!("the connection was closed: {message}")).with_peer(&*self.peer));
+        self.close(
+            Error::unavailable(format!("the connection was closed: {message}"))
+                .with_peer(&*self.peer),
+        );
     }
 
     /// Why the link ended.
@@ -356,7 +399,9 @@ impl Ticket {
 
     pub(crate) fn poll_answer(&mut self, cx: &mut std::task::Context<'_>) -> Poll<Answer> {
         let mut state = self.link.lock();
-        let Some(answer) = state.calls.poll(self.id, cx.waker()) else { return Poll::Pending };
+        let Some(answer) = state.calls.poll(self.id, cx.waker()) else {
+            return Poll::Pending;
+        };
         self.link.made_room(&state);
         drop(state);
         self.done = true;
@@ -384,11 +429,16 @@ impl Drop for Ticket {
 
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Link").field("role", &self.role).field("peer", &self.peer).finish_non_exhaustive()
+        f.debug_struct("Link")
+            .field("role", &self.role)
+            .field("peer", &self.peer)
+            .finish_non_exhaustive()
     }
 }
 
 /// A failure of the transport or of the peer in the middle of a connection.
 fn lost(peer: &str, what: impl fmt::Display) -> Error {
-    Error::unavailable(format!("the connection to {peer} was lost: {what}")).with_peer(peer).with_execution(Execution::Unknown)
+    Error::unavailable(format!("the connection to {peer} was lost: {what}"))
+        .with_peer(peer)
+        .with_execution(Execution::Unknown)
 }

@@ -55,7 +55,10 @@ impl Link {
             match self.read_more(&mut input, inbound.buffer(), limit).await {
                 Event::Closed => return,
                 Event::TooSlow => {
-                    let text = format!("a frame was not complete within {:?}", self.limits.frame_timeout);
+                    let text = format!(
+                        "a frame was not complete within {:?}",
+                        self.limits.frame_timeout
+                    );
                     return self.go_away(GoAwayReason::Limit, &text);
                 }
                 Event::Read(Ok(0)) => return self.input_ended(inbound.has_partial()),
@@ -65,7 +68,12 @@ impl Link {
         }
     }
 
-    async fn read_more(&self, input: &mut Input, buffer: &mut BytesMut, limit: Option<Instant>) -> Event {
+    async fn read_more(
+        &self,
+        input: &mut Input,
+        buffer: &mut BytesMut,
+        limit: Option<Instant>,
+    ) -> Event {
         if buffer.capacity() - buffer.len() < LOW_ROOM {
             buffer.reserve(READ_AHEAD);
         }
@@ -120,7 +128,10 @@ impl Link {
             // Streams are refused when a CALL asks for one; what follows such a CALL may still be on its way.
             Kind::Item | Kind::End | Kind::Data | Kind::Credit | Kind::Release => Ok(()),
             // Inbound lets one HELLO through, which the handshake took.
-            Kind::Hello => Err(Refusal::Frame(GoAwayReason::Protocol, "a second HELLO".to_owned())),
+            Kind::Hello => Err(Refusal::Frame(
+                GoAwayReason::Protocol,
+                "a second HELLO".to_owned(),
+            )),
         }
     }
 
@@ -140,22 +151,35 @@ impl Link {
         let mut state = self.lock();
         let now = Instant::now();
         // A client may ping whenever it waits; only a server counts, and only what comes sooner than it announced.
-        let soon = state.pings.last.is_some_and(|last| now.duration_since(last) < self.limits.min_ping_interval);
+        let soon = state
+            .pings
+            .last
+            .is_some_and(|last| now.duration_since(last) < self.limits.min_ping_interval);
         state.pings.last = Some(now);
         state.pings.strikes = if soon { state.pings.strikes + 1 } else { 0 };
-        if state.pings.strikes > PING_STRIKES || state.queued_control >= self.limits.max_queued_control {
-            let text = format!("too many PINGs: one in {:?} is allowed", self.limits.min_ping_interval);
+        if state.pings.strikes > PING_STRIKES
+            || state.queued_control >= self.limits.max_queued_control
+        {
+            let text = format!(
+                "too many PINGs: one in {:?} is allowed",
+                self.limits.min_ping_interval
+            );
             return Err(Refusal::Frame(GoAwayReason::Limit, text));
         }
         state.queued_control += 1;
-        frame::write_ping(state.out.buffer(), Kind::Pong, frame.fixed.as_ref().get_u64_le());
+        frame::write_ping(
+            state.out.buffer(),
+            Kind::Pong,
+            frame.fixed.as_ref().get_u64_le(),
+        );
         Ok(())
     }
 
     fn on_go_away(&self, frame: &Frame) {
         let part = frame.go_away_part();
         let text = frame::read_message(&frame.body);
-        let error = Error::unavailable(format!("{} takes no more calls: {text}", self.peer)).with_peer(&*self.peer);
+        let error = Error::unavailable(format!("{} takes no more calls: {text}", self.peer))
+            .with_peer(&*self.peer);
         let mut state = self.lock();
         if state.phase == Phase::Open {
             state.phase = Phase::Draining;
@@ -174,16 +198,25 @@ impl Link {
     }
 
     fn input_ended(&self, in_frame: bool) {
-        let what = if in_frame { "the peer closed it in the middle of a frame" } else { "the peer closed it" };
+        let what = if in_frame {
+            "the peer closed it in the middle of a frame"
+        } else {
+            "the peer closed it"
+        };
         let reason = self.reason.get().cloned();
-        self.close(reason.map_or_else(|| lost(&self.peer, what), |error| error.with_execution(Execution::Unknown)));
+        self.close(reason.map_or_else(
+            || lost(&self.peer, what),
+            |error| error.with_execution(Execution::Unknown),
+        ));
     }
 
     /// Answers input that breaks the protocol and ends the link.
     fn refuse(&self, refusal: Refusal) {
         match refusal {
             Refusal::Frame(reason, text) => self.go_away(reason, &text),
-            Refusal::Foreign { protocol, .. } => self.close(lost(&self.peer, format!("it speaks {protocol}"))),
+            Refusal::Foreign { protocol, .. } => {
+                self.close(lost(&self.peer, format!("it speaks {protocol}")))
+            }
         }
     }
 
@@ -209,7 +242,11 @@ impl Link {
 pub(crate) fn read_answer(frame: &Frame, peer: &str) -> Answer {
     if frame.flags & (frame::flag::MORE | frame::flag::COMPRESSED) != 0 {
         let text = "the answer uses a part of the protocol that this version does not have (cut or compressed bodies)";
-        return Answer::Failed(Error::new(ErrorKind::DataLoss, text).with_execution(Execution::Executed).with_peer(peer));
+        return Answer::Failed(
+            Error::new(ErrorKind::DataLoss, text)
+                .with_execution(Execution::Executed)
+                .with_peer(peer),
+        );
     }
     match frame.kind {
         Kind::Reply if frame.flags & frame::flag::ERROR == 0 => Answer::Result(frame.body.clone()),
@@ -217,9 +254,15 @@ pub(crate) fn read_answer(frame: &Frame, peer: &str) -> Answer {
         _ => {
             let part = frame.fail_part();
             let text = frame::read_message(&frame.body);
-            let after = (part.retry_after_ms > 0).then(|| Duration::from_millis(u64::from(part.retry_after_ms)));
+            let after = (part.retry_after_ms > 0)
+                .then(|| Duration::from_millis(u64::from(part.retry_after_ms)));
             let error = Error::from_status(Status::from_code(part.status), text);
-            Answer::Failed(error.with_execution(part.execution).with_retry_after(after).with_peer(peer))
+            Answer::Failed(
+                error
+                    .with_execution(part.execution)
+                    .with_retry_after(after)
+                    .with_peer(peer),
+            )
         }
     }
 }

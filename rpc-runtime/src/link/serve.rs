@@ -64,13 +64,18 @@ impl Responder {
 
     /// REPLY with the declared error.
     pub(crate) fn declare(&self, part: FailPart, encode: impl FnOnce(&mut Vec<u8>)) {
-        self.answer(encode, |out, id, body| frame::write_declared(out, id, &part, body));
+        self.answer(encode, |out, id, body| {
+            frame::write_declared(out, id, &part, body)
+        });
     }
 
     /// FAIL.
     pub(crate) fn fail(&self, status: Status, execution: Execution, message: &str) {
         let part = fail_part(status, execution);
-        self.answer(|_| {}, |out, id, _| frame::write_fail(out, id, &part, message));
+        self.answer(
+            |_| {},
+            |out, id, _| frame::write_fail(out, id, &part, message),
+        );
     }
 
     /// Nothing, for one-way methods.
@@ -78,19 +83,34 @@ impl Responder {
         self.answer(|_| {}, |_, _, _| {});
     }
 
-    fn answer(&self, encode: impl FnOnce(&mut Vec<u8>), write: impl FnOnce(&mut Vec<u8>, u32, &[u8])) {
+    fn answer(
+        &self,
+        encode: impl FnOnce(&mut Vec<u8>),
+        write: impl FnOnce(&mut Vec<u8>, u32, &[u8]),
+    ) {
         if self.answered.swap(true, Ordering::AcqRel) {
             return;
         }
         // Encoding runs the user's code, so it must not happen under the link's lock.
         with_scratch(|scratch| {
             let encoded = catch_unwind(AssertUnwindSafe(|| encode(scratch)));
-            let message = encoded.err().map(|panic| format!("encoding the answer of {} panicked: {}", self.context.method(), text(&*panic)));
+            let message = encoded.err().map(|panic| {
+                format!(
+                    "encoding the answer of {} panicked: {}",
+                    self.context.method(),
+                    text(&*panic)
+                )
+            });
             self.finish(scratch, message, write);
         });
     }
 
-    fn finish(&self, body: &[u8], panicked: Option<String>, write: impl FnOnce(&mut Vec<u8>, u32, &[u8])) {
+    fn finish(
+        &self,
+        body: &[u8],
+        panicked: Option<String>,
+        write: impl FnOnce(&mut Vec<u8>, u32, &[u8]),
+    ) {
         let link = &*self.link;
         let mut state = link.lock();
         state.serving.remove(&self.request_id);
@@ -101,10 +121,23 @@ impl Responder {
             let limit = link.peer_hello.max_frame as usize;
             let out = state.out.buffer();
             if let Some(message) = panicked {
-                frame::write_fail(out, self.request_id, &fail_part(Status::Internal, Execution::Executed), &message);
+                frame::write_fail(
+                    out,
+                    self.request_id,
+                    &fail_part(Status::Internal, Execution::Executed),
+                    &message,
+                );
             } else if body.len() + frame::HEADER + 8 > limit {
-                let text = format!("the answer takes {} bytes, the caller accepts frames of {limit}; answer with less at once", body.len());
-                frame::write_fail(out, self.request_id, &fail_part(Status::ResourceExhausted, Execution::Executed), &text);
+                let text = format!(
+                    "the answer takes {} bytes, the caller accepts frames of {limit}; answer with less at once",
+                    body.len()
+                );
+                frame::write_fail(
+                    out,
+                    self.request_id,
+                    &fail_part(Status::ResourceExhausted, Execution::Executed),
+                    &text,
+                );
             } else {
                 write(out, self.request_id, body);
             }
@@ -114,7 +147,11 @@ impl Responder {
             link.idle.notify_waiters();
         }
         if READER.get() != address(link) {
-            if idle { link.flush_now() } else { link.wake_keeper.notify_one() }
+            if idle {
+                link.flush_now()
+            } else {
+                link.wake_keeper.notify_one()
+            }
         }
     }
 }
@@ -126,16 +163,35 @@ impl Drop for Responder {
             return;
         }
         let method = self.context.method();
-        let late = self.context.deadline().is_some_and(|deadline| deadline <= Instant::now());
+        let late = self
+            .context
+            .deadline()
+            .is_some_and(|deadline| deadline <= Instant::now());
         if std::thread::panicking() {
             // The payload of the panic stays here: it may hold what the caller must not see.
-            self.fail(Status::Internal, Execution::Executed, &format!("the handler of {method} panicked; the server's log says why"));
+            self.fail(
+                Status::Internal,
+                Execution::Executed,
+                &format!("the handler of {method} panicked; the server's log says why"),
+            );
         } else if self.context.is_cancelled() {
-            self.fail(Status::Cancelled, Execution::Executed, &format!("{method} was cancelled"));
+            self.fail(
+                Status::Cancelled,
+                Execution::Executed,
+                &format!("{method} was cancelled"),
+            );
         } else if late {
-            self.fail(Status::DeadlineExceeded, Execution::Executed, &format!("{method} did not finish in time"));
+            self.fail(
+                Status::DeadlineExceeded,
+                Execution::Executed,
+                &format!("{method} did not finish in time"),
+            );
         } else {
-            self.fail(Status::Internal, Execution::Executed, &format!("the handler of {method} ended without an answer"));
+            self.fail(
+                Status::Internal,
+                Execution::Executed,
+                &format!("the handler of {method} ended without an answer"),
+            );
         }
     }
 }
@@ -146,11 +202,21 @@ impl Link {
         let (id, one_way) = (frame.request_id, frame.flags & flag::ONE_WAY != 0);
         self.admit_id(id)?;
         let Some(router) = &self.router else {
-            self.refuse_call(id, one_way, Status::Unimplemented, "this side serves nothing");
+            self.refuse_call(
+                id,
+                one_way,
+                Status::Unimplemented,
+                "this side serves nothing",
+            );
             return Ok(());
         };
         let Some((skeleton, index, method)) = router.find(part.call_id) else {
-            self.refuse_call(id, one_way, Status::Unimplemented, &router.unknown(part.call_id));
+            self.refuse_call(
+                id,
+                one_way,
+                Status::Unimplemented,
+                &router.unknown(part.call_id),
+            );
             return Ok(());
         };
         if let Err((status, text)) = self.admit(&frame, method) {
@@ -164,12 +230,22 @@ impl Link {
                 return Ok(());
             }
         };
-        let deadline = (part.remaining_ms > 0).then(|| Instant::now() + Duration::from_millis(u64::from(part.remaining_ms)));
+        let deadline = (part.remaining_ms > 0)
+            .then(|| Instant::now() + Duration::from_millis(u64::from(part.remaining_ms)));
         let repeated = frame.flags & flag::NO_RETRY != 0;
         let context = Context::new(method, self.peer.clone(), metadata, deadline, repeated);
-        let responder = Responder { link: self.clone(), request_id: id, one_way, context: context.clone(), answered: AtomicBool::new(false) };
+        let responder = Responder {
+            link: self.clone(),
+            request_id: id,
+            one_way,
+            context: context.clone(),
+            answered: AtomicBool::new(false),
+        };
         self.lock().inflight += 1;
-        let answer = skeleton.call(index, Incoming::new(frame.body, context.clone(), responder.into()));
+        let answer = skeleton.call(
+            index,
+            Incoming::new(frame.body, context.clone(), responder.into()),
+        );
         self.run(id, context, answer);
         Ok(())
     }
@@ -178,7 +254,14 @@ impl Link {
     fn admit_id(&self, id: u32) -> Result<(), Refusal> {
         let mut state = self.lock();
         if id == 0 || state.serving.contains_key(&id) {
-            let text = format!("request ID {id} is {}", if id == 0 { "not allowed for a call" } else { "in use" });
+            let text = format!(
+                "request ID {id} is {}",
+                if id == 0 {
+                    "not allowed for a call"
+                } else {
+                    "in use"
+                }
+            );
             return Err(Refusal::Frame(GoAwayReason::Protocol, text));
         }
         state.last_seen = id;
@@ -187,32 +270,53 @@ impl Link {
 
     /// Limits and parts of the protocol that are not served yet.
     fn admit(&self, frame: &Frame, method: &MethodDescriptor) -> Result<(), (Status, String)> {
-        const LATER: u8 = flag::STREAM_IN | flag::STREAM_OUT | flag::MORE | flag::TARGET | flag::COMPRESSED;
+        const LATER: u8 =
+            flag::STREAM_IN | flag::STREAM_OUT | flag::MORE | flag::TARGET | flag::COMPRESSED;
         if !method.served || frame.flags & LATER != 0 {
-            return Err((Status::Unimplemented, format!("{method}: streams, cut or compressed bodies and object targets are not served by this version")));
+            return Err((
+                Status::Unimplemented,
+                format!(
+                    "{method}: streams, cut or compressed bodies and object targets are not served by this version"
+                ),
+            ));
         }
         let state = self.lock();
         if state.phase != Phase::Open {
-            return Err((Status::Unavailable, "this server is shutting down".to_owned()));
+            return Err((
+                Status::Unavailable,
+                "this server is shutting down".to_owned(),
+            ));
         }
         if state.inflight >= self.limits.max_inflight_per_connection {
-            let text = format!("{} calls of this connection are worked on, more are not taken", state.inflight);
+            let text = format!(
+                "{} calls of this connection are worked on, more are not taken",
+                state.inflight
+            );
             return Err((Status::ResourceExhausted, text));
         }
         if state.queued_control >= self.limits.max_queued_control {
-            return Err((Status::ResourceExhausted, "too many refusals are waiting to be read".to_owned()));
+            return Err((
+                Status::ResourceExhausted,
+                "too many refusals are waiting to be read".to_owned(),
+            ));
         }
         Ok(())
     }
 
     /// Metadata and structure of the parameters; nothing of it is decoded for a caller that is refused.
     fn read_parts(&self, frame: &Frame, method: &MethodDescriptor) -> Result<Metadata, String> {
-        let limits = CheckLimits { max_depth: self.limits.max_depth, max_nodes: self.limits.max_nodes };
+        let limits = CheckLimits {
+            max_depth: self.limits.max_depth,
+            max_nodes: self.limits.max_nodes,
+        };
         if !frame.metadata.is_empty() {
-            check(&frame.metadata, &limits).map_err(|malformed| format!("{method}: metadata: {malformed}"))?;
+            check(&frame.metadata, &limits)
+                .map_err(|malformed| format!("{method}: metadata: {malformed}"))?;
         }
-        let metadata = Metadata::decode(&frame.metadata, &self.limits).map_err(|error| format!("{method}: metadata: {error}"))?;
-        check(&frame.body, &limits).map_err(|malformed| format!("{method}: parameters: {malformed}"))?;
+        let metadata = Metadata::decode(&frame.metadata, &self.limits)
+            .map_err(|error| format!("{method}: metadata: {error}"))?;
+        check(&frame.body, &limits)
+            .map_err(|malformed| format!("{method}: parameters: {malformed}"))?;
         Ok(metadata)
     }
 
@@ -222,21 +326,36 @@ impl Link {
         }
         let mut state = self.lock();
         state.queued_control += 1;
-        frame::write_fail(state.out.buffer(), id, &fail_part(status, Execution::NotStarted), text);
+        frame::write_fail(
+            state.out.buffer(),
+            id,
+            &fail_part(status, Execution::NotStarted),
+            text,
+        );
     }
 
     /// Polls a handler once on the reader's task; most are done by then, the others get a task of their own.
     fn run(self: &Arc<Self>, id: u32, context: Context, mut answer: Answer) {
         let before = READER.replace(address(self));
         let first = context.run(|| {
-            catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(&mut TaskContext::from_waker(Waker::noop()))))
+            catch_unwind(AssertUnwindSafe(|| {
+                answer
+                    .as_mut()
+                    .poll(&mut TaskContext::from_waker(Waker::noop()))
+            }))
         });
         READER.set(before);
         // A panic has dropped what it was in, and with it the responder, which answers.
         if !matches!(first, Ok(Poll::Pending)) {
             return drop_quietly(answer);
         }
-        self.lock().serving.insert(id, Serving { context: context.clone(), task: None });
+        self.lock().serving.insert(
+            id,
+            Serving {
+                context: context.clone(),
+                task: None,
+            },
+        );
         let task = tokio::spawn(finish(context, answer)).abort_handle();
         let mut state = self.lock();
         if let Some(serving) = state.serving.get_mut(&id) {
@@ -249,7 +368,9 @@ impl Link {
 
     pub(super) fn on_cancel(&self, id: u32) {
         let mut state = self.lock();
-        let Some(serving) = state.serving.get(&id) else { return };
+        let Some(serving) = state.serving.get(&id) else {
+            return;
+        };
         let method = serving.context.method();
         if method.finish {
             serving.context.set_cancelled();
@@ -280,7 +401,12 @@ fn drop_quietly(answer: Answer) {
 }
 
 fn fail_part(status: Status, execution: Execution) -> FailPart {
-    FailPart { status: status.code(), execution, retryable: false, retry_after_ms: 0 }
+    FailPart {
+        status: status.code(),
+        execution,
+        retryable: false,
+        retry_after_ms: 0,
+    }
 }
 
 fn address(link: &Link) -> usize {
@@ -288,7 +414,11 @@ fn address(link: &Link) -> usize {
 }
 
 fn text(panic: &(dyn Any + Send)) -> &str {
-    panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
 }
 
 /// Lends a buffer of this thread, so that small answers need no allocation.

@@ -24,7 +24,12 @@ const KEPT_BUFFER: usize = 256 << 10;
 
 impl Writer {
     pub(super) fn new(io: Box<dyn AsyncWrite + Send + Unpin>) -> Self {
-        Self { io, batch: Vec::new(), sent: 0, failed: false }
+        Self {
+            io,
+            batch: Vec::new(),
+            sent: 0,
+            failed: false,
+        }
     }
 
     /// Whether a write is waiting for the socket; the keeper's waker is registered then and must stay.
@@ -35,7 +40,8 @@ impl Writer {
     fn poll_batches(&mut self, link: &Link, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             while self.sent < self.batch.len() {
-                let written = match Pin::new(&mut self.io).poll_write(cx, &self.batch[self.sent..]) {
+                let written = match Pin::new(&mut self.io).poll_write(cx, &self.batch[self.sent..])
+                {
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(Ok(0)) => return self.fail(io::ErrorKind::WriteZero.into()),
                     Poll::Ready(Err(error)) => return self.fail(error),
@@ -119,7 +125,10 @@ impl Link {
 
     /// Ends our direction after the last flush.
     pub(super) fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner).poll_shutdown(cx)
+        self.writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .poll_shutdown(cx)
     }
 
     fn handed_over(&self, bytes: usize) {

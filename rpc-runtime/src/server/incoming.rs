@@ -46,13 +46,20 @@ impl From<Responder> for ReplyTo {
 
 impl Incoming {
     pub(crate) fn new(body: Bytes, context: Context, reply_to: ReplyTo) -> Self {
-        Self { body, context, reply_to }
+        Self {
+            body,
+            context,
+            reply_to,
+        }
     }
 
     /// A call from a caller in this process.
     pub(crate) fn local(body: Bytes, context: Context) -> (Self, oneshot::Receiver<calls::Answer>) {
         let (sender, receiver) = oneshot::channel();
-        (Self::new(body, context, ReplyTo::Local(Mutex::new(Some(sender)))), receiver)
+        (
+            Self::new(body, context, ReplyTo::Local(Mutex::new(Some(sender)))),
+            receiver,
+        )
     }
 
     /// The context of the call.
@@ -97,13 +104,20 @@ impl Incoming {
     }
 
     /// Answers with the result or the declared error.
-    pub fn reply_result<T, E>(&self, value: &Result<T, E>, codec: Codec<T>, error: ErrorCodec<E>) -> Outgoing {
+    pub fn reply_result<T, E>(
+        &self,
+        value: &Result<T, E>,
+        codec: Codec<T>,
+        error: ErrorCodec<E>,
+    ) -> Outgoing {
         let declared = match value {
             Ok(value) => return self.reply(value, codec),
             Err(declared) => declared,
         };
         let facts = (error.facts)(declared);
-        let after = facts.retry_after.map_or(0, |after| u32::try_from(after.as_millis()).unwrap_or(u32::MAX).max(1));
+        let after = facts.retry_after.map_or(0, |after| {
+            u32::try_from(after.as_millis()).unwrap_or(u32::MAX).max(1)
+        });
         let part = FailPart {
             status: facts.status.code(),
             execution: Execution::Executed,
@@ -111,8 +125,13 @@ impl Incoming {
             retry_after_ms: after,
         };
         match &self.reply_to {
-            ReplyTo::Link(responder) => responder.declare(part, |out| (error.codec.encode)(declared, out)),
-            ReplyTo::Local(_) => self.answer_local(calls::Answer::Declared(part, encoded(declared, error.codec))),
+            ReplyTo::Link(responder) => {
+                responder.declare(part, |out| (error.codec.encode)(declared, out))
+            }
+            ReplyTo::Local(_) => self.answer_local(calls::Answer::Declared(
+                part,
+                encoded(declared, error.codec),
+            )),
         }
         Outgoing(())
     }
@@ -121,7 +140,9 @@ impl Incoming {
     pub fn done(&self) -> Outgoing {
         match &self.reply_to {
             ReplyTo::Link(responder) => responder.done(),
-            ReplyTo::Local(_) => self.answer_local(calls::Answer::Result(Bytes::from_static(&[0xc0]))),
+            ReplyTo::Local(_) => {
+                self.answer_local(calls::Answer::Result(Bytes::from_static(&[0xc0])))
+            }
         }
         Outgoing(())
     }
@@ -143,7 +164,8 @@ impl Incoming {
         match &self.reply_to {
             ReplyTo::Link(responder) => responder.fail(status, execution, message),
             ReplyTo::Local(_) => {
-                let error = Error::from_status(status, message.to_owned()).with_execution(execution);
+                let error =
+                    Error::from_status(status, message.to_owned()).with_execution(execution);
                 self.answer_local(calls::Answer::Failed(error));
             }
         }
@@ -161,7 +183,10 @@ impl Incoming {
 
 impl fmt::Debug for Incoming {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Incoming").field("context", &self.context).field("bytes", &self.body.len()).finish_non_exhaustive()
+        f.debug_struct("Incoming")
+            .field("context", &self.context)
+            .field("bytes", &self.body.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -191,7 +216,10 @@ impl<'a> Args<'a> {
         let mut input = Reader::new(body);
         if !input.is_map() {
             let present = input.array()?;
-            return Ok(Self { form: Form::Array(input, present), taken: 0 });
+            return Ok(Self {
+                form: Form::Array(input, present),
+                taken: 0,
+            });
         }
         let mut entries = Vec::with_capacity(count);
         for _ in 0..input.map()? {
@@ -199,7 +227,10 @@ impl<'a> Args<'a> {
             entries.push((key, input.clone()));
             input.skip()?;
         }
-        Ok(Self { form: Form::Map(entries), taken: 0 })
+        Ok(Self {
+            form: Form::Map(entries),
+            taken: 0,
+        })
     }
 
     /// Takes a parameter that must be there.
@@ -210,7 +241,8 @@ impl<'a> Args<'a> {
     pub fn required<T>(&mut self, name: &'static str, codec: Codec<T>) -> Result<T, DecodeError> {
         let ordinal = self.taken + 1;
         // A value whose type has nil (such as `()` or `Option`) decodes it itself.
-        self.take(name, |input| (codec.decode)(input))?.ok_or_else(|| missing(ordinal, name))
+        self.take(name, |input| (codec.decode)(input))?
+            .ok_or_else(|| missing(ordinal, name))
     }
 
     /// Takes a parameter that may be missing or nil.
@@ -218,8 +250,18 @@ impl<'a> Args<'a> {
     /// # Errors
     ///
     /// If it is of another type.
-    pub fn optional<T>(&mut self, name: &'static str, codec: Codec<T>) -> Result<Option<T>, DecodeError> {
-        let value = self.take(name, |input| if input.is_nil() { input.nil().map(|()| None) } else { (codec.decode)(input).map(Some) })?;
+    pub fn optional<T>(
+        &mut self,
+        name: &'static str,
+        codec: Codec<T>,
+    ) -> Result<Option<T>, DecodeError> {
+        let value = self.take(name, |input| {
+            if input.is_nil() {
+                input.nil().map(|()| None)
+            } else {
+                (codec.decode)(input).map(Some)
+            }
+        })?;
         Ok(value.flatten())
     }
 
@@ -230,7 +272,8 @@ impl<'a> Args<'a> {
     /// If it is missing or of another type.
     pub fn list<T>(&mut self, name: &'static str, codec: Codec<T>) -> Result<Vec<T>, DecodeError> {
         let ordinal = self.taken + 1;
-        self.take(name, |input| (codec.decode_list)(input))?.ok_or_else(|| missing(ordinal, name))
+        self.take(name, |input| (codec.decode_list)(input))?
+            .ok_or_else(|| missing(ordinal, name))
     }
 
     /// Takes a parameter that borrows from the frame.
@@ -240,7 +283,8 @@ impl<'a> Args<'a> {
     /// If it is missing or of another type.
     pub fn borrowed<T: Decode<'a>>(&mut self, name: &'static str) -> Result<T, DecodeError> {
         let ordinal = self.taken + 1;
-        self.take(name, |input| T::decode(input))?.ok_or_else(|| missing(ordinal, name))
+        self.take(name, |input| T::decode(input))?
+            .ok_or_else(|| missing(ordinal, name))
     }
 
     /// Ends the parameters: what a newer caller sends beyond them is skipped, anything behind them is an error.
@@ -249,14 +293,20 @@ impl<'a> Args<'a> {
     ///
     /// If bytes are left.
     pub fn finish(self) -> Result<(), DecodeError> {
-        let Form::Array(mut input, present) = self.form else { return Ok(()) };
+        let Form::Array(mut input, present) = self.form else {
+            return Ok(());
+        };
         for _ in self.taken..present {
             input.skip()?;
         }
         input.finish()
     }
 
-    fn take<T>(&mut self, name: &'static str, decode: impl FnOnce(&mut Reader<'a>) -> Result<T, DecodeError>) -> Result<Option<T>, DecodeError> {
+    fn take<T>(
+        &mut self,
+        name: &'static str,
+        decode: impl FnOnce(&mut Reader<'a>) -> Result<T, DecodeError>,
+    ) -> Result<Option<T>, DecodeError> {
         let index = self.taken;
         self.taken += 1;
         let value = match &mut self.form {

@@ -33,7 +33,10 @@ impl Router {
     pub(crate) fn add(&mut self, skeleton: Arc<dyn Skeleton>) -> Result<()> {
         let service = skeleton.service();
         if self.services.iter().any(|known| known.name == service.name) {
-            return Err(Error::new(ErrorKind::FailedPrecondition, format!("the service {} is mounted twice", service.name)));
+            return Err(Error::new(
+                ErrorKind::FailedPrecondition,
+                format!("the service {} is mounted twice", service.name),
+            ));
         }
         for (index, method) in service.methods.iter().enumerate() {
             match self.methods.get(&method.id) {
@@ -50,7 +53,10 @@ impl Router {
     }
 
     /// The method with this call ID.
-    pub(crate) fn find(&self, call_id: u64) -> Option<(&Arc<dyn Skeleton>, usize, &'static MethodDescriptor)> {
+    pub(crate) fn find(
+        &self,
+        call_id: u64,
+    ) -> Option<(&Arc<dyn Skeleton>, usize, &'static MethodDescriptor)> {
         let (skeleton, index) = self.methods.get(&call_id)?;
         Some((skeleton, *index, &skeleton.service().methods[*index]))
     }
@@ -62,19 +68,36 @@ impl Router {
 
     /// What HELLO says of the services.
     pub(crate) fn fingerprints(&self) -> Vec<(String, u64)> {
-        self.services.iter().map(|service| (service.name.to_owned(), service.fingerprint)).collect()
+        self.services
+            .iter()
+            .map(|service| (service.name.to_owned(), service.fingerprint))
+            .collect()
     }
 
     /// The answer to a call ID that nobody has.
     pub(crate) fn unknown(&self, call_id: u64) -> String {
-        let names: Vec<_> = self.services.iter().map(|service| service.name).filter(|name| !name.starts_with("rpc.")).collect();
-        format!("no method here has the call ID {call_id}; served: {}", if names.is_empty() { "nothing".to_owned() } else { names.join(", ") })
+        let names: Vec<_> = self
+            .services
+            .iter()
+            .map(|service| service.name)
+            .filter(|name| !name.starts_with("rpc."))
+            .collect();
+        format!(
+            "no method here has the call ID {call_id}; served: {}",
+            if names.is_empty() {
+                "nothing".to_owned()
+            } else {
+                names.join(", ")
+            }
+        )
     }
 }
 
 impl fmt::Debug for Router {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.services.iter().map(|service| service.name)).finish()
+        f.debug_list()
+            .entries(self.services.iter().map(|service| service.name))
+            .finish()
     }
 }
 

@@ -108,7 +108,8 @@ impl Server {
     ///
     /// The address cannot be read or opened, or two mounted methods have the same call ID.
     pub async fn listen(mut self, address: impl AsRef<str>) -> Result<Serving> {
-        self.router.add(Arc::new(reflection::skeleton(self.router.services())))?;
+        self.router
+            .add(Arc::new(reflection::skeleton(self.router.services())))?;
         if let Some(mistake) = self.mistake {
             return Err(mistake);
         }
@@ -146,9 +147,14 @@ impl Serving {
         let text = real.to_string();
         for registry in &self.registries {
             let records = self.advertised.records(&text, self.services())?;
-            self.providers.extend(records.into_iter().map(|record| Provider::start(registry.clone(), record)));
+            self.providers.extend(
+                records
+                    .into_iter()
+                    .map(|record| Provider::start(registry.clone(), record)),
+            );
         }
-        self.acceptors.push(tokio::spawn(accept_loop(self.shared.clone(), listener)).abort_handle());
+        self.acceptors
+            .push(tokio::spawn(accept_loop(self.shared.clone(), listener)).abort_handle());
         self.addresses.push(text.clone());
         Ok(text)
     }
@@ -188,7 +194,9 @@ impl Serving {
                 provider.leave().await;
             }
             self.shared.stopping.store(true, Ordering::Release);
-            self.acceptors.drain(..).for_each(|acceptor| acceptor.abort());
+            self.acceptors
+                .drain(..)
+                .for_each(|acceptor| acceptor.abort());
             let links: Vec<_> = self.shared.links().values().cloned().collect();
             for link in &links {
                 link.drain(GoAwayReason::Shutdown, "this server is shutting down");
@@ -205,7 +213,9 @@ impl Serving {
     fn stop(&mut self) {
         self.shared.stopping.store(true, Ordering::Release);
         self.providers.clear();
-        self.acceptors.drain(..).for_each(|acceptor| acceptor.abort());
+        self.acceptors
+            .drain(..)
+            .for_each(|acceptor| acceptor.abort());
         let links: Vec<_> = self.shared.links().drain().map(|(_, link)| link).collect();
         for link in links {
             link.close(Error::unavailable("this server has stopped"));
@@ -255,7 +265,10 @@ fn take_in(shared: &Arc<Shared>, io: Io) {
     let shared = shared.clone();
     tokio::spawn(async move {
         if shared.connections.load(Ordering::Acquire) >= shared.limits.max_connections {
-            let text = format!("this server has {} connections, more are not taken", shared.limits.max_connections);
+            let text = format!(
+                "this server has {} connections, more are not taken",
+                shared.limits.max_connections
+            );
             return link::turn_away(io, &shared.limits, &text).await;
         }
         let _connection = Counted::new(&shared, |shared| &shared.connections);
@@ -272,7 +285,10 @@ async fn serve(shared: &Arc<Shared>, link: Arc<Link>) {
     let number = shared.next_link.fetch_add(1, Ordering::Relaxed);
     shared.links().insert(number, link.clone());
     if shared.stopping.load(Ordering::Acquire) {
-        link.close(Error::new(ErrorKind::Unavailable, "this server has stopped"));
+        link.close(Error::new(
+            ErrorKind::Unavailable,
+            "this server has stopped",
+        ));
     }
     link.closed().await;
     shared.links().remove(&number);
@@ -287,7 +303,10 @@ struct Counted {
 impl Counted {
     fn new(shared: &Arc<Shared>, counter: fn(&Shared) -> &AtomicU32) -> Self {
         counter(shared).fetch_add(1, Ordering::AcqRel);
-        Self { shared: shared.clone(), counter }
+        Self {
+            shared: shared.clone(),
+            counter,
+        }
     }
 }
 
@@ -299,12 +318,17 @@ impl Drop for Counted {
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("services", &self.router).finish_non_exhaustive()
+        f.debug_struct("Server")
+            .field("services", &self.router)
+            .finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for Serving {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Serving").field("addresses", &self.addresses).field("services", &self.shared.router).finish_non_exhaustive()
+        f.debug_struct("Serving")
+            .field("addresses", &self.addresses)
+            .field("services", &self.shared.router)
+            .finish_non_exhaustive()
     }
 }

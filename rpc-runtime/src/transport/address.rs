@@ -46,7 +46,9 @@ impl Target {
         let wrong = |why: &str| Error::invalid(format!("`{text}` is no address: {why}; {FORMS}"));
         let Some((scheme, rest)) = text.trim().split_once("://") else {
             let hint = match text.rsplit_once(':') {
-                Some((_, port)) if port.parse::<u16>().is_ok() => format!("it has no scheme, write `tcp://{text}`"),
+                Some((_, port)) if port.parse::<u16>().is_ok() => {
+                    format!("it has no scheme, write `tcp://{text}`")
+                }
                 _ => "it has no scheme".to_owned(),
             };
             return Err(wrong(&hint));
@@ -61,7 +63,11 @@ impl Target {
             "mem" => Self::Direct(Address::Mem(rest.to_owned())),
             "list" => Self::List(list(rest).map_err(|why| wrong(&why))?),
             "file" => {
-                let (path, service) = rest.split_once('#').map_or((rest, None), |(path, service)| (path, Some(service.to_owned())));
+                let (path, service) = rest
+                    .split_once('#')
+                    .map_or((rest, None), |(path, service)| {
+                        (path, Some(service.to_owned()))
+                    });
                 if path.is_empty() {
                     return Err(wrong("the path of the file is missing"));
                 }
@@ -70,11 +76,20 @@ impl Target {
             "registry" => {
                 let (host, service) = rest.split_once('/').unwrap_or((rest, ""));
                 let host = host_port(host).map_err(|why| wrong(&why))?;
-                Self::Registry(Address::Tcp(host), (!service.is_empty()).then(|| service.to_owned()))
+                Self::Registry(
+                    Address::Tcp(host),
+                    (!service.is_empty()).then(|| service.to_owned()),
+                )
             }
-            "http" | "https" => return Err(wrong("this is no HTTP; write tcp:// for the port that the server listens on")),
+            "http" | "https" => {
+                return Err(wrong(
+                    "this is no HTTP; write tcp:// for the port that the server listens on",
+                ));
+            }
             "tls" | "ws" | "etcd" | "zookeeper" | "consul" | "eureka" | "nacos" | "dns" | "k8s" => {
-                return Err(wrong(&format!("`{scheme}://` is planned, and not part of this version")));
+                return Err(wrong(&format!(
+                    "`{scheme}://` is planned, and not part of this version"
+                )));
             }
             _ => return Err(wrong(&format!("the scheme `{scheme}` is not known"))),
         };
@@ -99,9 +114,19 @@ impl Options {
         let mut options = Self::default();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             match pair.split_once('=') {
-                Some(("balance", name @ ("round_robin" | "random"))) => options.balance = Some(name.to_owned()),
-                Some(("balance", other)) => return Err(format!("`balance={other}` is not known, use round_robin or random")),
-                _ => return Err(format!("the option `{pair}` is not known, there is `balance=round_robin|random`")),
+                Some(("balance", name @ ("round_robin" | "random"))) => {
+                    options.balance = Some(name.to_owned())
+                }
+                Some(("balance", other)) => {
+                    return Err(format!(
+                        "`balance={other}` is not known, use round_robin or random"
+                    ));
+                }
+                _ => {
+                    return Err(format!(
+                        "the option `{pair}` is not known, there is `balance=round_robin|random`"
+                    ));
+                }
             }
         }
         Ok(options)
@@ -110,17 +135,24 @@ impl Options {
 
 fn host_port(text: &str) -> Result<String, String> {
     let Some((host, port)) = text.rsplit_once(':') else {
-        return Err(format!("the port is missing, write `{}:7000`", if text.is_empty() { "host" } else { text }));
+        return Err(format!(
+            "the port is missing, write `{}:7000`",
+            if text.is_empty() { "host" } else { text }
+        ));
     };
     if host.is_empty() {
         return Err("the host is missing".to_owned());
     }
     if host.contains(':') && !host.starts_with('[') {
-        return Err(format!("write an IPv6 address in brackets, `[{host}]:{port}`"));
+        return Err(format!(
+            "write an IPv6 address in brackets, `[{host}]:{port}`"
+        ));
     }
     match port.parse::<u16>() {
         Ok(_) => Ok(text.to_owned()),
-        Err(_) => Err(format!("`{port}` is no port, ports are numbers from 0 to 65535")),
+        Err(_) => Err(format!(
+            "`{port}` is no port, ports are numbers from 0 to 65535"
+        )),
     }
 }
 
@@ -157,16 +189,47 @@ mod tests {
     #[test]
     fn every_form_is_read() {
         let direct = |text: &str| Target::parse(text).unwrap().0;
-        assert_eq!(direct("tcp://127.0.0.1:80"), Target::Direct(Address::Tcp("127.0.0.1:80".into())));
-        assert_eq!(direct("tcp://[::1]:80"), Target::Direct(Address::Tcp("[::1]:80".into())));
-        assert_eq!(direct("unix:///tmp/a b"), Target::Direct(Address::Unix("/tmp/a b".into())));
+        assert_eq!(
+            direct("tcp://127.0.0.1:80"),
+            Target::Direct(Address::Tcp("127.0.0.1:80".into()))
+        );
+        assert_eq!(
+            direct("tcp://[::1]:80"),
+            Target::Direct(Address::Tcp("[::1]:80".into()))
+        );
+        assert_eq!(
+            direct("unix:///tmp/a b"),
+            Target::Direct(Address::Unix("/tmp/a b".into()))
+        );
         assert_eq!(direct("mem://x"), Target::Direct(Address::Mem("x".into())));
-        assert_eq!(direct("list://a:1, b:2"), Target::List(vec![Address::Tcp("a:1".into()), Address::Tcp("b:2".into())]));
-        assert_eq!(direct("list://unix:///x,b:2"), Target::List(vec![Address::Unix("/x".into()), Address::Tcp("b:2".into())]));
-        assert_eq!(direct("file:///etc/x#a.B"), Target::File("/etc/x".into(), Some("a.B".into())));
-        assert_eq!(direct("registry://h:1/a.B"), Target::Registry(Address::Tcp("h:1".into()), Some("a.B".into())));
-        assert_eq!(direct("registry://h:1"), Target::Registry(Address::Tcp("h:1".into()), None));
-        assert_eq!(Target::parse("list://a:1?balance=random").unwrap().1.balance.as_deref(), Some("random"));
+        assert_eq!(
+            direct("list://a:1, b:2"),
+            Target::List(vec![Address::Tcp("a:1".into()), Address::Tcp("b:2".into())])
+        );
+        assert_eq!(
+            direct("list://unix:///x,b:2"),
+            Target::List(vec![Address::Unix("/x".into()), Address::Tcp("b:2".into())])
+        );
+        assert_eq!(
+            direct("file:///etc/x#a.B"),
+            Target::File("/etc/x".into(), Some("a.B".into()))
+        );
+        assert_eq!(
+            direct("registry://h:1/a.B"),
+            Target::Registry(Address::Tcp("h:1".into()), Some("a.B".into()))
+        );
+        assert_eq!(
+            direct("registry://h:1"),
+            Target::Registry(Address::Tcp("h:1".into()), None)
+        );
+        assert_eq!(
+            Target::parse("list://a:1?balance=random")
+                .unwrap()
+                .1
+                .balance
+                .as_deref(),
+            Some("random")
+        );
     }
 
     #[test]
@@ -178,7 +241,10 @@ mod tests {
             ("tcp://:7000", "the host is missing"),
             ("tcp://a:port", "`port` is no port"),
             ("tcp://a:70000", "`70000` is no port"),
-            ("tcp://::1:70", "write an IPv6 address in brackets, `[::1]:70`"),
+            (
+                "tcp://::1:70",
+                "write an IPv6 address in brackets, `[::1]:70`",
+            ),
             ("http://a:1", "this is no HTTP"),
             ("etcd://a:1", "`etcd://` is planned"),
             ("tpc://a:1", "the scheme `tpc` is not known"),
@@ -190,7 +256,10 @@ mod tests {
         for (text, expected) in cases {
             let error = Target::parse(text).expect_err(text).to_string();
             assert!(error.contains(expected), "{text}: {error}");
-            assert!(error.contains("accepted forms: tcp://host:port"), "{text}: {error}");
+            assert!(
+                error.contains("accepted forms: tcp://host:port"),
+                "{text}: {error}"
+            );
         }
     }
 }

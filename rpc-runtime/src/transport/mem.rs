@@ -44,31 +44,53 @@ pub(crate) struct MemListener {
 pub(crate) fn listen(name: &str) -> io::Result<MemListener> {
     let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
     if names.get(name).is_some_and(|sender| !sender.is_closed()) {
-        return Err(io::Error::new(io::ErrorKind::AddrInUse, "the name is taken in this process"));
+        return Err(io::Error::new(
+            io::ErrorKind::AddrInUse,
+            "the name is taken in this process",
+        ));
     }
     let (sender, incoming) = mpsc::channel(BACKLOG);
     names.insert(name.to_owned(), sender);
-    Ok(MemListener { name: name.to_owned(), incoming })
+    Ok(MemListener {
+        name: name.to_owned(),
+        incoming,
+    })
 }
 
 /// Connects to a name; the other end waits in the backlog until it is accepted.
 pub(crate) fn connect(name: &str) -> io::Result<Io> {
     let (reader, writer) = connect_halves(name)?;
-    Ok(Io { reader: Box::new(reader), writer: Box::new(writer), peer: format!("mem://{name}") })
+    Ok(Io {
+        reader: Box::new(reader),
+        writer: Box::new(writer),
+        peer: format!("mem://{name}"),
+    })
 }
 
 /// The same as plain ends, for a caller without an async runtime.
 pub(crate) fn connect_halves(name: &str) -> io::Result<(PipeReader, PipeWriter)> {
     let names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
-    let refused = || io::Error::new(io::ErrorKind::ConnectionRefused, "no server of this process has the name");
+    let refused = || {
+        io::Error::new(
+            io::ErrorKind::ConnectionRefused,
+            "no server of this process has the name",
+        )
+    };
     let sender = names.get(name).ok_or_else(refused)?;
     let (there_reader, here_writer) = pipe();
     let (here_reader, there_writer) = pipe();
-    let there = Io { reader: Box::new(there_reader), writer: Box::new(there_writer), peer: format!("mem://{name}") };
+    let there = Io {
+        reader: Box::new(there_reader),
+        writer: Box::new(there_writer),
+        peer: format!("mem://{name}"),
+    };
     match sender.try_send(there) {
         Ok(()) => Ok((here_reader, here_writer)),
         Err(mpsc::error::TrySendError::Closed(_)) => Err(refused()),
-        Err(mpsc::error::TrySendError::Full(_)) => Err(io::Error::new(io::ErrorKind::ConnectionRefused, "the backlog is full")),
+        Err(mpsc::error::TrySendError::Full(_)) => Err(io::Error::new(
+            io::ErrorKind::ConnectionRefused,
+            "the backlog is full",
+        )),
     }
 }
 
@@ -79,7 +101,10 @@ fn pipe() -> (PipeReader, PipeWriter) {
 
 impl MemListener {
     pub(crate) async fn accept(&mut self) -> io::Result<Io> {
-        self.incoming.recv().await.ok_or_else(|| io::Error::other("the listener is closed"))
+        self.incoming
+            .recv()
+            .await
+            .ok_or_else(|| io::Error::other("the listener is closed"))
     }
 }
 
@@ -94,7 +119,11 @@ impl Drop for MemListener {
 }
 
 impl AsyncRead for PipeReader {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let mut pipe = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if pipe.bytes.is_empty() {
             if pipe.closed {
@@ -117,7 +146,11 @@ impl AsyncRead for PipeReader {
 }
 
 impl AsyncWrite for PipeWriter {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let mut pipe = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if pipe.closed {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
@@ -159,7 +192,10 @@ impl Drop for PipeWriter {
 fn close(pipe: &Mutex<Pipe>) {
     let mut pipe = pipe.lock().unwrap_or_else(PoisonError::into_inner);
     pipe.closed = true;
-    for waker in [pipe.reader.take(), pipe.writer.take()].into_iter().flatten() {
+    for waker in [pipe.reader.take(), pipe.writer.take()]
+        .into_iter()
+        .flatten()
+    {
         waker.wake();
     }
 }

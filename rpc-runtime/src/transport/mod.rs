@@ -30,17 +30,27 @@ pub(crate) struct Io {
 pub(crate) async fn connect(address: &Address) -> Result<Io> {
     match address {
         Address::Tcp(host) => {
-            let stream = TcpStream::connect(host.as_str()).await.map_err(|error| cannot_connect(address, &error))?;
+            let stream = TcpStream::connect(host.as_str())
+                .await
+                .map_err(|error| cannot_connect(address, &error))?;
             tcp_io(stream, address.to_string()).map_err(|error| cannot_connect(address, &error))
         }
         #[cfg(unix)]
         Address::Unix(path) => {
-            let stream = UnixStream::connect(path).await.map_err(|error| cannot_connect(address, &error))?;
+            let stream = UnixStream::connect(path)
+                .await
+                .map_err(|error| cannot_connect(address, &error))?;
             let (reader, writer) = stream.into_split();
-            Ok(Io { reader: Box::new(reader), writer: Box::new(writer), peer: address.to_string() })
+            Ok(Io {
+                reader: Box::new(reader),
+                writer: Box::new(writer),
+                peer: address.to_string(),
+            })
         }
         #[cfg(not(unix))]
-        Address::Unix(_) => Err(Error::invalid("unix:// addresses work on Unix systems only")),
+        Address::Unix(_) => Err(Error::invalid(
+            "unix:// addresses work on Unix systems only",
+        )),
         Address::Mem(name) => mem::connect(name).map_err(|error| cannot_connect(address, &error)),
     }
 }
@@ -61,11 +71,16 @@ impl Listener {
     pub(crate) async fn bind(address: &Address) -> Result<(Self, Address)> {
         let failed = |error: io::Error| {
             let hint = match error.kind() {
-                io::ErrorKind::AddrInUse => "; another program (or an earlier run of this one) listens there, port 0 takes a free one",
-                io::ErrorKind::PermissionDenied => "; ports below 1024 and foreign directories need rights",
+                io::ErrorKind::AddrInUse => {
+                    "; another program (or an earlier run of this one) listens there, port 0 takes a free one"
+                }
+                io::ErrorKind::PermissionDenied => {
+                    "; ports below 1024 and foreign directories need rights"
+                }
                 _ => "",
             };
-            Error::unavailable(format!("cannot listen on {address}: {error}{hint}")).with_peer(address.to_string())
+            Error::unavailable(format!("cannot listen on {address}: {error}{hint}"))
+                .with_peer(address.to_string())
         };
         match address {
             Address::Tcp(host) => {
@@ -77,11 +92,19 @@ impl Listener {
             Address::Unix(path) => {
                 remove_stale(path);
                 let listener = UnixListener::bind(path).map_err(failed)?;
-                Ok((Self::Unix(listener, UnixPath(path.clone())), address.clone()))
+                Ok((
+                    Self::Unix(listener, UnixPath(path.clone())),
+                    address.clone(),
+                ))
             }
             #[cfg(not(unix))]
-            Address::Unix(_) => Err(Error::invalid("unix:// addresses work on Unix systems only")),
-            Address::Mem(name) => Ok((Self::Mem(mem::listen(name).map_err(failed)?), address.clone())),
+            Address::Unix(_) => Err(Error::invalid(
+                "unix:// addresses work on Unix systems only",
+            )),
+            Address::Mem(name) => Ok((
+                Self::Mem(mem::listen(name).map_err(failed)?),
+                address.clone(),
+            )),
         }
     }
 
@@ -96,7 +119,11 @@ impl Listener {
             Self::Unix(listener, path) => {
                 let (stream, _) = listener.accept().await?;
                 let (reader, writer) = stream.into_split();
-                Ok(Io { reader: Box::new(reader), writer: Box::new(writer), peer: format!("unix://{}", path.0.display()) })
+                Ok(Io {
+                    reader: Box::new(reader),
+                    writer: Box::new(writer),
+                    peer: format!("unix://{}", path.0.display()),
+                })
             }
             Self::Mem(listener) => listener.accept().await,
         }
@@ -113,7 +140,11 @@ fn tcp_io(stream: TcpStream, peer: String) -> io::Result<Io> {
     // Frames are batched by us; Nagle's algorithm would only add its delay.
     stream.set_nodelay(true)?;
     let (reader, writer) = stream.into_split();
-    Ok(Io { reader: Box::new(reader), writer: Box::new(writer), peer })
+    Ok(Io {
+        reader: Box::new(reader),
+        writer: Box::new(writer),
+        peer,
+    })
 }
 
 /// A socket file that nobody answers on is left from a process that died: it would block the address for ever.
@@ -128,7 +159,9 @@ fn remove_stale(path: &std::path::Path) {
 
 pub(crate) fn cannot_connect(address: &Address, error: &io::Error) -> Error {
     let text = match error.kind() {
-        io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => format!("nobody listens on {address} ({error})"),
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => {
+            format!("nobody listens on {address} ({error})")
+        }
         _ => format!("cannot connect to {address}: {error}"),
     };
     Error::unavailable(text).with_peer(address.to_string())

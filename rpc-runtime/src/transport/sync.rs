@@ -50,20 +50,31 @@ pub(crate) fn connect(address: &Address, limit: Duration) -> Result<BlockingIo> 
             stream.set_nodelay(true).map_err(failed)?;
             stream.set_write_timeout(Some(limit)).map_err(failed)?;
             let reader = BlockingReader::Tcp(stream.try_clone().map_err(failed)?, None);
-            Ok(BlockingIo { reader, writer: BlockingWriter::Tcp(stream) })
+            Ok(BlockingIo {
+                reader,
+                writer: BlockingWriter::Tcp(stream),
+            })
         }
         #[cfg(unix)]
         Address::Unix(path) => {
             let stream = UnixStream::connect(path).map_err(failed)?;
             stream.set_write_timeout(Some(limit)).map_err(failed)?;
             let reader = BlockingReader::Unix(stream.try_clone().map_err(failed)?, None);
-            Ok(BlockingIo { reader, writer: BlockingWriter::Unix(stream) })
+            Ok(BlockingIo {
+                reader,
+                writer: BlockingWriter::Unix(stream),
+            })
         }
         #[cfg(not(unix))]
-        Address::Unix(_) => Err(Error::invalid("unix:// addresses work on Unix systems only")),
+        Address::Unix(_) => Err(Error::invalid(
+            "unix:// addresses work on Unix systems only",
+        )),
         Address::Mem(name) => {
             let (reader, writer) = mem::connect_halves(name).map_err(failed)?;
-            Ok(BlockingIo { reader: BlockingReader::Mem(reader), writer: BlockingWriter::Mem(writer) })
+            Ok(BlockingIo {
+                reader: BlockingReader::Mem(reader),
+                writer: BlockingWriter::Mem(writer),
+            })
         }
     }
 }
@@ -76,7 +87,8 @@ fn connect_tcp(host: &str, limit: Duration) -> io::Result<TcpStream> {
             Err(error) => last = Some(error),
         }
     }
-    Err(last.unwrap_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the host name has no address")))
+    Err(last
+        .unwrap_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the host name has no address")))
 }
 
 impl BlockingReader {
@@ -102,12 +114,21 @@ impl BlockingReader {
             }
             Self::Mem(pipe) => {
                 let mut buffer = ReadBuf::new(buffer);
-                let read = block_until(Instant::now() + limit, |cx| Pin::new(&mut *pipe).poll_read(cx, &mut buffer));
+                let read = block_until(Instant::now() + limit, |cx| {
+                    Pin::new(&mut *pipe).poll_read(cx, &mut buffer)
+                });
                 read.and_then(|outcome| outcome.map(|()| buffer.filled().len()))
             }
         };
         match outcome {
-            Err(error) if matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::Interrupted) => Err(io::ErrorKind::WouldBlock.into()),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::TimedOut | io::ErrorKind::Interrupted
+                ) =>
+            {
+                Err(io::ErrorKind::WouldBlock.into())
+            }
             other => other,
         }
     }
@@ -120,7 +141,9 @@ impl BlockingWriter {
             Self::Tcp(stream) => stream.write(bytes),
             #[cfg(unix)]
             Self::Unix(stream) => stream.write(bytes),
-            Self::Mem(pipe) => block_until(Instant::now() + limit, |cx| Pin::new(&mut *pipe).poll_write(cx, bytes))?,
+            Self::Mem(pipe) => block_until(Instant::now() + limit, |cx| {
+                Pin::new(&mut *pipe).poll_write(cx, bytes)
+            })?,
         }
     }
 
@@ -138,7 +161,10 @@ impl BlockingWriter {
 }
 
 /// Polls on this thread until ready or `until`.
-fn block_until<T>(until: Instant, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> io::Result<T> {
+fn block_until<T>(
+    until: Instant,
+    mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
+) -> io::Result<T> {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut cx = Context::from_waker(&waker);
     loop {

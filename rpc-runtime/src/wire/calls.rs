@@ -40,23 +40,42 @@ pub(crate) struct Calls {
 #[derive(Debug)]
 enum Slot {
     Free,
-    Waiting { id: u32, start: u64, end: u64, deadline: Option<Instant>, waker: Option<Waker> },
-    Answered { id: u32, answer: Box<Answer> , peer_done: bool },
-    Abandoned { id: u32 },
+    Waiting {
+        id: u32,
+        start: u64,
+        end: u64,
+        deadline: Option<Instant>,
+        waker: Option<Waker>,
+    },
+    Answered {
+        id: u32,
+        answer: Box<Answer>,
+        peer_done: bool,
+    },
+    Abandoned {
+        id: u32,
+    },
 }
 
 impl Calls {
     pub(crate) fn new(max_live: u32) -> Self {
         // 1 is the first ID: 0 is the connection itself.
-        Self { slots: Vec::new(), next_id: 1, live: 0, max_live }
+        Self {
+            slots: Vec::new(),
+            next_id: 1,
+            live: 0,
+            max_live,
+        }
     }
 
     /// Starts numbering at `id`; for tests of the wrap.
     #[cfg(test)]
     pub(crate) fn starting_at(id: u32, max_live: u32) -> Self {
-        Self { next_id: id, ..Self::new(max_live) }
+        Self {
+            next_id: id,
+            ..Self::new(max_live)
+        }
     }
-
 
     /// Calls that have a slot.
     pub(crate) fn live(&self) -> u32 {
@@ -85,7 +104,13 @@ impl Calls {
             }
             let index = self.index(id);
             if matches!(self.slots[index], Slot::Free) {
-                self.slots[index] = Slot::Waiting { id, start: 0, end: 0, deadline, waker: None };
+                self.slots[index] = Slot::Waiting {
+                    id,
+                    start: 0,
+                    end: 0,
+                    deadline,
+                    waker: None,
+                };
                 self.live += 1;
                 return Some(id);
             }
@@ -113,7 +138,10 @@ impl Calls {
             }
             Slot::Answered { id: at, .. } if *at == id => self.take(index),
             // The slot was answered and taken, or never was: a defect of the caller, answered rather than panicked.
-            _ => Some(Answer::Failed(Error::new(crate::error::ErrorKind::Internal, "the answer was taken before"))),
+            _ => Some(Answer::Failed(Error::new(
+                crate::error::ErrorKind::Internal,
+                "the answer was taken before",
+            ))),
         }
     }
 
@@ -127,7 +155,12 @@ impl Calls {
     }
 
     fn take(&mut self, index: usize) -> Option<Answer> {
-        let Slot::Answered { id, answer, peer_done } = std::mem::replace(&mut self.slots[index], Slot::Free) else {
+        let Slot::Answered {
+            id,
+            answer,
+            peer_done,
+        } = std::mem::replace(&mut self.slots[index], Slot::Free)
+        else {
             return None;
         };
         if peer_done {
@@ -143,15 +176,23 @@ impl Calls {
         let index = self.index(id);
         match self.slots.get_mut(index)? {
             slot @ Slot::Waiting { .. } => {
-                let Slot::Waiting { id: at, waker, .. } = slot else { return None };
+                let Slot::Waiting { id: at, waker, .. } = slot else {
+                    return None;
+                };
                 if *at != id {
                     return None;
                 }
                 let waker = waker.take();
-                *slot = Slot::Answered { id, answer: Box::new(answer), peer_done: true };
+                *slot = Slot::Answered {
+                    id,
+                    answer: Box::new(answer),
+                    peer_done: true,
+                };
                 waker
             }
-            Slot::Answered { id: at, peer_done, .. } if *at == id => {
+            Slot::Answered {
+                id: at, peer_done, ..
+            } if *at == id => {
                 *peer_done = true;
                 None
             }
@@ -192,10 +233,24 @@ impl Calls {
     }
 
     /// Ends every call whose time is up; `on_expired` is told each ID and waker. Returns the next deadline.
-    pub(crate) fn expire(&mut self, now: Instant, handed: u64, mut on_expired: impl FnMut(u32, Option<Waker>)) -> Option<Instant> {
+    pub(crate) fn expire(
+        &mut self,
+        now: Instant,
+        handed: u64,
+        mut on_expired: impl FnMut(u32, Option<Waker>),
+    ) -> Option<Instant> {
         let mut next: Option<Instant> = None;
         for slot in &mut self.slots {
-            let Slot::Waiting { id, start, end, deadline: Some(deadline), waker } = slot else { continue };
+            let Slot::Waiting {
+                id,
+                start,
+                end,
+                deadline: Some(deadline),
+                waker,
+            } = slot
+            else {
+                continue;
+            };
             if *deadline > now {
                 next = Some(next.map_or(*deadline, |known| known.min(*deadline)));
                 continue;
@@ -203,7 +258,11 @@ impl Calls {
             let (id, waker) = (*id, waker.take());
             let error = Error::new(crate::error::ErrorKind::DeadlineExceeded, EXPIRED)
                 .with_execution(execution(*start, *end, handed));
-            *slot = Slot::Answered { id, answer: Box::new(Answer::Failed(error)), peer_done: false };
+            *slot = Slot::Answered {
+                id,
+                answer: Box::new(Answer::Failed(error)),
+                peer_done: false,
+            };
             on_expired(id, waker);
         }
         next
@@ -211,22 +270,41 @@ impl Calls {
 
     /// GOAWAY: calls above the line were not and will not be started.
     pub(crate) fn refuse_above(&mut self, part: &GoAwayPart, error: &Error) -> Vec<Waker> {
-        self.end_where(|id, _, _| is_after(id, part.last_id).then(|| error.clone().with_execution(Execution::NotStarted)))
+        self.end_where(|id, _, _| {
+            is_after(id, part.last_id).then(|| error.clone().with_execution(Execution::NotStarted))
+        })
     }
 
     /// The connection is gone: every call ends with what is known of it.
     pub(crate) fn end_all(&mut self, handed: u64, error: &Error) -> Vec<Waker> {
-        self.end_where(|_, start, end| Some(error.clone().with_execution(execution(start, end, handed))))
+        self.end_where(|_, start, end| {
+            Some(error.clone().with_execution(execution(start, end, handed)))
+        })
     }
 
     fn end_where(&mut self, verdict: impl Fn(u32, u64, u64) -> Option<Error>) -> Vec<Waker> {
         let mut wakers = Vec::new();
         for slot in &mut self.slots {
-            let Slot::Waiting { id, start, end, waker, .. } = slot else { continue };
-            let Some(error) = verdict(*id, *start, *end) else { continue };
+            let Slot::Waiting {
+                id,
+                start,
+                end,
+                waker,
+                ..
+            } = slot
+            else {
+                continue;
+            };
+            let Some(error) = verdict(*id, *start, *end) else {
+                continue;
+            };
             let id = *id;
             wakers.extend(waker.take());
-            *slot = Slot::Answered { id, answer: Box::new(Answer::Failed(error)), peer_done: true };
+            *slot = Slot::Answered {
+                id,
+                answer: Box::new(Answer::Failed(error)),
+                peer_done: true,
+            };
         }
         wakers
     }
@@ -246,7 +324,11 @@ impl Calls {
         let old = std::mem::replace(&mut self.slots, (0..doubled).map(|_| Slot::Free).collect());
         // IDs that differ in few low bits differ in more low bits, so no two meet.
         for slot in old {
-            let (Slot::Waiting { id, .. } | Slot::Answered { id, .. } | Slot::Abandoned { id }) = &slot else { continue };
+            let (Slot::Waiting { id, .. } | Slot::Answered { id, .. } | Slot::Abandoned { id }) =
+                &slot
+            else {
+                continue;
+            };
             let index = self.index(*id);
             self.slots[index] = slot;
         }

@@ -61,9 +61,11 @@ pub(crate) mod flag {
 impl Kind {
     pub(crate) fn from_byte(byte: u8) -> Option<Self> {
         use Kind::*;
-        [Hello, Call, Reply, Fail, Item, End, Data, Credit, Cancel, Ping, Pong, GoAway, Release]
-            .into_iter()
-            .find(|kind| *kind as u8 == byte)
+        [
+            Hello, Call, Reply, Fail, Item, End, Data, Credit, Cancel, Ping, Pong, GoAway, Release,
+        ]
+        .into_iter()
+        .find(|kind| *kind as u8 == byte)
     }
 
     /// Bytes between the header and the metadata.
@@ -158,7 +160,10 @@ impl Frame {
     /// The fixed part of a CALL.
     pub(crate) fn call_part(&self) -> CallPart {
         let mut fixed = self.fixed.as_ref();
-        CallPart { call_id: fixed.get_u64_le(), remaining_ms: fixed.get_u32_le() }
+        CallPart {
+            call_id: fixed.get_u64_le(),
+            remaining_ms: fixed.get_u32_le(),
+        }
     }
 
     /// The fixed part of a FAIL or of a REPLY with a declared error.
@@ -173,7 +178,12 @@ impl Frame {
         };
         let retryable = fixed.get_u8() != 0;
         fixed.advance(1);
-        FailPart { status, execution, retryable, retry_after_ms: fixed.get_u32_le() }
+        FailPart {
+            status,
+            execution,
+            retryable,
+            retry_after_ms: fixed.get_u32_le(),
+        }
     }
 
     /// The fixed part of a GOAWAY.
@@ -183,7 +193,12 @@ impl Frame {
         let reason = GoAwayReason::from_byte(fixed.get_u8());
         let is_final = fixed.get_u8() != 0;
         fixed.advance(2);
-        GoAwayPart { last_id, reason, is_final, reconnect_ms: fixed.get_u32_le() }
+        GoAwayPart {
+            last_id,
+            reason,
+            is_final,
+            reconnect_ms: fixed.get_u32_le(),
+        }
     }
 }
 
@@ -204,7 +219,15 @@ pub(crate) fn call_len(call: &CallFrame<'_>) -> usize {
 /// Appends a CALL.
 pub(crate) fn write_call(out: &mut Vec<u8>, request_id: u32, call: &CallFrame<'_>) {
     out.reserve(call_len(call));
-    write_header(out, Kind::Call, call.flags, request_id, 12, call.metadata, call.params.len());
+    write_header(
+        out,
+        Kind::Call,
+        call.flags,
+        request_id,
+        12,
+        call.metadata,
+        call.params.len(),
+    );
     out.extend_from_slice(&call.part.call_id.to_le_bytes());
     out.extend_from_slice(&call.part.remaining_ms.to_le_bytes());
     out.extend_from_slice(call.metadata);
@@ -220,7 +243,15 @@ pub(crate) fn write_reply(out: &mut Vec<u8>, request_id: u32, body: &[u8]) {
 
 /// Appends a REPLY with the declared error.
 pub(crate) fn write_declared(out: &mut Vec<u8>, request_id: u32, part: &FailPart, body: &[u8]) {
-    write_header(out, Kind::Reply, flag::ERROR, request_id, 8, &[], body.len());
+    write_header(
+        out,
+        Kind::Reply,
+        flag::ERROR,
+        request_id,
+        8,
+        &[],
+        body.len(),
+    );
     write_fail_part(out, part);
     out.extend_from_slice(body);
 }
@@ -263,12 +294,19 @@ pub(crate) fn write_go_away(out: &mut Vec<u8>, part: &GoAwayPart, message: &str)
 /// The message of a FAIL or GOAWAY, cut to what is readable; anything else gives an empty text.
 pub(crate) fn read_message(body: &[u8]) -> String {
     let mut input = body;
-    let Ok(length) = rmp::decode::read_array_len(&mut input) else { return String::new() };
+    let Ok(length) = rmp::decode::read_array_len(&mut input) else {
+        return String::new();
+    };
     if length == 0 {
         return String::new();
     }
-    let Ok((text, _)) = rmp::decode::read_str_from_slice(input) else { return String::new() };
-    text.chars().filter(|c| !c.is_control()).take(MESSAGE_CHARS).collect()
+    let Ok((text, _)) = rmp::decode::read_str_from_slice(input) else {
+        return String::new();
+    };
+    text.chars()
+        .filter(|c| !c.is_control())
+        .take(MESSAGE_CHARS)
+        .collect()
 }
 
 /// Longest message shown, in characters.
@@ -283,7 +321,15 @@ fn message_body(message: &str) -> Vec<u8> {
     body
 }
 
-fn write_header(out: &mut Vec<u8>, kind: Kind, flags: u8, request_id: u32, fixed: usize, metadata: &[u8], body: usize) {
+fn write_header(
+    out: &mut Vec<u8>,
+    kind: Kind,
+    flags: u8,
+    request_id: u32,
+    fixed: usize,
+    metadata: &[u8],
+    body: usize,
+) {
     let length = HEADER - LENGTH_FIELD + fixed + metadata.len() + body;
     let mut header = [0; HEADER];
     // Senders check sizes against the peer's `max_frame` before, which is a u32; metadata is bounded by `Limits`.

@@ -33,7 +33,8 @@ impl Hello {
             max_inflight: limits.max_inflight_per_connection,
             stream_window: limits.stream_window,
             connection_window: limits.connection_window,
-            min_ping_interval_ms: u32::try_from(limits.min_ping_interval.as_millis()).unwrap_or(u32::MAX),
+            min_ping_interval_ms: u32::try_from(limits.min_ping_interval.as_millis())
+                .unwrap_or(u32::MAX),
             features: Vec::new(),
             services,
         }
@@ -41,7 +42,10 @@ impl Hello {
 
     /// The fingerprint the peer announced for a service.
     pub(crate) fn fingerprint(&self, service: &str) -> Option<u64> {
-        self.services.iter().find(|(name, _)| name == service).map(|(_, fingerprint)| *fingerprint)
+        self.services
+            .iter()
+            .find(|(name, _)| name == service)
+            .map(|(_, fingerprint)| *fingerprint)
     }
 
     /// Body of the frame: a map, so that later versions can add to it.
@@ -84,10 +88,19 @@ impl Hello {
             match input.key()? {
                 "agent" => hello.agent = input.field("agent")?.unwrap_or_default(),
                 "max_frame" => hello.max_frame = input.field("max_frame")?.unwrap_or_default(),
-                "max_inflight" => hello.max_inflight = input.field("max_inflight")?.unwrap_or_default(),
-                "stream_window" => hello.stream_window = input.field("stream_window")?.unwrap_or_default(),
-                "connection_window" => hello.connection_window = input.field("connection_window")?.unwrap_or_default(),
-                "min_ping_interval" => hello.min_ping_interval_ms = input.field("min_ping_interval")?.unwrap_or_default(),
+                "max_inflight" => {
+                    hello.max_inflight = input.field("max_inflight")?.unwrap_or_default()
+                }
+                "stream_window" => {
+                    hello.stream_window = input.field("stream_window")?.unwrap_or_default()
+                }
+                "connection_window" => {
+                    hello.connection_window = input.field("connection_window")?.unwrap_or_default()
+                }
+                "min_ping_interval" => {
+                    hello.min_ping_interval_ms =
+                        input.field("min_ping_interval")?.unwrap_or_default()
+                }
                 "features" => hello.features = input.field("features")?.unwrap_or_default(),
                 "services" => hello.services = read_services(&mut input)?,
                 _ => input.skip()?,
@@ -104,7 +117,10 @@ fn read_services(input: &mut Reader<'_>) -> Result<Vec<(String, u64)>, DecodeErr
     for _ in 0..count {
         let parts = input.array()?;
         if parts < 2 {
-            return Err(DecodeError::custom("a service needs a name and a fingerprint").in_field("services"));
+            return Err(
+                DecodeError::custom("a service needs a name and a fingerprint")
+                    .in_field("services"),
+            );
         }
         let name: String = input.field("name")?.unwrap_or_default();
         let fingerprint: u64 = input.field("fingerprint")?.unwrap_or_default();

@@ -87,7 +87,9 @@ impl Inbound {
             if self.buffer.len() < HEADER {
                 return self.check_partial_header().map(|()| None);
             }
-            let Some(total) = self.frame_len()? else { return Ok(None) };
+            let Some(total) = self.frame_len()? else {
+                return Ok(None);
+            };
             let ignorable = self.buffer[4] & IGNORABLE != 0;
             match Kind::from_byte(self.buffer[4]) {
                 Some(kind) => return self.take_frame(kind, total).map(Some),
@@ -103,37 +105,69 @@ impl Inbound {
     fn take_frame(&mut self, kind: Kind, total: usize) -> Result<Frame, Refusal> {
         if self.phase == Phase::Hello {
             if kind != Kind::Hello && kind != Kind::GoAway {
-                return Err(Refusal::Frame(GoAwayReason::Protocol, format!("{kind:?} before HELLO")));
+                return Err(Refusal::Frame(
+                    GoAwayReason::Protocol,
+                    format!("{kind:?} before HELLO"),
+                ));
             }
             if kind == Kind::Hello {
                 self.phase = Phase::Open;
             }
         } else if kind == Kind::Hello {
-            return Err(Refusal::Frame(GoAwayReason::Protocol, "a second HELLO".to_owned()));
+            return Err(Refusal::Frame(
+                GoAwayReason::Protocol,
+                "a second HELLO".to_owned(),
+            ));
         }
         let flags = self.buffer[5];
         let metadata_len = usize::from(u16::from_le_bytes([self.buffer[6], self.buffer[7]]));
-        let request_id = u32::from_le_bytes([self.buffer[8], self.buffer[9], self.buffer[10], self.buffer[11]]);
+        let request_id = u32::from_le_bytes([
+            self.buffer[8],
+            self.buffer[9],
+            self.buffer[10],
+            self.buffer[11],
+        ]);
         let fixed_len = kind.fixed_len(flags);
         if HEADER + fixed_len + metadata_len > total {
-            let text = format!("{kind:?} of {total} bytes has no room for {fixed_len} fixed and {metadata_len} metadata bytes");
+            let text = format!(
+                "{kind:?} of {total} bytes has no room for {fixed_len} fixed and {metadata_len} metadata bytes"
+            );
             return Err(Refusal::Frame(GoAwayReason::Protocol, text));
         }
         if metadata_len > usize::from(self.max_metadata) {
-            let text = format!("{metadata_len} bytes of metadata, {} are allowed", self.max_metadata);
+            let text = format!(
+                "{metadata_len} bytes of metadata, {} are allowed",
+                self.max_metadata
+            );
             return Err(Refusal::Frame(GoAwayReason::Limit, text));
         }
         let mut frame = self.buffer.split_to(total).freeze();
         frame.advance(HEADER);
         let fixed = split(&mut frame, fixed_len);
         let metadata = split(&mut frame, metadata_len);
-        Ok(Frame { kind, flags, request_id, fixed, metadata, body: frame })
+        Ok(Frame {
+            kind,
+            flags,
+            request_id,
+            fixed,
+            metadata,
+            body: frame,
+        })
     }
 
     /// The length of the frame at the start of the buffer if all of it is there.
     fn frame_len(&self) -> Result<Option<usize>, Refusal> {
-        let length = u32::from_le_bytes([self.buffer[0], self.buffer[1], self.buffer[2], self.buffer[3]]);
-        let limit = if self.is_open() { self.max_frame } else { self.max_frame_before_hello };
+        let length = u32::from_le_bytes([
+            self.buffer[0],
+            self.buffer[1],
+            self.buffer[2],
+            self.buffer[3],
+        ]);
+        let limit = if self.is_open() {
+            self.max_frame
+        } else {
+            self.max_frame_before_hello
+        };
         if length > limit {
             if self.phase == Phase::Hello
                 && let Some(foreign) = foreign_server(&self.buffer)
@@ -153,7 +187,11 @@ impl Inbound {
 
     /// A lie about the length is answered as soon as the four bytes are there.
     fn check_partial_header(&self) -> Result<(), Refusal> {
-        if self.buffer.len() < LENGTH_FIELD { Ok(()) } else { self.frame_len().map(|_| ()) }
+        if self.buffer.len() < LENGTH_FIELD {
+            Ok(())
+        } else {
+            self.frame_len().map(|_| ())
+        }
     }
 
     /// Whether the preface is complete; refuses as soon as a byte differs.
@@ -167,9 +205,14 @@ impl Inbound {
             self.phase = Phase::Hello;
             return Ok(true);
         }
-        let version_differs = have == PREFACE.len() && self.buffer[..have - 1] == PREFACE[..have - 1];
+        let version_differs =
+            have == PREFACE.len() && self.buffer[..have - 1] == PREFACE[..have - 1];
         if version_differs {
-            let text = format!("protocol version {} is not spoken here, {} is", self.buffer[have - 1], PREFACE[have - 1]);
+            let text = format!(
+                "protocol version {} is not spoken here, {} is",
+                self.buffer[have - 1],
+                PREFACE[have - 1]
+            );
             return Err(Refusal::Frame(GoAwayReason::Version, text));
         }
         Err(foreign_client(&self.buffer))
@@ -177,7 +220,11 @@ impl Inbound {
 }
 
 fn split(bytes: &mut Bytes, at: usize) -> Bytes {
-    if at == 0 { Bytes::new() } else { bytes.split_to(at) }
+    if at == 0 {
+        Bytes::new()
+    } else {
+        bytes.split_to(at)
+    }
 }
 
 /// Whose first bytes these are, and how to tell them in their own words that this is the wrong port.
@@ -186,7 +233,10 @@ fn foreign_client(start: &[u8]) -> Refusal {
         Some(0x16) => {
             // A TLS alert: fatal, protocol_version (RFC 8446, 6.2).
             let answer = vec![0x15, 0x03, 0x01, 0x00, 0x02, 0x02, 0x46];
-            Refusal::Foreign { protocol: "TLS", answer }
+            Refusal::Foreign {
+                protocol: "TLS",
+                answer,
+            }
         }
         Some(byte) if byte.is_ascii_alphabetic() => {
             let text = "This port speaks the RPC protocol of rpc-runtime, not HTTP.\n\
@@ -195,18 +245,26 @@ fn foreign_client(start: &[u8]) -> Refusal {
                 "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{text}",
                 text.len()
             );
-            Refusal::Foreign { protocol: "HTTP or another text protocol", answer: answer.into_bytes() }
+            Refusal::Foreign {
+                protocol: "HTTP or another text protocol",
+                answer: answer.into_bytes(),
+            }
         }
         Some(0x90..=0x9f | 0xdc | 0xdd) => {
             // A MessagePack-RPC response: [1, 0, error, nil]. Plain text is what every client shows.
             let mut answer = vec![0x94, 0x01, 0x00];
-            let _ = rmp::encode::write_str(&mut answer, "this listener does not serve MessagePack-RPC");
+            let _ =
+                rmp::encode::write_str(&mut answer, "this listener does not serve MessagePack-RPC");
             answer.push(0xc0);
-            Refusal::Foreign { protocol: "MessagePack-RPC", answer }
+            Refusal::Foreign {
+                protocol: "MessagePack-RPC",
+                answer,
+            }
         }
         _ => Refusal::Frame(
             GoAwayReason::Protocol,
-            "the first bytes are not the preface of this protocol (ab 52 50 43 49 44 4c 01)".to_owned(),
+            "the first bytes are not the preface of this protocol (ab 52 50 43 49 44 4c 01)"
+                .to_owned(),
         ),
     }
 }
@@ -221,5 +279,8 @@ fn foreign_server(start: &[u8]) -> Option<Refusal> {
         [b'-', b'E', b'R', b'R', ..] => "Redis",
         _ => return None,
     };
-    Some(Refusal::Foreign { protocol, answer: Vec::new() })
+    Some(Refusal::Foreign {
+        protocol,
+        answer: Vec::new(),
+    })
 }
