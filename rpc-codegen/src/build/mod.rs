@@ -15,12 +15,10 @@ use crate::idl_door::{Options, emit_text, left_out};
 
 /// Generates Rust for the `.idl` file or directory at `path`, relative to the package, into `OUT_DIR/idl.rs`.
 ///
-/// The whole build script:
+/// The whole `main` of the build script:
 ///
 /// ```no_run
-/// fn main() {
-///     rpc_codegen::build("idl");
-/// }
+/// rpc_codegen::build("idl");
 /// ```
 ///
 /// and in the crate `rpc_runtime::include_idl!();`. Faults in the files end the build with their places and pictures;

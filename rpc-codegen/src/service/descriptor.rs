@@ -24,7 +24,6 @@ pub(super) fn companion(stub: &Stub<'_>) -> TokenStream {
 
         #cfg
         #allowances
-        #[automatically_derived]
         impl #name {
             #descriptor
             #indices

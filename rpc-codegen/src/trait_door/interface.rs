@@ -58,7 +58,7 @@ fn mend_inputs(function: &mut TraitItemFn) {
         if !has_body && !matches!(&*typed.pat, Pat::Ident(_) | Pat::Wild(_)) {
             // Refused already; here rustc would refuse it a second time.
             let name = quote::format_ident!("__rpc_{index}", span = typed.pat.span());
-            typed.pat = Box::new(parse_quote!(#name));
+            *typed.pat = parse_quote!(#name);
         }
     }
 }
