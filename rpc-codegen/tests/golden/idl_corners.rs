@@ -739,8 +739,10 @@ pub mod crate_ {
                     }
                     /// Sets `link`.
                     #[must_use]
-                    pub fn with_link(mut self, value: ::std::boxed::Box<Node>) -> Self {
-                        self.link = ::core::option::Option::Some(value);
+                    pub fn with_link(mut self, value: Link) -> Self {
+                        self.link = ::core::option::Option::Some(
+                            ::std::boxed::Box::new(value),
+                        );
                         self
                     }
                     /// Checks the rules of the definition.
