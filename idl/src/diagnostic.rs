@@ -298,10 +298,9 @@ impl Sink {
         self.errors > 0
     }
 
-    /// Whether something in the file was refused already, so that what is missing may have been there.
-    pub(crate) fn has_errors_in(&self, file: FileId) -> bool {
-        let mut drafts = self.drafts.iter();
-        drafts.any(|draft| draft.files().any(|other| other == file))
+    /// Files that something was found in.
+    pub(crate) fn files(&self) -> impl Iterator<Item = FileId> {
+        self.drafts.iter().flat_map(Draft::files)
     }
 
     /// Sorts by place, and gives each finding its path, line and column.

@@ -5,6 +5,7 @@
 //! file is kept as text ([`Source`]) for documentation only and takes no part in comparisons.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// Everything that was compiled together.
 ///
@@ -520,8 +521,8 @@ pub struct Docs(pub String);
 /// Where something was written, for documentation. Takes no part in comparisons of models.
 #[derive(Clone, Default)]
 pub struct Source {
-    /// Path relative to the root that was searched, with `/`; empty in the trait door.
-    pub file: String,
+    /// Path relative to the root that was searched, with `/`; empty in the trait door. All definitions of a file share it.
+    pub file: Arc<str>,
     /// 1-based line; 0 when unknown.
     pub line: u32,
 }

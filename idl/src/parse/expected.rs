@@ -14,10 +14,12 @@ use crate::suggest;
 
 /// Explains why `text[at..end]` is not a `rule`.
 pub(crate) fn explain(rule: Rule, text: &str, at: usize, end: usize, file: FileId) -> Draft {
-    let piece = &text.as_bytes()[..end];
+    let bytes = text.as_bytes();
+    let piece = &bytes[..end];
     let stop = farthest(rule, &text[at..end]);
     let position = at + stop.position;
-    let found = scan::next(piece, position);
+    // What stands there may be beyond the piece.
+    let found = scan::next(bytes, position);
     let mut wanted = stop.expected;
     if position > at && is_word(piece[position - 1]) {
         // Inside or right behind a word: that it could go on is of no interest.
@@ -124,9 +126,12 @@ impl Describe<'_> {
     fn draft(&self, rule: Rule, wanted: &BTreeSet<Expected>) -> Draft {
         match self.found.map(|token| token.kind) {
             Some(Kind::Doc) => return self.stray_doc(),
-            Some(Kind::Text(false)) => return self.open_text(),
+            Some(Kind::Text(false)) => return self.open_text(self.found),
             Some(Kind::Other) => return self.foreign_letter(),
             _ => {}
+        }
+        if self.last.is_some_and(|last| last.kind == Kind::Text(false)) {
+            return self.open_text(self.last);
         }
         let is_stray = self.last.is_some_and(|last| last.kind == Kind::Doc)
             && !matches!(self.found.map(|token| token.kind), Some(Kind::Word));
@@ -139,23 +144,23 @@ impl Describe<'_> {
         if let (Some(mark), Some(last)) = (separator, self.last)
             && self.is_on_later_line(last)
         {
-            return self.missing(mark, last, wanted);
+            return self.missing(mark, last);
         }
         self.unexpected(rule, wanted)
     }
 
     fn is_on_later_line(&self, last: Token) -> bool {
         let next = self.found.map_or(self.text.len(), |found| found.start);
-        self.text[last.end..next].contains('\n') || self.found.is_none()
+        let between = self.text.get(last.end..next).unwrap_or("");
+        between.contains('\n') || self.found.is_none()
     }
 
-    fn missing(&self, mark: &str, last: Token, wanted: &BTreeSet<Expected>) -> Draft {
+    fn missing(&self, mark: &str, last: Token) -> Draft {
         let span = Span::new(last.end, last.end);
-        let list = list(wanted);
         let draft = Draft::new(
             codes::SYNTAX,
             Span::new(last.start, last.end).at(self.file),
-            format!("expected {list} after {}", self.name(last)),
+            format!("expected `{mark}` after {}", self.name(last)),
         );
         draft.suggest(format!("write `{mark}`"), span, mark)
     }
@@ -213,8 +218,8 @@ impl Describe<'_> {
         )
     }
 
-    fn open_text(&self) -> Draft {
-        let (start, end) = self.found.map_or((0, 0), |token| (token.start, token.end));
+    fn open_text(&self, text: Option<Token>) -> Draft {
+        let (start, end) = text.map_or((0, 0), |token| (token.start, token.end));
         let message = "a string is not closed";
         Draft::new(codes::SYNTAX, Span::new(start, end).at(self.file), message)
             .label("starts here")

@@ -114,6 +114,7 @@ impl<'t> Resolver<'t, '_> {
             }
             self.note(scope, annotation, target, &mut notes);
         }
+        notes.list.shrink_to_fit();
         notes
     }
 

@@ -329,7 +329,7 @@ impl<'t> Resolver<'t, '_> {
     }
 
     fn not_empty(&mut self, scope: &Scope<'t>, item: &Item, is_empty: bool, word: &str, of: &str) {
-        if is_empty && !self.sink.has_errors_in(scope.file) {
+        if is_empty && !self.unsound.contains(&scope.file) {
             let name = item.name.of(scope.text);
             let message = format!("the {word} `{name}` has no {of}");
             let draft = Draft::new(codes::NO_MEMBERS, item.name.at(scope.file), message);

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 
 use crate::ast::{File, ItemKind};
+use crate::check::members;
 use crate::codes;
 use crate::diagnostic::{Draft, Sink};
 use crate::model::{ServiceId, TypeId};
@@ -113,7 +114,7 @@ impl<'t> Names<'t> {
         for file in files {
             names.declare_file(sources, file, &mut pending, sink);
         }
-        names.number(pending);
+        names.number(pending, sink);
         names
     }
 
@@ -205,8 +206,10 @@ impl<'t> Names<'t> {
     }
 
     /// Gives out IDs in the order of full names, whatever file and order the definitions were written in.
-    fn number(&mut self, mut pending: Vec<Pending<'t>>) {
+    fn number(&mut self, mut pending: Vec<Pending<'t>>, sink: &mut Sink) {
         pending.sort_by(|a, b| self.full(&a.declared).cmp(self.full(&b.declared)));
+        let declared: Vec<_> = pending.iter().map(|pending| pending.declared).collect();
+        members::definitions(&declared, sink);
         let (mut consts, mut annotations) = (0, 0);
         for Pending { declared, at } in pending {
             let id = match declared.shape {
