@@ -18,11 +18,22 @@ fn the_runtimes_generated_services_are_fresh() {
         return;
     }
     let generated = Build::new().root(root).crate_path("crate").generate();
-    assert_eq!(generated.diagnostics.error_count(), 0, "{}", generated.diagnostics.render());
+    assert_eq!(
+        generated.diagnostics.error_count(),
+        0,
+        "{}",
+        generated.diagnostics.render()
+    );
     if update {
-        fs::create_dir_all(file.parent().expect("the file is in a folder")).expect("the folder can be made");
+        fs::create_dir_all(file.parent().expect("the file is in a folder"))
+            .expect("the folder can be made");
         fs::write(&file, &generated.text).expect("the file can be written");
     }
-    let found = fs::read_to_string(&file).expect("the file is readable").replace("\r\n", "\n");
-    assert!(found == generated.text, "run `UPDATE=1 cargo test -p rpc-codegen --test fresh` and commit the result");
+    let found = fs::read_to_string(&file)
+        .expect("the file is readable")
+        .replace("\r\n", "\n");
+    assert!(
+        found == generated.text,
+        "run `UPDATE=1 cargo test -p rpc-codegen --test fresh` and commit the result"
+    );
 }

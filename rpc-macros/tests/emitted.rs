@@ -7,6 +7,19 @@
     unused_qualifications,
     rust_2018_idioms
 )]
+#![deny(
+    missing_debug_implementations,
+    single_use_lifetimes,
+    unused_lifetimes,
+    trivial_casts,
+    trivial_numeric_casts
+)]
+#![deny(
+    explicit_outlives_requirements,
+    let_underscore_drop,
+    unused_results,
+    missing_copy_implementations
+)]
 #![deny(clippy::all, clippy::pedantic, clippy::nursery)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -358,7 +371,7 @@ fn encode<T: rpc_runtime::codec::Encode>(value: &T) -> Vec<u8> {
 }
 
 fn decode<T: for<'de> rpc_runtime::codec::Decode<'de>>(bytes: &[u8]) -> T {
-    T::decode(&mut rpc_runtime::codec::Reader::new(bytes)).unwrap()
+    T::decode(&mut rpc_runtime::codec::Reader::new(bytes)).expect("the bytes are a value")
 }
 
 fn round_trip<T: rpc_runtime::codec::Encode + for<'de> rpc_runtime::codec::Decode<'de>>(

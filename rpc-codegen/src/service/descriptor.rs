@@ -20,6 +20,7 @@ pub(super) fn companion(stub: &Stub<'_>) -> TokenStream {
         #cfg
         #[doc(hidden)]
         #allowances
+        #[derive(::core::fmt::Debug)]
         #visibility struct #name;
 
         #cfg

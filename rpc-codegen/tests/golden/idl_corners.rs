@@ -1553,6 +1553,7 @@ pub mod crate_ {
                 /// Defined at corners.idl:70.
                 pub trait Empty: ::core::marker::Send + ::core::marker::Sync + 'static {}
                 #[doc(hidden)]
+                #[derive(::core::fmt::Debug)]
                 pub struct __RpcEmpty;
                 impl __RpcEmpty {
                     const SERVICE: &'static ::rpc_runtime::ServiceDescriptor = &::rpc_runtime::ServiceDescriptor {
@@ -1754,6 +1755,7 @@ pub mod crate_ {
                     ) -> impl ::core::future::Future<Output = ()> + ::core::marker::Send;
                 }
                 #[doc(hidden)]
+                #[derive(::core::fmt::Debug)]
                 pub struct __RpcSend;
                 impl __RpcSend {
                     const SERVICE: &'static ::rpc_runtime::ServiceDescriptor = &::rpc_runtime::ServiceDescriptor {

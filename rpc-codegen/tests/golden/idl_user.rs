@@ -111,6 +111,7 @@ pub mod acme {
                 > + ::core::marker::Send;
             }
             #[doc(hidden)]
+            #[derive(::core::fmt::Debug)]
             pub struct __RpcHealth;
             impl __RpcHealth {
                 const SERVICE: &'static ::rpc_runtime::ServiceDescriptor = &::rpc_runtime::ServiceDescriptor {
@@ -1512,6 +1513,7 @@ pub mod acme {
                 > + ::core::marker::Send;
             }
             #[doc(hidden)]
+            #[derive(::core::fmt::Debug)]
             pub struct __RpcUserService;
             impl __RpcUserService {
                 const SERVICE: &'static ::rpc_runtime::ServiceDescriptor = &::rpc_runtime::ServiceDescriptor {

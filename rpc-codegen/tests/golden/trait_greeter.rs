@@ -13,6 +13,7 @@ pub trait Greeter: ::core::marker::Send + ::core::marker::Sync + 'static {
     ) -> impl ::core::future::Future<Output = ()> + ::core::marker::Send;
 }
 #[doc(hidden)]
+#[derive(::core::fmt::Debug)]
 pub struct __RpcGreeter;
 impl __RpcGreeter {
     const SERVICE: &'static ::rpc_runtime::ServiceDescriptor = &::rpc_runtime::ServiceDescriptor {
