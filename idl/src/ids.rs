@@ -10,6 +10,11 @@ use crate::model::{
 /// Call IDs below this belong to the framework's own services (health, reflection, …).
 pub const FRAMEWORK_IDS: u64 = 1024;
 
+/// Whether a package is the framework's own: only those may give call IDs below [`FRAMEWORK_IDS`].
+pub fn is_framework(package: &str) -> bool {
+    package == "rpc" || package.starts_with("rpc.")
+}
+
 /// Call IDs are 53 bits wide, so that a double holds each of them exactly.
 pub const CALL_ID_BITS: u32 = 53;
 

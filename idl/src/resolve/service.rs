@@ -392,7 +392,8 @@ impl<'t> Resolver<'t, '_> {
         let Some((id, span)) = notes.number("id", "number") else {
             return Some(None);
         };
-        let message = if id < ids::FRAMEWORK_IDS {
+        let package = self.names.packages[scope.package].name;
+        let message = if id < ids::FRAMEWORK_IDS && !ids::is_framework(package) {
             format!(
                 "call IDs below {} belong to the framework",
                 ids::FRAMEWORK_IDS
