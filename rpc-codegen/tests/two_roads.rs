@@ -106,8 +106,11 @@ fn from_text(text: &str) -> Model {
 }
 
 fn from_trait(text: &str) -> Model {
-    let arguments = r#"package = "acme.greeter.v1", version = "1.2""#.parse().unwrap();
-    rpc_codegen::read_trait(arguments, &syn::parse_str(text).unwrap()).unwrap()
+    let arguments = r#"package = "acme.greeter.v1", version = "1.2""#
+        .parse()
+        .expect("the arguments are tokens");
+    let item = syn::parse_str(text).expect("the text is a trait");
+    rpc_codegen::read_trait(arguments, &item).expect("the trait has no mistakes")
 }
 
 /// Annotations say once more, as written, what the model's other fields say.

@@ -169,7 +169,7 @@ type Recorded = (&'static str, Vec<Vec<u8>>);
 
 impl Recorder {
     fn taken(&self) -> Vec<Recorded> {
-        std::mem::take(&mut self.0.lock().unwrap())
+        std::mem::take(&mut self.0.lock().expect("no test panics with the lock"))
     }
 }
 
@@ -184,12 +184,15 @@ impl Skeleton for Recorder {
             .signature
             .split_once(')')
             .map_or(0, |(params, _)| params.matches(':').count());
-        let mut args = request.args(count).unwrap();
+        let mut args = request.args(count).expect("the arguments are an array");
         let raw = (0..count)
-            .map(|_| args.borrowed::<Raw>("").unwrap().0)
+            .map(|_| args.borrowed::<Raw>("").expect("the argument is there").0)
             .collect();
-        args.finish().unwrap();
-        self.0.lock().unwrap().push((method.name, raw));
+        args.finish().expect("nothing follows");
+        self.0
+            .lock()
+            .expect("no test panics with the lock")
+            .push((method.name, raw));
         Box::pin(std::future::ready(request.unserved()))
     }
 }

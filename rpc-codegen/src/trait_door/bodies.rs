@@ -10,10 +10,10 @@ pub(super) fn set_aside(item: TokenStream) -> (TokenStream, Vec<TokenStream>) {
     let mut bodies = Vec::new();
     let mut trees: Vec<TokenTree> = item.into_iter().collect();
     // The last group in braces is the trait's own; nothing follows it.
-    if let Some(TokenTree::Group(group)) = trees.last_mut() {
-        if group.delimiter() == Delimiter::Brace {
-            *group = with_stream(group, empty_bodies(group.stream(), &mut bodies));
-        }
+    if let Some(TokenTree::Group(group)) = trees.last_mut()
+        && group.delimiter() == Delimiter::Brace
+    {
+        *group = with_stream(group, empty_bodies(group.stream(), &mut bodies));
     }
     (trees.into_iter().collect(), bodies)
 }
