@@ -254,7 +254,7 @@ pub struct Method {
     pub oneway: bool,
     /// `@idempotent`: may be repeated when it is unknown whether it ran.
     pub idempotent: bool,
-    /// `@timeout`, in nanoseconds.
+    /// `@timeout`, in nanoseconds; that of the service where the method has none. So are `retry`, `auth` and `max_size`.
     pub timeout: Option<u64>,
     /// `@retry`.
     pub retry: Option<Retry>,

@@ -171,3 +171,55 @@ fn check(compiled: &Compiled, mut files: Vec<SourceFile>) {
         assert!(found.rendered().contains(found.code));
     }
 }
+
+/// Shapes made to be slow or deep. A step that is not linear would take minutes on these.
+#[test]
+fn hostile_shapes_are_survived() {
+    let many = |piece: &str| piece.repeat(300_000 / piece.len());
+    let each = |make: &dyn Fn(usize) -> String| (1..=10_000).map(make).collect::<String>();
+    let shapes = [
+        many("{"),
+        many("<"),
+        many("}"),
+        many("\""),
+        many("/*"),
+        many("@a "),
+        many("/// x\n"),
+        many("struct A {\n"),
+        many(" struct A {\n"),
+        many("foo bar;"),
+        many("message A { string a = 1; }\n"),
+        format!("struct S {{{}}}", many("1: a u8,\n")),
+        format!("struct S {{{}}}", many("1: a: u8,\n")),
+        format!("struct S {{ 1: a: u8{} }}", many("?")),
+        format!("struct S {{ 1: a: a{} }}", many(".a")),
+        format!("service S {{{}}}", many("@id(5000) fn f();")),
+        each(&|n| format!("type T{n} = T{};", n + 1)),
+        each(&|n| format!("struct T{n} {{ 1: a: T{} }}", n % 10_000 + 1)),
+        each(&|n| format!("struct T{n} {{ 1: a: T{} }}", n + 1))
+            + "struct T10001 { 1: a: set<T1> }",
+        each(&|n| format!("service T{n} extends T{} {{ fn m{n}(); }}", n % 10_000 + 1)),
+        each(&|n| format!("const T{n}: u8 = T{};", n + 1)),
+        each(&|n| format!("import a.b{n};")),
+        each(&|n| format!("struct A{n} {{ 1: a: Nowhere{n} }}")),
+        format!("enum S {{{}}}", each(&|n| format!("{n}: V{n},"))),
+        format!(
+            "enum S {{ 0: A, reserved {} 7; }}",
+            each(&|n| format!("{n}..{},", n * 2))
+        ),
+        format!(
+            "struct S {{{}}}",
+            each(&|n| format!("{}: a{}b: u8,", n % 4000 + 1, "_".repeat(n % 50)))
+        ),
+    ];
+    for shape in shapes {
+        let text = format!("package a.v1;\n{shape}\n");
+        let file = SourceFile {
+            path: "a.idl".into(),
+            text,
+        };
+        let compiled = compile(vec![file.clone()]);
+        check(&compiled, vec![file]);
+        assert!(compiled.diagnostics.render().len() < 4 << 20);
+    }
+}

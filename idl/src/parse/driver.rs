@@ -18,7 +18,7 @@ use crate::source::{FileId, Place, Span};
 pub(crate) const MAX_FILE: usize = 16 << 20;
 
 /// Reads one file; what cannot be read is reported and left out.
-pub(crate) fn parse(id: FileId, text: &str, sink: &mut Sink) -> File {
+pub(crate) fn read(id: FileId, text: &str, sink: &mut Sink) -> File {
     let file = File {
         id,
         ..File::default()
@@ -317,7 +317,8 @@ impl Driver<'_, '_> {
             add_member(kind, Builder { base: at }.member(pair));
             return next.max(at + 1);
         }
-        let next = scan::member_end(&self.bytes()[..end], at).max(at + 1);
+        let next =
+            scan::member_end(&self.bytes()[..end], at, rule != Rule::service_member).max(at + 1);
         let foreign = foreign::member(rule, self.text, at, end);
         let draft = match &foreign {
             Some(foreign) => foreign.draft(self.file.id),

@@ -138,7 +138,7 @@ impl Describe<'_> {
         if is_stray {
             return self.stray_doc();
         }
-        let separator = [",", ";"]
+        let separator = [";", ","]
             .into_iter()
             .find(|mark| wanted.contains(&Expected::Token((*mark).to_owned())));
         if let (Some(mark), Some(last)) = (separator, self.last)
@@ -192,6 +192,18 @@ impl Describe<'_> {
             Expected::Token(token) if token.len() > 2 => Some(token.as_str()),
             _ => None,
         });
+        let wants = |token: &str| wanted.contains(&Expected::Token(token.to_owned()));
+        match word {
+            ";" if wants(",") => return draft.suggest("members end with a comma", span, ","),
+            ";" if wants("{") => return draft.suggest("an empty body is a body too", span, " {}"),
+            _ => {}
+        }
+        let last = self
+            .last
+            .map_or("", |last| &self.text[last.start..last.end]);
+        if let Some(hint) = hint(rule, last, word, wants(":")) {
+            return draft.help(hint);
+        }
         if let Some(near) = suggest::nearest(word, words) {
             draft = draft.suggest(format!("`{near}` is spelt alike"), span, near);
         }
@@ -242,6 +254,36 @@ impl Describe<'_> {
             _ => format!("`{text}`"),
         }
     }
+}
+
+/// How to mend mistakes that many make.
+fn hint(rule: Rule, last: &str, found: &str, wants_colon: bool) -> Option<&'static str> {
+    let is_word = found.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    let numbered = matches!(
+        rule,
+        Rule::struct_member | Rule::enum_member | Rule::union_member
+    );
+    Some(match (rule, last, found) {
+        (_, "optional", _) if is_word => "an optional type has a question mark: `string?`",
+        (_, "stream", _) if is_word => "only a parameter or a result can be a stream",
+        (_, _, "pub" | "public" | "async" | "static" | "export" | "abstract") => {
+            "leave the word out; all definitions are public and all methods asynchronous"
+        }
+        (Rule::service_member, _, "rpc" | "def" | "func" | "function") => {
+            "a method starts with `fn`"
+        }
+        (Rule::service_member, "->", "(") => "there are no tuples; return a `struct`",
+        (Rule::service_member, _, ")" | "," | "&") if wants_colon => {
+            "a parameter is written `name: type`, and there is no `self`"
+        }
+        (Rule::service_member, _, ",") => {
+            "a method throws one error type; its variants say what went wrong"
+        }
+        (_, "" | "{" | "," | ";", _) if numbered && is_word => {
+            "members start with their number, which is what is on the wire: `1: name`"
+        }
+        _ => return None,
+    })
 }
 
 /// "`,`, `;` or a name".

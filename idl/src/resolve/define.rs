@@ -141,7 +141,9 @@ impl<'t> Resolver<'t, '_> {
         let notes = self.notes(scope, &field.head, known::FIELD);
         let ty = ty?;
         let constraints = self.constraints(scope, &notes, &ty);
-        let default = self.default(scope, field.default.as_deref(), &ty)?;
+        let written = field.default.as_deref();
+        let default = self.default(scope, written, &ty)?;
+        self.default_keeps(scope, &constraints, default.as_ref(), written);
         Some(Field {
             ordinal: u32::try_from(ordinal?).ok()?,
             name: field.name.of(scope.text).to_owned(),

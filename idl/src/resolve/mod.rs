@@ -1,6 +1,8 @@
 //! From syntax trees to the model: names become definitions, and everything that only meaning can refuse is refused.
 
 mod annotate;
+mod constraints;
+mod custom;
 mod define;
 mod imports;
 mod known;

@@ -248,8 +248,7 @@ impl<'t> Names<'t> {
             .chain(declared.name.bytes())
     }
 
-    /// Looks up `Name`, `alias.Name` or `full.package.Name`. `tail` is how many parts after the package belong to the
-    /// name; annotations try several.
+    /// Looks up `Name`, `alias.Name` or `full.package.Name`.
     pub(crate) fn find(&self, scope: &Scope<'t>, path: &str) -> Found {
         let Some((qualifier, name)) = path.rsplit_once('.') else {
             return self.in_package(scope.package, path);

@@ -278,6 +278,8 @@ impl<'t> Resolver<'t, '_> {
             Some(_) if param.flow.stream => None,
             written => self.default(scope, written.as_deref(), &ty)?,
         };
+        let written = param.default.as_deref();
+        self.default_keeps(scope, &constraints, default.as_ref(), written);
         Some(Param {
             name: param.name.of(scope.text).to_owned(),
             docs: self.docs(scope, &param.head.docs),
