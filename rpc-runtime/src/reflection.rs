@@ -54,7 +54,13 @@ fn method_info(method: &MethodDescriptor) -> MethodInfo {
         idempotent: method.idempotent,
         timeout: method.timeout,
         served: method.served,
-        ..MethodInfo::new(method.id, method.service, method.name, method.signature, method.fingerprint)
+        ..MethodInfo::new(
+            method.id,
+            method.service,
+            method.name,
+            method.signature,
+            method.fingerprint,
+        )
     }
 }
 
@@ -64,7 +70,11 @@ pub(crate) fn is_framework(method: &MethodDescriptor) -> bool {
 }
 
 /// Turns "no method has the call ID 42" into what was probably meant.
-pub(crate) async fn explain(link: &Arc<Link>, method: &'static MethodDescriptor, failure: Error) -> Error {
+pub(crate) async fn explain(
+    link: &Arc<Link>,
+    method: &'static MethodDescriptor,
+    failure: Error,
+) -> Error {
     if is_framework(method) {
         return failure;
     }
@@ -75,34 +85,74 @@ pub(crate) async fn explain(link: &Arc<Link>, method: &'static MethodDescriptor,
 }
 
 /// The same for a caller without an async runtime.
-pub(crate) fn explain_blocking(channel: &BlockingChannel, peer: &Hello, method: &'static MethodDescriptor, failure: Error) -> Error {
+pub(crate) fn explain_blocking(
+    channel: &BlockingChannel,
+    peer: &Hello,
+    method: &'static MethodDescriptor,
+    failure: Error,
+) -> Error {
     if is_framework(method) || peer.fingerprint(ReflectionClient::SERVICE.name).is_none() {
         return failure;
     }
-    let client = ReflectionBlockingClient::new(channel.with_options(CallOptions::new().timeout(EXPLAIN)));
+    let client =
+        ReflectionBlockingClient::new(channel.with_options(CallOptions::new().timeout(EXPLAIN)));
     match client.services() {
-        Ok(tables) => hint(failure.peer().unwrap_or("the peer"), &tables, method, &failure),
+        Ok(tables) => hint(
+            failure.peer().unwrap_or("the peer"),
+            &tables,
+            method,
+            &failure,
+        ),
         Err(_) => failure,
     }
 }
 
 async fn read_tables(link: &Arc<Link>) -> Option<Vec<ServiceInfo>> {
-    let method = ReflectionClient::SERVICE.methods.iter().find(|method| method.name == "services")?;
-    let request = Request { method, params: vec![0x90], options: CallOptions::new().timeout(EXPLAIN) };
+    let method = ReflectionClient::SERVICE
+        .methods
+        .iter()
+        .find(|method| method.name == "services")?;
+    let request = Request {
+        method,
+        params: vec![0x90],
+        options: CallOptions::new().timeout(EXPLAIN),
+    };
     let prepared = request.prepare(&Limits::default()).ok()?;
-    let mut ticket = link.begin(&prepared.frame().ok()?, prepared.deadline, true).ok()?;
-    Returns::plain(Codec::direct()).decode(ticket.answer().await, method).ok()
+    let mut ticket = link
+        .begin(&prepared.frame().ok()?, prepared.deadline, true)
+        .ok()?;
+    Returns::plain(Codec::direct())
+        .decode(ticket.answer().await, method)
+        .ok()
 }
 
 /// Names the closest method, and the fingerprints of both sides.
 fn hint(peer: &str, tables: &[ServiceInfo], method: &MethodDescriptor, failure: &Error) -> Error {
     let mut text = format!("{peer} has no method {method} (call ID {})", method.id);
-    let visible = || tables.iter().filter(|service| !service.name.starts_with("rpc."));
+    let visible = || {
+        tables
+            .iter()
+            .filter(|service| !service.name.starts_with("rpc."))
+    };
     if let Some(theirs) = visible().find(|service| service.name == method.service) {
-        let _ = write!(text, "; its {} has the fingerprint {:016x}, the method here comes from another definition", theirs.name, theirs.fingerprint);
-        if let Some(known) = theirs.methods.iter().find(|known| known.name == method.name) {
-            let _ = write!(text, "; it knows `{}` by the call ID {}", known.name, known.call_id);
-        } else if let Some(closest) = closest(theirs.methods.iter().map(|known| &*known.name), method.name) {
+        let _ = write!(
+            text,
+            "; its {} has the fingerprint {:016x}, the method here comes from another definition",
+            theirs.name, theirs.fingerprint
+        );
+        if let Some(known) = theirs
+            .methods
+            .iter()
+            .find(|known| known.name == method.name)
+        {
+            let _ = write!(
+                text,
+                "; it knows `{}` by the call ID {}",
+                known.name, known.call_id
+            );
+        } else if let Some(closest) =
+            closest(theirs.methods.iter().map(|known| &*known.name), method.name)
+        {
             let _ = write!(text, "; did you mean `{closest}`?");
         }
     } else {
@@ -118,13 +168,18 @@ fn hint(peer: &str, tables: &[ServiceInfo], method: &MethodDescriptor, failure: 
             }
         }
     }
-    Error::new(ErrorKind::Unimplemented, text).with_execution(failure.execution()).with_peer(peer)
+    Error::new(ErrorKind::Unimplemented, text)
+        .with_execution(failure.execution())
+        .with_peer(peer)
 }
 
 /// The most similar name, if any is similar at all.
 fn closest<'a>(names: impl Iterator<Item = &'a str>, wanted: &str) -> Option<&'a str> {
     let ranked = names.map(|name| (distance(name, wanted), name));
-    ranked.filter(|(distance, _)| *distance <= wanted.len().div_ceil(2)).min().map(|(_, name)| name)
+    ranked
+        .filter(|(distance, _)| *distance <= wanted.len().div_ceil(2))
+        .min()
+        .map(|(_, name)| name)
 }
 
 /// Levenshtein distance in bytes.

@@ -283,9 +283,7 @@ impl Channel {
     /// Goes on after a first attempt that failed; see [`needs_more`].
     pub(crate) async fn go_on(self, prepared: Prepared, link: Arc<Link>, failure: Error) -> Answer {
         if failure.kind() == ErrorKind::Unimplemented {
-            return Answer::Failed(
-                reflection::explain(&link, prepared.method, failure).await,
-            );
+            return Answer::Failed(reflection::explain(&link, prepared.method, failure).await);
         }
         let mut tried = Tried::default();
         let outcome = match tried.failed(&link, failure) {

@@ -45,12 +45,18 @@ impl BlockingLookup {
         let (place, named) = match target {
             Target::File(path, named) => (Place::File(path), named),
             Target::Registry(address, named) => (Place::Registry(address), named),
-            Target::Direct(_) | Target::List(_) => return Err(Error::invalid("the address names no registry")),
+            Target::Direct(_) | Target::List(_) => {
+                return Err(Error::invalid("the address names no registry"));
+            }
         };
         let service = named.or(service.map(str::to_owned)).ok_or_else(|| {
             Error::invalid("the service is missing: write registry://host:port/package.Service, or connect with a generated client")
         })?;
-        Ok(Self { place, service, last: Mutex::default() })
+        Ok(Self {
+            place,
+            service,
+            last: Mutex::default(),
+        })
     }
 
     /// The addresses as they were heard last.
@@ -61,7 +67,11 @@ impl BlockingLookup {
         }
         match self.ask(&mut last) {
             Ok(snapshot) => {
-                let found: Vec<_> = snapshot.instances.iter().filter_map(|instance| Address::parse(&instance.address).ok()).collect();
+                let found: Vec<_> = snapshot
+                    .instances
+                    .iter()
+                    .filter_map(|instance| Address::parse(&instance.address).ok())
+                    .collect();
                 if !found.is_empty() {
                     last.addresses = found;
                 }
@@ -71,7 +81,10 @@ impl BlockingLookup {
         }
         last.asked = Some(Instant::now());
         if last.addresses.is_empty() {
-            let text = format!("the registry knows no instance of {}; is a provider running and registered?", self.service);
+            let text = format!(
+                "the registry knows no instance of {}; is a provider running and registered?",
+                self.service
+            );
             return Err(Error::unavailable(text));
         }
         Ok(last.addresses.clone())
@@ -82,16 +95,25 @@ impl BlockingLookup {
             Place::File(path) => file::read(path, &self.service),
             Place::Registry(address) => {
                 let down = |error: Error| {
-                    let text = format!("the registry at {address} does not answer: {}", error.message());
+                    let text = format!(
+                        "the registry at {address} does not answer: {}",
+                        error.message()
+                    );
                     Error::unavailable(text).with_peer(address.to_string())
                 };
                 if last.registry.is_none() {
                     let channel = BlockingChannel::connect(address.to_string()).map_err(down)?;
                     let options = CallOptions::new().timeout(ANSWER);
-                    last.registry = Some(RegistryBlockingClient::new(channel.with_options(options)));
+                    last.registry =
+                        Some(RegistryBlockingClient::new(channel.with_options(options)));
                 }
-                let Some(registry) = &last.registry else { return Err(Error::unavailable("no registry")) };
-                registry.lookup(&self.service).map(Snapshot::from).map_err(|failure| down(failure.into()))
+                let Some(registry) = &last.registry else {
+                    return Err(Error::unavailable("no registry"));
+                };
+                registry
+                    .lookup(&self.service)
+                    .map(Snapshot::from)
+                    .map_err(|failure| down(failure.into()))
             }
         }
     }

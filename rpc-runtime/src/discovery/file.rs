@@ -46,13 +46,17 @@ impl FileRegistry {
 
 /// Reads the file now.
 pub(super) fn read(path: &Path, service: &str) -> Result<Snapshot> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Error::unavailable(format!("the registry file {}: {error}", path.display())))?;
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Error::unavailable(format!("the registry file {}: {error}", path.display()))
+    })?;
     let instances = parse(path, &text, service)?;
     // A change of the text is a change of the list; FNV-1a tells them apart without keeping the text.
     let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     let cursor = text.bytes().fold(0xcbf2_9ce4_8422_2325, step);
-    Ok(Snapshot { instances, cursor: Cursor(cursor) })
+    Ok(Snapshot {
+        instances,
+        cursor: Cursor(cursor),
+    })
 }
 
 fn parse(path: &Path, text: &str, service: &str) -> Result<Vec<Instance>> {

@@ -36,11 +36,15 @@ impl RemoteRegistry {
     }
 
     pub(crate) fn at(address: Address) -> Self {
-        Self { address, client: OnceLock::new() }
+        Self {
+            address,
+            client: OnceLock::new(),
+        }
     }
 
     fn client(&self) -> &RegistryClient {
-        self.client.get_or_init(|| RegistryClient::new(Channel::lazy(self.address.clone())))
+        self.client
+            .get_or_init(|| RegistryClient::new(Channel::lazy(self.address.clone())))
     }
 
     /// Names of all services that have instances.
@@ -54,30 +58,54 @@ impl RemoteRegistry {
 
     fn down(&self, error: impl Into<Error>) -> Error {
         let error = error.into();
-        Error::new(error.kind(), format!("the registry at {} does not answer: {}", self.address, error.message()))
-            .with_execution(error.execution())
-            .with_peer(self.address.to_string())
+        Error::new(
+            error.kind(),
+            format!(
+                "the registry at {} does not answer: {}",
+                self.address,
+                error.message()
+            ),
+        )
+        .with_execution(error.execution())
+        .with_peer(self.address.to_string())
     }
 }
 
 impl Registry for RemoteRegistry {
     fn register<'a>(&'a self, instance: &'a Instance, ttl: Duration) -> BoxFuture<'a, Lease> {
         Box::pin(async move {
-            let lease = self.client().register(&to_wire(instance), ttl).timeout(ANSWER).await;
+            let lease = self
+                .client()
+                .register(&to_wire(instance), ttl)
+                .timeout(ANSWER)
+                .await;
             lease.map(Lease::from).map_err(|error| self.down(error))
         })
     }
 
     fn renew<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Renewal> {
         Box::pin(async move {
-            let known = self.client().renew(&lease.clone().into()).timeout(ANSWER).await.map_err(|error| self.down(error))?;
-            Ok(if known { Renewal::Renewed } else { Renewal::Lost })
+            let known = self
+                .client()
+                .renew(&lease.clone().into())
+                .timeout(ANSWER)
+                .await
+                .map_err(|error| self.down(error))?;
+            Ok(if known {
+                Renewal::Renewed
+            } else {
+                Renewal::Lost
+            })
         })
     }
 
     fn deregister<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, ()> {
         Box::pin(async move {
-            let outcome = self.client().deregister(&lease.clone().into()).timeout(ANSWER).await;
+            let outcome = self
+                .client()
+                .deregister(&lease.clone().into())
+                .timeout(ANSWER)
+                .await;
             outcome.map_err(|error| self.down(error))
         })
     }
@@ -85,14 +113,22 @@ impl Registry for RemoteRegistry {
     fn snapshot<'a>(&'a self, service: &'a str) -> BoxFuture<'a, Snapshot> {
         Box::pin(async move {
             let listing = self.client().lookup(service).timeout(ANSWER).await;
-            listing.map(Snapshot::from).map_err(|error| self.down(error))
+            listing
+                .map(Snapshot::from)
+                .map_err(|error| self.down(error))
         })
     }
 
     fn changed<'a>(&'a self, service: &'a str, cursor: Cursor) -> BoxFuture<'a, Snapshot> {
         Box::pin(async move {
-            let listing = self.client().watch(service, cursor.0, WATCH).timeout(WATCH + ANSWER).await;
-            listing.map(Snapshot::from).map_err(|error| self.down(error))
+            let listing = self
+                .client()
+                .watch(service, cursor.0, WATCH)
+                .timeout(WATCH + ANSWER)
+                .await;
+            listing
+                .map(Snapshot::from)
+                .map_err(|error| self.down(error))
         })
     }
 }

@@ -37,7 +37,9 @@ pub struct RegistryServer {
 impl RegistryServer {
     /// An empty registry.
     pub fn new() -> Self {
-        Self { list: InProcess::new() }
+        Self {
+            list: InProcess::new(),
+        }
     }
 
     /// A registry over a list that this process uses too.
@@ -52,9 +54,15 @@ impl RegistryServer {
 }
 
 impl wire::Registry for RegistryServer {
-    async fn register(&self, instance: wire::Instance, ttl: Duration) -> Result<wire::Lease, wire::RegistryError> {
+    async fn register(
+        &self,
+        instance: wire::Instance,
+        ttl: Duration,
+    ) -> Result<wire::Lease, wire::RegistryError> {
         if self.list.len() >= MAX_INSTANCES {
-            return Err(wire::RegistryError::Full(format!("{MAX_INSTANCES} instances are registered, more are not taken")));
+            return Err(wire::RegistryError::Full(format!(
+                "{MAX_INSTANCES} instances are registered, more are not taken"
+            )));
         }
         Ok(self.list.put(&from_wire(instance), ttl).into())
     }
@@ -73,13 +81,23 @@ impl wire::Registry for RegistryServer {
 
     async fn watch(&self, service: String, cursor: u64, wait: Duration) -> wire::Listing {
         // The answer must be out before the caller gives up.
-        let left = Context::current().and_then(|context| context.time_left()).unwrap_or(wait);
+        let left = Context::current()
+            .and_then(|context| context.time_left())
+            .unwrap_or(wait);
         let limit = Instant::now() + wait.min(left.saturating_sub(ANSWER));
-        self.list.wait(&service, Cursor(cursor), Some(limit)).await.into()
+        self.list
+            .wait(&service, Cursor(cursor), Some(limit))
+            .await
+            .into()
     }
 
     async fn names(&self) -> Vec<String> {
-        let mut names: Vec<_> = self.list.all().into_iter().map(|instance| instance.service).collect();
+        let mut names: Vec<_> = self
+            .list
+            .all()
+            .into_iter()
+            .map(|instance| instance.service)
+            .collect();
         names.dedup();
         names
     }
@@ -112,24 +130,40 @@ pub(super) fn to_wire(instance: &Instance) -> wire::Instance {
 
 impl From<Lease> for wire::Lease {
     fn from(lease: Lease) -> Self {
-        Self { service: lease.service, instance: lease.instance, token: lease.token, ttl: lease.ttl }
+        Self {
+            service: lease.service,
+            instance: lease.instance,
+            token: lease.token,
+            ttl: lease.ttl,
+        }
     }
 }
 
 impl From<wire::Lease> for Lease {
     fn from(lease: wire::Lease) -> Self {
-        Self { service: lease.service, instance: lease.instance, token: lease.token, ttl: lease.ttl }
+        Self {
+            service: lease.service,
+            instance: lease.instance,
+            token: lease.token,
+            ttl: lease.ttl,
+        }
     }
 }
 
 impl From<Snapshot> for wire::Listing {
     fn from(snapshot: Snapshot) -> Self {
-        Self { instances: snapshot.instances.iter().map(to_wire).collect(), cursor: snapshot.cursor.0 }
+        Self {
+            instances: snapshot.instances.iter().map(to_wire).collect(),
+            cursor: snapshot.cursor.0,
+        }
     }
 }
 
 impl From<wire::Listing> for Snapshot {
     fn from(listing: wire::Listing) -> Self {
-        Self { instances: listing.instances.into_iter().map(from_wire).collect(), cursor: Cursor(listing.cursor) }
+        Self {
+            instances: listing.instances.into_iter().map(from_wire).collect(),
+            cursor: Cursor(listing.cursor),
+        }
     }
 }

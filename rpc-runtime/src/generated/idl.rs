@@ -40,7 +40,7 @@ pub mod rpc {
                 pub served: bool,
             }
             impl MethodInfo {
-                /// The value of these required fields; all others have their defaults.
+                /// A value with these required fields; all others have their defaults.
                 #[must_use]
                 pub fn new(
                     call_id: u64,
@@ -184,7 +184,7 @@ pub mod rpc {
                 pub methods: ::std::vec::Vec<MethodInfo>,
             }
             impl ServiceInfo {
-                /// The value of these required fields; all others have their defaults.
+                /// A value with these required fields; all others have their defaults.
                 #[must_use]
                 pub fn new(
                     name: impl ::core::convert::Into<::std::string::String>,
@@ -303,8 +303,8 @@ pub mod rpc {
                 > + ::core::marker::Send;
             }
             #[doc(hidden)]
+            #[derive(::core::fmt::Debug)]
             pub struct __RpcReflection;
-            #[automatically_derived]
             impl __RpcReflection {
                 const SERVICE: &'static crate::ServiceDescriptor = &crate::ServiceDescriptor {
                     name: "rpc.reflection.v1.Reflection",
@@ -367,11 +367,11 @@ pub mod rpc {
                     __rpc_request: crate::__private::Incoming,
                 ) -> crate::__private::Answer {
                     match __rpc_method {
-                        0usize => {
+                        0 => {
                             let __rpc_service = ::std::sync::Arc::clone(&self.0);
                             ::std::boxed::Box::pin(async move {
                                 let __rpc_decoded = (|| {
-                                    let __rpc_args = __rpc_request.args(0usize)?;
+                                    let __rpc_args = __rpc_request.args(0)?;
                                     __rpc_args.finish()?;
                                     ::core::result::Result::Ok::<
                                         _,
@@ -447,14 +447,14 @@ pub mod rpc {
                 > {
                     self.channel
                         .call(
-                            &__RpcReflection::SERVICE.methods[0usize],
+                            &__RpcReflection::SERVICE.methods[0],
                             crate::__private::Returns::plain(
                                 crate::__private::Codec::<
                                     ::std::vec::Vec<ServiceInfo>,
                                 >::direct(),
                             ),
                             |__rpc_out| {
-                                crate::__private::write::array(__rpc_out, 0usize);
+                                crate::__private::write::array(__rpc_out, 0);
                             },
                         )
                 }
@@ -523,14 +523,14 @@ pub mod rpc {
                 > {
                     self.channel
                         .call(
-                            &__RpcReflection::SERVICE.methods[0usize],
+                            &__RpcReflection::SERVICE.methods[0],
                             crate::__private::Returns::plain(
                                 crate::__private::Codec::<
                                     ::std::vec::Vec<ServiceInfo>,
                                 >::direct(),
                             ),
                             |__rpc_out| {
-                                crate::__private::write::array(__rpc_out, 0usize);
+                                crate::__private::write::array(__rpc_out, 0);
                             },
                         )
                 }
@@ -581,7 +581,7 @@ pub mod rpc {
                 >,
             }
             impl Instance {
-                /// The value of these required fields; all others have their defaults.
+                /// A value with these required fields; all others have their defaults.
                 #[must_use]
                 pub fn new(
                     id: impl ::core::convert::Into<::std::string::String>,
@@ -778,7 +778,7 @@ pub mod rpc {
                 pub ttl: ::core::time::Duration,
             }
             impl Lease {
-                /// The value of these required fields; all others have their defaults.
+                /// A value with these required fields; all others have their defaults.
                 #[must_use]
                 pub fn new(
                     service: impl ::core::convert::Into<::std::string::String>,
@@ -860,7 +860,7 @@ pub mod rpc {
                 pub cursor: u64,
             }
             impl Listing {
-                /// The value of these required fields; all others have their defaults.
+                /// A value with these required fields; all others have their defaults.
                 #[must_use]
                 pub fn new(cursor: u64) -> Self {
                     Self {
@@ -1060,8 +1060,8 @@ pub mod rpc {
                 > + ::core::marker::Send;
             }
             #[doc(hidden)]
+            #[derive(::core::fmt::Debug)]
             pub struct __RpcRegistry;
-            #[automatically_derived]
             impl __RpcRegistry {
                 const SERVICE: &'static crate::ServiceDescriptor = &crate::ServiceDescriptor {
                     name: "rpc.registry.v1.Registry",
@@ -1194,11 +1194,11 @@ pub mod rpc {
                     __rpc_request: crate::__private::Incoming,
                 ) -> crate::__private::Answer {
                     match __rpc_method {
-                        0usize => {
+                        0 => {
                             let __rpc_service = ::std::sync::Arc::clone(&self.0);
                             ::std::boxed::Box::pin(async move {
                                 let __rpc_decoded = (|| {
-                                    let mut __rpc_args = __rpc_request.args(2usize)?;
+                                    let mut __rpc_args = __rpc_request.args(2)?;
                                     let __rpc_0 = __rpc_args
                                         .required(
                                             "instance",
@@ -1254,11 +1254,11 @@ pub mod rpc {
                                     )
                             })
                         }
-                        1usize => {
+                        1 => {
                             let __rpc_service = ::std::sync::Arc::clone(&self.0);
                             ::std::boxed::Box::pin(async move {
                                 let __rpc_decoded = (|| {
-                                    let mut __rpc_args = __rpc_request.args(1usize)?;
+                                    let mut __rpc_args = __rpc_request.args(1)?;
                                     let __rpc_0 = __rpc_args
                                         .required(
                                             "lease",
@@ -1288,11 +1288,11 @@ pub mod rpc {
                                     )
                             })
                         }
-                        2usize => {
+                        2 => {
                             let __rpc_service = ::std::sync::Arc::clone(&self.0);
                             ::std::boxed::Box::pin(async move {
                                 let __rpc_decoded = (|| {
-                                    let mut __rpc_args = __rpc_request.args(1usize)?;
+                                    let mut __rpc_args = __rpc_request.args(1)?;
                                     let __rpc_0 = __rpc_args
                                         .required(
                                             "lease",
@@ -1322,11 +1322,11 @@ pub mod rpc {
                                     )
                             })
                         }
-                        3usize => {
+                        3 => {
                             let __rpc_service = ::std::sync::Arc::clone(&self.0);
                             ::std::boxed::Box::pin(async move {
                                 let __rpc_decoded = (|| {
-                                    let mut __rpc_args = __rpc_request.args(1usize)?;
+                                    let mut __rpc_args = __rpc_request.args(1)?;
                                     let __rpc_0 = __rpc_args
                                         .required(
                                             "service",
@@ -1356,11 +1356,11 @@ pub mod rpc {
                                     )
                             })
                         }
-                        4usize => {
+                        4 => {
                             let __rpc_service = ::std::sync::Arc::clone(&self.0);
                             ::std::boxed::Box::pin(async move {
                                 let __rpc_decoded = (|| {
-                                    let mut __rpc_args = __rpc_request.args(3usize)?;
+                                    let mut __rpc_args = __rpc_request.args(3)?;
                                     let __rpc_0 = __rpc_args
                                         .required(
                                             "service",
@@ -1416,11 +1416,11 @@ pub mod rpc {
                                     )
                             })
                         }
-                        5usize => {
+                        5 => {
                             let __rpc_service = ::std::sync::Arc::clone(&self.0);
                             ::std::boxed::Box::pin(async move {
                                 let __rpc_decoded = (|| {
-                                    let __rpc_args = __rpc_request.args(0usize)?;
+                                    let __rpc_args = __rpc_request.args(0)?;
                                     __rpc_args.finish()?;
                                     ::core::result::Result::Ok::<
                                         _,
@@ -1493,13 +1493,13 @@ pub mod rpc {
                 ) -> crate::Call<Lease, RegistryError> {
                     self.channel
                         .call(
-                            &__RpcRegistry::SERVICE.methods[0usize],
+                            &__RpcRegistry::SERVICE.methods[0],
                             crate::__private::Returns::result(
                                 crate::__private::Codec::<Lease>::direct(),
                                 crate::__private::ErrorCodec::<RegistryError>::direct(),
                             ),
                             |__rpc_out| {
-                                crate::__private::write::array(__rpc_out, 2usize);
+                                crate::__private::write::array(__rpc_out, 2);
                                 crate::__private::Encode::encode(&instance, __rpc_out);
                                 crate::__private::Encode::encode(&ttl, __rpc_out);
                             },
@@ -1512,12 +1512,12 @@ pub mod rpc {
                 ) -> crate::Call<bool, ::core::convert::Infallible> {
                     self.channel
                         .call(
-                            &__RpcRegistry::SERVICE.methods[1usize],
+                            &__RpcRegistry::SERVICE.methods[1],
                             crate::__private::Returns::plain(
                                 crate::__private::Codec::<bool>::direct(),
                             ),
                             |__rpc_out| {
-                                crate::__private::write::array(__rpc_out, 1usize);
+                                crate::__private::write::array(__rpc_out, 1);
                                 crate::__private::Encode::encode(&lease, __rpc_out);
                             },
                         )
@@ -1529,12 +1529,12 @@ pub mod rpc {
                 ) -> crate::Call<(), ::core::convert::Infallible> {
                     self.channel
                         .call(
-                            &__RpcRegistry::SERVICE.methods[2usize],
+                            &__RpcRegistry::SERVICE.methods[2],
                             crate::__private::Returns::plain(
                                 crate::__private::Codec::<()>::direct(),
                             ),
                             |__rpc_out| {
-                                crate::__private::write::array(__rpc_out, 1usize);
+                                crate::__private::write::array(__rpc_out, 1);
                                 crate::__private::Encode::encode(&lease, __rpc_out);
                             },
                         )
@@ -1546,12 +1546,12 @@ pub mod rpc {
                 ) -> crate::Call<Listing, ::core::convert::Infallible> {
                     self.channel
                         .call(
-                            &__RpcRegistry::SERVICE.methods[3usize],
+                            &__RpcRegistry::SERVICE.methods[3],
                             crate::__private::Returns::plain(
                                 crate::__private::Codec::<Listing>::direct(),
                             ),
                             |__rpc_out| {
-                                crate::__private::write::array(__rpc_out, 1usize);
+                                crate::__private::write::array(__rpc_out, 1);
                                 crate::__private::Encode::encode(&service, __rpc_out);
                             },
                         )
@@ -1565,12 +1565,12 @@ pub mod rpc {
                 ) -> crate::Call<Listing, ::core::convert::Infallible> {
                     self.channel
                         .call(
-                            &__RpcRegistry::SERVICE.methods[4usize],
+                            &__RpcRegistry::SERVICE.methods[4],
                             crate::__private::Returns::plain(
                                 crate::__private::Codec::<Listing>::direct(),
                             ),
                             |__rpc_out| {
-                                crate::__private::write::array(__rpc_out, 3usize);
+                                crate::__private::write::array(__rpc_out, 3);
                                 crate::__private::Encode::encode(&service, __rpc_out);
                                 crate::__private::Encode::encode(&cursor, __rpc_out);
                                 crate::__private::Encode::encode(&wait, __rpc_out);
@@ -1586,14 +1586,14 @@ pub mod rpc {
                 > {
                     self.channel
                         .call(
-                            &__RpcRegistry::SERVICE.methods[5usize],
+                            &__RpcRegistry::SERVICE.methods[5],
                             crate::__private::Returns::plain(
                                 crate::__private::Codec::<
                                     ::std::vec::Vec<::std::string::String>,
                                 >::direct(),
                             ),
                             |__rpc_out| {
-                                crate::__private::write::array(__rpc_out, 0usize);
+                                crate::__private::write::array(__rpc_out, 0);
                             },
                         )
                 }
@@ -1661,13 +1661,13 @@ pub mod rpc {
                 ) -> ::core::result::Result<Lease, crate::CallError<RegistryError>> {
                     self.channel
                         .call(
-                            &__RpcRegistry::SERVICE.methods[0usize],
+                            &__RpcRegistry::SERVICE.methods[0],
                             crate::__private::Returns::result(
                                 crate::__private::Codec::<Lease>::direct(),
                                 crate::__private::ErrorCodec::<RegistryError>::direct(),
                             ),
                             |__rpc_out| {
-                                crate::__private::write::array(__rpc_out, 2usize);
+                                crate::__private::write::array(__rpc_out, 2);
                                 crate::__private::Encode::encode(&instance, __rpc_out);
                                 crate::__private::Encode::encode(&ttl, __rpc_out);
                             },
@@ -1683,12 +1683,12 @@ pub mod rpc {
                 > {
                     self.channel
                         .call(
-                            &__RpcRegistry::SERVICE.methods[1usize],
+                            &__RpcRegistry::SERVICE.methods[1],
                             crate::__private::Returns::plain(
                                 crate::__private::Codec::<bool>::direct(),
                             ),
                             |__rpc_out| {
-                                crate::__private::write::array(__rpc_out, 1usize);
+                                crate::__private::write::array(__rpc_out, 1);
                                 crate::__private::Encode::encode(&lease, __rpc_out);
                             },
                         )
@@ -1703,12 +1703,12 @@ pub mod rpc {
                 > {
                     self.channel
                         .call(
-                            &__RpcRegistry::SERVICE.methods[2usize],
+                            &__RpcRegistry::SERVICE.methods[2],
                             crate::__private::Returns::plain(
                                 crate::__private::Codec::<()>::direct(),
                             ),
                             |__rpc_out| {
-                                crate::__private::write::array(__rpc_out, 1usize);
+                                crate::__private::write::array(__rpc_out, 1);
                                 crate::__private::Encode::encode(&lease, __rpc_out);
                             },
                         )
@@ -1723,12 +1723,12 @@ pub mod rpc {
                 > {
                     self.channel
                         .call(
-                            &__RpcRegistry::SERVICE.methods[3usize],
+                            &__RpcRegistry::SERVICE.methods[3],
                             crate::__private::Returns::plain(
                                 crate::__private::Codec::<Listing>::direct(),
                             ),
                             |__rpc_out| {
-                                crate::__private::write::array(__rpc_out, 1usize);
+                                crate::__private::write::array(__rpc_out, 1);
                                 crate::__private::Encode::encode(&service, __rpc_out);
                             },
                         )
@@ -1745,12 +1745,12 @@ pub mod rpc {
                 > {
                     self.channel
                         .call(
-                            &__RpcRegistry::SERVICE.methods[4usize],
+                            &__RpcRegistry::SERVICE.methods[4],
                             crate::__private::Returns::plain(
                                 crate::__private::Codec::<Listing>::direct(),
                             ),
                             |__rpc_out| {
-                                crate::__private::write::array(__rpc_out, 3usize);
+                                crate::__private::write::array(__rpc_out, 3);
                                 crate::__private::Encode::encode(&service, __rpc_out);
                                 crate::__private::Encode::encode(&cursor, __rpc_out);
                                 crate::__private::Encode::encode(&wait, __rpc_out);
@@ -1766,14 +1766,14 @@ pub mod rpc {
                 > {
                     self.channel
                         .call(
-                            &__RpcRegistry::SERVICE.methods[5usize],
+                            &__RpcRegistry::SERVICE.methods[5],
                             crate::__private::Returns::plain(
                                 crate::__private::Codec::<
                                     ::std::vec::Vec<::std::string::String>,
                                 >::direct(),
                             ),
                             |__rpc_out| {
-                                crate::__private::write::array(__rpc_out, 0usize);
+                                crate::__private::write::array(__rpc_out, 0);
                             },
                         )
                 }
