@@ -62,8 +62,8 @@ impl Link {
             }
         }
         let last = poll_fn(|cx| match self.poll_flush(cx) {
-            Poll::Ready(Ok(())) => self.poll_shutdown(cx),
-            other => other,
+            Poll::Ready(_) => self.poll_shutdown(cx),
+            Poll::Pending => Poll::Pending,
         });
         let _ = timeout(LAST_WORDS, last).await;
     }
@@ -153,12 +153,14 @@ impl Link {
         }
         let mut expired = Vec::new();
         let State { calls, out, .. } = &mut *state;
-        let handed = out.handed();
-        let next = calls.expire(now, handed, |id, waker| {
+        expired.extend(calls.expire_unsent(now, out));
+        let offered = out.offered();
+        let next = calls.expire(now, offered, |id, waker| {
             frame::write_cancel(out.buffer(), id);
             expired.extend(waker);
         });
         state.next_deadline = next;
+        self.made_room(&state);
         drop(state);
         expired.into_iter().for_each(std::task::Waker::wake);
         self.flush_now();
