@@ -1,14 +1,18 @@
 //! The byte vectors of docs/wire.md against what both sides really write and read.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "in a test a panic is the report"
+)]
+
 mod raw;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rpc_runtime::{
-    CallError, Channel, Client, ErrorKind, Execution, Server, Serving, Status, rpc_service,
-};
+use rpc_runtime::{CallError, Channel, ErrorKind, Execution, Server, Serving, Status, rpc_service};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 

@@ -84,8 +84,10 @@ struct State {
     last_heard: Instant,
     /// Last time the kernel took some of our output.
     last_written: Instant,
-    /// Last time a call began or ended.
+    /// Last time a call ended, or one began while there was no other.
     last_call: Instant,
+    /// When the keeper looks at the clock next.
+    keeper_due: Instant,
     ping_sent: Option<Instant>,
     pings: PingWatch,
     /// Replies to control frames in the output that the kernel may not have yet.
@@ -151,6 +153,7 @@ impl Link {
             last_heard: now,
             last_written: now,
             last_call: now,
+            keeper_due: now,
             ping_sent: None,
             pings: PingWatch::default(),
             queued_control: 0,
@@ -200,6 +203,9 @@ impl Link {
         let mut state = self.lock();
         let id = self.write_call(&mut state, call, deadline)?;
         let alone = state.calls.live() == 1;
+        if alone {
+            self.watch(&mut state);
+        }
         drop(state);
         if flush {
             // A lone call is written by its caller: waking the keeper would cost it a hop. Beside other calls the
@@ -215,6 +221,16 @@ impl Link {
             id,
             done: false,
         })
+    }
+
+    /// A first call is on its way: from now on the peer must be heard.
+    fn watch(&self, state: &mut State) {
+        state.last_call = Instant::now();
+        // The keeper sleeps long while there is nothing to watch. Woken once, it looks again by itself every few
+        // seconds as long as there are calls, so that most calls need not wake it.
+        if state.keeper_due > state.last_call + self.ping_after() {
+            self.wake_keeper.notify_one();
+        }
     }
 
     /// Sends a call to which nothing comes back.

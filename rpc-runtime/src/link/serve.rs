@@ -62,7 +62,7 @@ pub(crate) struct Responder {
 impl Responder {
     /// REPLY with a result.
     pub(crate) fn reply(&self, encode: impl FnOnce(&mut Vec<u8>)) {
-        self.answer(encode, |out, id, body| frame::write_reply(out, id, body));
+        self.answer(encode, frame::write_reply);
     }
 
     /// REPLY with the declared error.

@@ -235,3 +235,150 @@ async fn a_peer_that_breaks_the_protocol_is_named_in_the_error() {
     let last = peer.rest().await.pop().unwrap();
     assert_eq!(last.go_away_part().reason, GoAwayReason::Protocol);
 }
+
+/// A server that serves nothing, and a client that is played by hand.
+async fn accepted(window: usize) -> (Arc<Link>, Peer) {
+    let (here, there) = duplex(window);
+    let (reader, writer) = split(here);
+    let io = Io {
+        reader: Box::new(reader),
+        writer: Box::new(writer),
+        peer: "test://peer".to_owned(),
+    };
+    let limits = Arc::new(Limits::default());
+    let mut peer = Peer {
+        stream: there,
+        inbound: Inbound::client(&limits),
+    };
+    let handshake = async {
+        peer.send(|out| {
+            out.extend_from_slice(&frame::PREFACE);
+            frame::write_hello(out, &[0x80]);
+        })
+        .await;
+        assert_eq!(peer.next().await.unwrap().kind, Kind::Hello);
+    };
+    let (link, ()) = tokio::join!(accept(io, limits, Arc::default()), handshake);
+    (link.unwrap(), peer)
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusals_that_nobody_reads_stop_the_reader() {
+    let (link, mut peer) = accepted(4_000).await;
+    let mut flood = Vec::new();
+    for id in 1..=10_000 {
+        let part = CallPart {
+            call_id: 42,
+            remaining_ms: 0,
+        };
+        let call = CallFrame {
+            part,
+            flags: 0,
+            metadata: &[],
+            params: &[0x90],
+        };
+        frame::write_call(&mut flood, id, &call);
+    }
+    let (mut reader, mut writer) = split(peer.stream);
+    let sender = tokio::spawn(async move { writer.write_all(&flood).await });
+    for id in 1..=10_000 {
+        let refusal = loop {
+            if let Some(frame) = peer.inbound.next_frame().unwrap() {
+                break frame;
+            }
+            // Time passes only when everybody waits for us to read.
+            tokio::time::advance(Duration::from_millis(1)).await;
+            let state = link.lock();
+            assert!(state.queued_control <= 100);
+            assert!(state.out.unsent() < 100 * 100, "{}", state.out.unsent());
+            drop(state);
+            reader.read_buf(peer.inbound.buffer()).await.unwrap();
+        };
+        assert_eq!((refusal.kind, refusal.request_id), (Kind::Fail, id));
+    }
+    sender.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_pings_only_while_calls_are_on_their_way_and_gives_up_without_an_answer() {
+    let (link, mut peer) = connected(1_000, 8).await;
+    tokio::time::advance(Duration::from_secs(600)).await;
+    let started = Instant::now();
+    let mut ticket = begin(&link, 10, None);
+    assert_eq!(peer.next().await.unwrap().kind, Kind::Call);
+    for seconds in [15, 30] {
+        let ping = peer.next().await.unwrap();
+        assert_eq!(
+            (ping.kind, started.elapsed().as_secs()),
+            (Kind::Ping, seconds)
+        );
+        peer.send(|out| frame::write_ping(out, Kind::Pong, 0)).await;
+    }
+    assert_eq!(peer.next().await.unwrap().kind, Kind::Ping);
+    assert!(peer.next().await.is_none());
+    assert_eq!(started.elapsed().as_secs(), 50);
+    let error = failure(&mut ticket).await;
+    assert_eq!(
+        error.to_string(),
+        "unavailable: the connection to test://peer was lost: it does not answer PING (execution unknown)"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_pings_in_silence_and_gives_up_without_an_answer() {
+    let (link, mut peer) = accepted(1_000).await;
+    let started = Instant::now();
+    assert_eq!(peer.next().await.unwrap().kind, Kind::Ping);
+    assert_eq!(started.elapsed().as_secs(), 60);
+    assert!(peer.next().await.is_none());
+    assert_eq!(started.elapsed().as_secs(), 80);
+    assert!(!link.is_open());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_without_calls_is_closed_after_five_minutes() {
+    let (_link, mut peer) = accepted(1_000).await;
+    let started = Instant::now();
+    let last = loop {
+        let frame = peer.next().await.unwrap();
+        if frame.kind != Kind::Ping {
+            break frame;
+        }
+        peer.send(|out| frame::write_ping(out, Kind::Pong, 0)).await;
+    };
+    assert_eq!(last.go_away_part().reason, GoAwayReason::Idle);
+    assert_eq!(started.elapsed().as_secs(), 300);
+    assert!(peer.next().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_takes_nothing_or_sends_half_a_frame_is_given_up() {
+    let (link, mut peer) = connected(1_000, 8).await;
+    let started = Instant::now();
+    // The peer is heard, so that PING has no reason; it only does not read.
+    let mut ticket = begin(&link, 5_000, None);
+    let alive = async {
+        loop {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            peer.send(|out| frame::write_ping(out, Kind::Pong, 0)).await;
+        }
+    };
+    let error = tokio::select! {
+        error = failure(&mut ticket) => error,
+        () = alive => unreachable!(),
+    };
+    assert_eq!(started.elapsed().as_secs(), 30);
+    assert_eq!(error.execution(), Execution::NotStarted);
+    assert!(
+        error.to_string().contains("took nothing of our output"),
+        "{error}"
+    );
+
+    let (_link, mut peer) = accepted(1_000).await;
+    let started = Instant::now();
+    peer.send(|out| out.extend_from_slice(&[50, 0, 0, 0, 2]))
+        .await;
+    let last = peer.next().await.unwrap();
+    assert_eq!(last.go_away_part().reason, GoAwayReason::Limit);
+    assert_eq!(started.elapsed().as_secs(), 30);
+}

@@ -1,5 +1,11 @@
 //! A client in Python, written from docs/wire.md alone, against a real server.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "in a test a panic is the report"
+)]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
