@@ -1,8 +1,9 @@
 //! Text in, model and diagnostics out.
 
+use crate::ast::File;
 use crate::diagnostic::{Diagnostics, Severity, Sink};
 use crate::model::Model;
-use crate::parse;
+use crate::parse::read;
 use crate::resolve;
 use crate::source::{SourceFile, Sources};
 
@@ -46,6 +47,26 @@ pub fn compile(files: Vec<SourceFile>) -> Compiled {
     compile_inputs(inputs.collect(), Sink::default())
 }
 
+/// Reads one file without a look at what its names mean: the syntax tree with its comments, and what is wrong with
+/// the text. Formatters and editors start from this.
+///
+/// ```
+/// let file = rpc_idl::SourceFile {
+///     path: "hello.idl".into(),
+///     text: "package hello.v1; // one\ntype Id = u64;".into(),
+/// };
+/// let (tree, diagnostics) = rpc_idl::parse(file);
+/// assert!(diagnostics.is_empty());
+/// assert_eq!((tree.items.len(), tree.comments.len()), (1, 1));
+/// ```
+pub fn parse(file: SourceFile) -> (File, Diagnostics) {
+    let mut sources = Sources::default();
+    let mut sink = Sink::default();
+    let id = sources.push(file.path.clone(), file.path, file.text);
+    let tree = read(id, &sources.get(id).text, &mut sink);
+    (tree, sink.finish(sources))
+}
+
 /// A text with the path that diagnostics show and the one that the model keeps.
 pub(crate) struct Input {
     pub(crate) path: String,
@@ -61,7 +82,7 @@ pub(crate) fn compile_inputs(mut inputs: Vec<Input>, mut sink: Sink) -> Compiled
     }
     let files = sources
         .ids()
-        .map(|id| parse::parse(id, &sources.get(id).text, &mut sink))
+        .map(|id| read(id, &sources.get(id).text, &mut sink))
         .collect();
     let model = resolve::resolve(&sources, files, &mut sink);
     Compiled {

@@ -270,7 +270,8 @@ pub(crate) struct Sink {
 }
 
 impl Sink {
-    pub(crate) fn report(&mut self, draft: Draft) {
+    pub(crate) fn report(&mut self, mut draft: Draft) {
+        draft.shorten();
         let place = draft.primary.as_ref().map(|label| label.place);
         let key = (draft.code.id, draft.path.clone(), place);
         if self.seen.contains(&key) {
@@ -298,10 +299,9 @@ impl Sink {
         self.errors > 0
     }
 
-    /// Whether something in the file was refused already, so that what is missing may have been there.
-    pub(crate) fn has_errors_in(&self, file: FileId) -> bool {
-        let mut drafts = self.drafts.iter();
-        drafts.any(|draft| draft.files().any(|other| other == file))
+    /// Files that something was found in.
+    pub(crate) fn files(&self) -> impl Iterator<Item = FileId> {
+        self.drafts.iter().flat_map(Draft::files)
     }
 
     /// Sorts by place, and gives each finding its path, line and column.
@@ -324,7 +324,22 @@ impl Sink {
     }
 }
 
+/// Words longer than this are cut: a hostile name may have megabytes.
+const MAX_WORDS: usize = 2000;
+
 impl Draft {
+    fn shorten(&mut self) {
+        let labels = self.primary.iter_mut().chain(&mut self.secondary);
+        let texts = labels.map(|label| &mut label.text).chain(&mut self.help);
+        for text in texts.chain([&mut self.message]) {
+            if text.len() > MAX_WORDS {
+                let end = (0..=MAX_WORDS).rev().find(|at| text.is_char_boundary(*at));
+                text.truncate(end.unwrap_or(0));
+                text.push('…');
+            }
+        }
+    }
+
     fn files(&self) -> impl Iterator<Item = FileId> {
         let labels = self.primary.iter().chain(&self.secondary);
         labels.map(|label| label.place.file)

@@ -56,6 +56,7 @@ pub(crate) enum Rule {
     r#type_arg,
     r#opt_mark,
     r#anno,
+    r#anno_args,
     r#anno_arg,
     r#arg_name,
     r#value,
@@ -163,6 +164,7 @@ impl Rule {
             Rule::r#type_arg,
             Rule::r#opt_mark,
             Rule::r#anno,
+            Rule::r#anno_args,
             Rule::r#anno_arg,
             Rule::r#arg_name,
             Rule::r#value,
@@ -1688,65 +1690,77 @@ impl ::pest::Parser<Rule> for Grammar {
                                             .and_then(|state| { self::r#path(state) })
                                             .and_then(|state| { super::hidden::skip(state) })
                                             .and_then(|state| {
+                                                state.optional(|state| { self::r#anno_args(state) })
+                                            })
+                                    })
+                            },
+                        )
+                }
+                #[inline]
+                #[allow(non_snake_case, unused_variables)]
+                pub fn r#anno_args(
+                    state: ::std::boxed::Box<::pest::ParserState<'_, Rule>>,
+                ) -> ::pest::ParseResult<
+                    ::std::boxed::Box<::pest::ParserState<'_, Rule>>,
+                > {
+                    state
+                        .rule(
+                            Rule::r#anno_args,
+                            |state| {
+                                state
+                                    .sequence(|state| {
+                                        state
+                                            .match_string("(")
+                                            .and_then(|state| { super::hidden::skip(state) })
+                                            .and_then(|state| {
                                                 state
                                                     .optional(|state| {
                                                         state
                                                             .sequence(|state| {
-                                                                state
-                                                                    .match_string("(")
+                                                                self::r#anno_arg(state)
                                                                     .and_then(|state| { super::hidden::skip(state) })
                                                                     .and_then(|state| {
                                                                         state
-                                                                            .optional(|state| {
+                                                                            .sequence(|state| {
                                                                                 state
-                                                                                    .sequence(|state| {
-                                                                                        self::r#anno_arg(state)
-                                                                                            .and_then(|state| { super::hidden::skip(state) })
+                                                                                    .optional(|state| {
+                                                                                        state
+                                                                                            .sequence(|state| {
+                                                                                                state
+                                                                                                    .match_string(",")
+                                                                                                    .and_then(|state| { super::hidden::skip(state) })
+                                                                                                    .and_then(|state| { self::r#anno_arg(state) })
+                                                                                            })
                                                                                             .and_then(|state| {
                                                                                                 state
-                                                                                                    .sequence(|state| {
+                                                                                                    .repeat(|state| {
                                                                                                         state
-                                                                                                            .optional(|state| {
-                                                                                                                state
-                                                                                                                    .sequence(|state| {
-                                                                                                                        state
-                                                                                                                            .match_string(",")
-                                                                                                                            .and_then(|state| { super::hidden::skip(state) })
-                                                                                                                            .and_then(|state| { self::r#anno_arg(state) })
-                                                                                                                    })
+                                                                                                            .sequence(|state| {
+                                                                                                                super::hidden::skip(state)
                                                                                                                     .and_then(|state| {
                                                                                                                         state
-                                                                                                                            .repeat(|state| {
+                                                                                                                            .sequence(|state| {
                                                                                                                                 state
-                                                                                                                                    .sequence(|state| {
-                                                                                                                                        super::hidden::skip(state)
-                                                                                                                                            .and_then(|state| {
-                                                                                                                                                state
-                                                                                                                                                    .sequence(|state| {
-                                                                                                                                                        state
-                                                                                                                                                            .match_string(",")
-                                                                                                                                                            .and_then(|state| { super::hidden::skip(state) })
-                                                                                                                                                            .and_then(|state| { self::r#anno_arg(state) })
-                                                                                                                                                    })
-                                                                                                                                            })
-                                                                                                                                    })
+                                                                                                                                    .match_string(",")
+                                                                                                                                    .and_then(|state| { super::hidden::skip(state) })
+                                                                                                                                    .and_then(|state| { self::r#anno_arg(state) })
                                                                                                                             })
                                                                                                                     })
                                                                                                             })
                                                                                                     })
                                                                                             })
-                                                                                            .and_then(|state| { super::hidden::skip(state) })
-                                                                                            .and_then(|state| {
-                                                                                                state.optional(|state| { state.match_string(",") })
-                                                                                            })
                                                                                     })
                                                                             })
                                                                     })
                                                                     .and_then(|state| { super::hidden::skip(state) })
-                                                                    .and_then(|state| { state.match_string(")") })
+                                                                    .and_then(|state| {
+                                                                        state.optional(|state| { state.match_string(",") })
+                                                                    })
                                                             })
                                                     })
                                             })
+                                            .and_then(|state| { super::hidden::skip(state) })
+                                            .and_then(|state| { state.match_string(")") })
                                     })
                             },
                         )
@@ -3495,7 +3509,7 @@ impl ::pest::Parser<Rule> for Grammar {
                                                     .match_string(",")
                                                     .or_else(|state| { state.match_string(";") })
                                                     .or_else(|state| {
-                                                        state.lookahead(true, |state| { state.match_string("}") })
+                                                        state.lookahead(false, |state| { state.match_string(":") })
                                                     })
                                             })
                                     })
@@ -3842,6 +3856,7 @@ impl ::pest::Parser<Rule> for Grammar {
                     Rule::r#type_arg => rules::r#type_arg(state),
                     Rule::r#opt_mark => rules::r#opt_mark(state),
                     Rule::r#anno => rules::r#anno(state),
+                    Rule::r#anno_args => rules::r#anno_args(state),
                     Rule::r#anno_arg => rules::r#anno_arg(state),
                     Rule::r#arg_name => rules::r#arg_name(state),
                     Rule::r#value => rules::r#value(state),

@@ -1,6 +1,6 @@
 //! Numbers both machines agree on: call IDs and fingerprints, computed from names and shapes.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::fmt::Write as _;
 
 use crate::model::{
@@ -9,6 +9,11 @@ use crate::model::{
 
 /// Call IDs below this belong to the framework's own services (health, reflection, …).
 pub const FRAMEWORK_IDS: u64 = 1024;
+
+/// Whether a package is the framework's own: only those may give call IDs below [`FRAMEWORK_IDS`].
+pub fn is_framework(package: &str) -> bool {
+    package == "rpc" || package.starts_with("rpc.")
+}
 
 /// Call IDs are 53 bits wide, so that a double holds each of them exactly.
 pub const CALL_ID_BITS: u32 = 53;
@@ -124,10 +129,10 @@ fn write_closure(model: &Model, mut pending: Vec<TypeId>, out: &mut String) {
     let mut blocks = BTreeMap::new();
     while let Some(id) = pending.pop() {
         let name = model.ty(id).full_name();
-        if !blocks.contains_key(&name) {
+        if let Entry::Vacant(place) = blocks.entry(name) {
             let mut block = String::new();
             write_def(model, id, &mut block, &mut pending);
-            blocks.insert(name, block);
+            place.insert(block);
         }
     }
     out.extend(blocks.into_values());

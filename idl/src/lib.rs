@@ -33,7 +33,7 @@ mod source;
 mod suggest;
 
 #[cfg(feature = "parser")]
-pub use compile::{Compiled, compile};
+pub use compile::{Compiled, compile, parse};
 #[cfg(feature = "parser")]
 pub use diagnostic::{Diagnostic, Diagnostics, Label, MAX_ERRORS, Severity, Suggestion};
 #[cfg(feature = "parser")]

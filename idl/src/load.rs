@@ -106,10 +106,7 @@ impl Loader {
         // Looking at the size first keeps a huge file out of memory.
         let size = fs::metadata(path).map_or(0, |meta| meta.len());
         if size > MAX_FILE as u64 {
-            let message = format!(
-                "the file has {} MiB, more than the 16 MiB allowed",
-                size >> 20
-            );
+            let message = format!("the file has {size} bytes, and {MAX_FILE} are allowed");
             let draft = Draft::of_path(codes::TOO_BIG, shown(path), message);
             self.sink
                 .report(draft.help("split the package: it may be spread over any number of files"));

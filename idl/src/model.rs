@@ -5,6 +5,7 @@
 //! file is kept as text ([`Source`]) for documentation only and takes no part in comparisons.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// Everything that was compiled together.
 ///
@@ -253,7 +254,7 @@ pub struct Method {
     pub oneway: bool,
     /// `@idempotent`: may be repeated when it is unknown whether it ran.
     pub idempotent: bool,
-    /// `@timeout`, in nanoseconds.
+    /// `@timeout`, in nanoseconds; that of the service where the method has none. So are `retry`, `auth` and `max_size`.
     pub timeout: Option<u64>,
     /// `@retry`.
     pub retry: Option<Retry>,
@@ -520,8 +521,8 @@ pub struct Docs(pub String);
 /// Where something was written, for documentation. Takes no part in comparisons of models.
 #[derive(Clone, Default)]
 pub struct Source {
-    /// Path relative to the root that was searched, with `/`; empty in the trait door.
-    pub file: String,
+    /// Path relative to the root that was searched, with `/`; empty in the trait door. All definitions of a file share it.
+    pub file: Arc<str>,
     /// 1-based line; 0 when unknown.
     pub line: u32,
 }

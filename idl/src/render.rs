@@ -1,7 +1,7 @@
 //! Draws a diagnostic the way rustc does.
 
 use annotate_snippets::{
-    Annotation, AnnotationKind, Element, Group, Level, Origin, Patch, Renderer, Snippet,
+    Annotation, AnnotationKind, Element, Group, Level, Origin, Patch, Renderer, Snippet, Title,
 };
 
 use crate::diagnostic::{Diagnostic, Label, Severity};
@@ -17,14 +17,10 @@ pub(crate) fn render(diagnostic: &Diagnostic, sources: &Sources, colour: bool) -
 }
 
 fn groups<'a>(diagnostic: &'a Diagnostic, sources: &'a Sources) -> Vec<Group<'a>> {
-    let level = match diagnostic.severity {
-        Severity::Error => Level::ERROR,
-        Severity::Warning => Level::WARNING,
-    };
-    let title = level
-        .primary_title(diagnostic.message.as_str())
-        .id(diagnostic.code);
-    let mut main = title.elements(snippets(diagnostic, sources));
+    let mut main = level_title(diagnostic).elements(snippets(diagnostic, sources));
+    if let Some(place) = out_of_sight(diagnostic, sources) {
+        main = level_title(diagnostic).element(place);
+    }
     for help in &diagnostic.help {
         main = main.element(Level::HELP.message(help.as_str()));
     }
@@ -33,6 +29,9 @@ fn groups<'a>(diagnostic: &'a Diagnostic, sources: &'a Sources) -> Vec<Group<'a>
         let source = sources.get(primary.place.file);
         let spans = suggestion.edits.iter().map(|(span, _)| *span);
         let window = Window::around(source, spans);
+        if window.text.len() > MAX_WINDOW {
+            return groups;
+        }
         let patches = suggestion
             .edits
             .iter()
@@ -45,6 +44,34 @@ fn groups<'a>(diagnostic: &'a Diagnostic, sources: &'a Sources) -> Vec<Group<'a>
         groups.push(title.element(snippet));
     }
     groups
+}
+
+fn level_title(diagnostic: &Diagnostic) -> Title<'_> {
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    level
+        .primary_title(diagnostic.message.as_str())
+        .id(diagnostic.code)
+}
+
+/// More than this is not drawn: no person wrote such lines.
+const MAX_WINDOW: usize = 32 << 10;
+
+/// The place alone, when the lines around the labels are too long to be drawn.
+fn out_of_sight<'a>(diagnostic: &'a Diagnostic, sources: &'a Sources) -> Option<Origin<'a>> {
+    let mut labels = diagnostic.primary.iter().chain(&diagnostic.secondary);
+    let is_long = labels.any(|label| {
+        let source = sources.get(label.place.file);
+        let window = Window::around(source, std::iter::once(label.place.span));
+        window.text.len() > MAX_WINDOW
+    });
+    is_long.then(|| {
+        Origin::path(diagnostic.path.as_str())
+            .line(diagnostic.line as usize)
+            .char_column(diagnostic.col as usize)
+    })
 }
 
 /// One snippet per neighbourhood of labels, the primary one first.

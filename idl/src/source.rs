@@ -1,6 +1,6 @@
 //! Source texts, byte spans, and the way from a byte to a line and column.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// One text to compile.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub(crate) struct Source {
     /// Path in diagnostics.
     pub(crate) path: String,
     /// Path in the model: relative to the root that was searched.
-    pub(crate) short_path: String,
+    pub(crate) short_path: Arc<str>,
     pub(crate) text: String,
     lines: OnceLock<Vec<u32>>,
 }
@@ -83,7 +83,7 @@ impl Sources {
         let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
         self.files.push(Source {
             path,
-            short_path,
+            short_path: short_path.into(),
             text,
             lines: OnceLock::new(),
         });

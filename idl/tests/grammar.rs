@@ -1,4 +1,9 @@
 //! The committed parser is the one that `src/idl.pest` gives.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test reports by a panic"
+)]
 
 use std::fs;
 use std::path::Path;

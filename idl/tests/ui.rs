@@ -1,5 +1,10 @@
 //! The corpus: every diagnostic with its exact text, and what good files mean.
 #![cfg(feature = "parser")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test reports by a panic"
+)]
 
 mod support;
 

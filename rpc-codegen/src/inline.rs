@@ -8,7 +8,7 @@ use quote::{quote, quote_spanned};
 use rpc_idl::{Diagnostics, Severity, SourceFile};
 use syn::LitStr;
 
-use crate::idl_door::{Options, emit_model};
+use crate::idl_door::{Options, emit_model, fault};
 
 /// Expands `idl!`: a path relative to the calling package, or text if the literal has a newline or a brace.
 ///
@@ -69,7 +69,7 @@ fn errors(literal: &LitStr, diagnostics: &Diagnostics, root: &str) -> TokenStrea
         .iter()
         .filter(|diagnostic| diagnostic.severity == Severity::Error);
     let messages = errors.map(|diagnostic| {
-        let rendered = diagnostic.rendered();
+        let rendered = fault(diagnostic);
         let message = if root.is_empty() {
             rendered
         } else {

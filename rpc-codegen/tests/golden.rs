@@ -22,6 +22,24 @@ fn traits_expand_as_recorded() {
     }
 }
 
+#[cfg(feature = "idl")]
+#[test]
+fn definitions_are_emitted_as_recorded() {
+    for folder in ["user", "corners"] {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/idl")
+            .join(folder);
+        let generated = rpc_codegen::Build::new().root(root).generate();
+        assert_eq!(
+            generated.diagnostics.error_count(),
+            0,
+            "{}",
+            generated.diagnostics.render()
+        );
+        check(&format!("idl_{folder}.rs"), &generated.text);
+    }
+}
+
 fn expand(item: Item) -> proc_macro2::TokenStream {
     let Item::Trait(mut item) = item else {
         return item.into_token_stream();

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::time::Duration;
 
+use crate::descriptor::MethodDescriptor;
 use crate::status::Status;
 
 /// Result of everything that is not a call.
@@ -125,6 +126,15 @@ impl Error {
         let mut error = Self::new(ErrorKind::from_status(status), message);
         error.inner.status = status;
         error
+    }
+
+    /// Names the method that was called, unless the message does already.
+    pub(crate) fn in_call(mut self, method: &MethodDescriptor) -> Self {
+        let name = method.to_string();
+        if !self.inner.message.contains(&name) {
+            self.inner.message = format!("{name}: {}", self.inner.message).into();
+        }
+        self
     }
 
     /// Sets what is known about the execution.

@@ -2,16 +2,17 @@
 
 pub mod codec;
 pub mod discovery;
+pub mod reflection;
 
 mod backoff;
 mod client;
 mod context;
 mod descriptor;
 mod error;
+mod generated;
 mod limits;
 mod link;
 mod metadata;
-mod reflection;
 mod server;
 mod status;
 mod transport;
@@ -27,6 +28,8 @@ pub use descriptor::{Client, MethodDescriptor, MethodKind, ServiceDescriptor};
 pub use error::{CallError, Error, ErrorKind, Execution, Result};
 pub use limits::{DEFAULT_TIMEOUT, Limits};
 pub use metadata::Metadata;
+#[cfg(feature = "idl")]
+pub use rpc_macros::idl;
 pub use rpc_macros::rpc_service;
 pub use server::{Server, Serving};
 pub use status::Status;
@@ -38,4 +41,17 @@ pub mod __private {
     pub use crate::codec::*;
     pub use crate::server::{Answer, Args, Incoming, Outgoing, Skeleton};
     pub use serde;
+}
+
+/// Includes what a build script with `rpc_codegen::build("idl")` generated: one module for each package.
+///
+/// ```ignore
+/// rpc_runtime::include_idl!();
+/// use acme::user::v1::UserServiceClient;
+/// ```
+#[macro_export]
+macro_rules! include_idl {
+    () => {
+        include!(concat!(env!("OUT_DIR"), "/idl.rs"));
+    };
 }

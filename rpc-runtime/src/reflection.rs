@@ -1,48 +1,210 @@
 //! Built-in reflection: the call-ID tables of a running server.
+//!
+//! Every server answers it. [`ReflectionClient`] reads the tables; the runtime itself reads them when a peer does not
+//! know a method, to say which one was meant.
 
-use crate::client::{BlockingChannel, Channel};
-use crate::descriptor::{MethodDescriptor, ServiceDescriptor};
-use crate::error::Error;
-use crate::link::Link;
-use crate::server::{Answer, Incoming, Skeleton};
-use crate::wire::hello::Hello;
+use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
-static S: ServiceDescriptor = ServiceDescriptor {
-    name: "rpc.reflection.v1.Reflection",
-    fingerprint: 0,
-    version: None,
-    docs: "",
-    methods: &[],
+pub use crate::generated::reflection::v1::{
+    MethodInfo, ReflectionBlockingClient, ReflectionClient, ServiceInfo,
 };
-struct R;
-impl Skeleton for R {
-    fn service(&self) -> &'static ServiceDescriptor {
-        &S
+
+use crate::client::{BlockingChannel, CallOptions, Request, Returns};
+use crate::codec::Codec;
+use crate::descriptor::{MethodDescriptor, ServiceDescriptor};
+use crate::error::{Error, ErrorKind};
+use crate::generated::reflection::v1::{Reflection, ReflectionService};
+use crate::limits::Limits;
+use crate::link::Link;
+use crate::server::Skeleton;
+use crate::wire::hello::Hello;
+
+/// Time to find out what an unknown method was meant to be.
+const EXPLAIN: Duration = Duration::from_secs(2);
+
+/// Answers with the tables of one server.
+struct Tables(Vec<ServiceInfo>);
+
+/// The service that a server adds to those that were mounted.
+pub(crate) fn skeleton(mounted: &[&'static ServiceDescriptor]) -> impl Skeleton + use<> {
+    let all = mounted.iter().copied().chain([ReflectionClient::SERVICE]);
+    ReflectionService::new(Tables(all.map(service_info).collect()))
+}
+
+impl Reflection for Tables {
+    async fn services(&self) -> Vec<ServiceInfo> {
+        self.0.clone()
     }
-    fn call(&self, _: usize, request: Incoming) -> Answer {
-        Box::pin(async move { request.unserved() })
+}
+
+fn service_info(service: &ServiceDescriptor) -> ServiceInfo {
+    ServiceInfo {
+        version: service.version.map(str::to_owned),
+        docs: service.docs.to_owned(),
+        methods: service.methods.iter().map(method_info).collect(),
+        ..ServiceInfo::new(service.name, service.fingerprint)
     }
 }
-pub(crate) fn skeleton(_: &[&'static ServiceDescriptor]) -> impl Skeleton {
-    R
+
+fn method_info(method: &MethodDescriptor) -> MethodInfo {
+    MethodInfo {
+        oneway: method.oneway,
+        idempotent: method.idempotent,
+        timeout: method.timeout,
+        served: method.served,
+        ..MethodInfo::new(
+            method.id,
+            method.service,
+            method.name,
+            method.signature,
+            method.fingerprint,
+        )
+    }
 }
-pub(crate) async fn explain(
-    _: &Channel,
-    _: &Arc<Link>,
-    _: &'static MethodDescriptor,
-    failure: Error,
-) -> Error {
-    failure
-}
-pub(crate) fn explain_blocking(
-    _: &BlockingChannel,
-    _: &Hello,
-    _: &'static MethodDescriptor,
-    failure: Error,
-) -> Error {
-    failure
-}
+
+/// Whether a method is one of the framework's own.
 pub(crate) fn is_framework(method: &MethodDescriptor) -> bool {
     method.service.starts_with("rpc.")
+}
+
+/// Turns "no method has the call ID 42" into what was probably meant.
+pub(crate) async fn explain(
+    link: &Arc<Link>,
+    method: &'static MethodDescriptor,
+    failure: Error,
+) -> Error {
+    if is_framework(method) {
+        return failure;
+    }
+    match read_tables(link).await {
+        Some(tables) => hint(link.peer(), &tables, method, &failure),
+        None => failure,
+    }
+}
+
+/// The same for a caller without an async runtime.
+pub(crate) fn explain_blocking(
+    channel: &BlockingChannel,
+    peer: &Hello,
+    method: &'static MethodDescriptor,
+    failure: Error,
+) -> Error {
+    if is_framework(method) || peer.fingerprint(ReflectionClient::SERVICE.name).is_none() {
+        return failure;
+    }
+    let client =
+        ReflectionBlockingClient::new(channel.with_options(CallOptions::new().timeout(EXPLAIN)));
+    match client.services() {
+        Ok(tables) => hint(
+            failure.peer().unwrap_or("the peer"),
+            &tables,
+            method,
+            &failure,
+        ),
+        Err(_) => failure,
+    }
+}
+
+async fn read_tables(link: &Arc<Link>) -> Option<Vec<ServiceInfo>> {
+    let method = ReflectionClient::SERVICE
+        .methods
+        .iter()
+        .find(|method| method.name == "services")?;
+    let request = Request {
+        method,
+        params: vec![0x90],
+        options: CallOptions::new().timeout(EXPLAIN),
+    };
+    let prepared = request.prepare(&Limits::default()).ok()?;
+    let mut ticket = link
+        .begin(&prepared.frame().ok()?, prepared.deadline, true)
+        .ok()?;
+    Returns::plain(Codec::direct())
+        .decode(ticket.answer().await, method)
+        .ok()
+}
+
+/// Names the closest method, and the fingerprints of both sides.
+fn hint(peer: &str, tables: &[ServiceInfo], method: &MethodDescriptor, failure: &Error) -> Error {
+    let mut text = format!("{peer} has no method {method} (call ID {})", method.id);
+    let visible = || {
+        tables
+            .iter()
+            .filter(|service| !service.name.starts_with("rpc."))
+    };
+    if let Some(theirs) = visible().find(|service| service.name == method.service) {
+        let _ = write!(
+            text,
+            "; its {} has the fingerprint {:016x}, the method here comes from another definition",
+            theirs.name, theirs.fingerprint
+        );
+        if let Some(known) = theirs
+            .methods
+            .iter()
+            .find(|known| known.name == method.name)
+        {
+            let _ = write!(
+                text,
+                "; it knows `{}` by the call ID {}",
+                known.name, known.call_id
+            );
+        } else if let Some(closest) =
+            closest(theirs.methods.iter().map(|known| &*known.name), method.name)
+        {
+            let _ = write!(text, "; did you mean `{closest}`?");
+        }
+    } else {
+        let mut names = visible().map(|service| &*service.name);
+        match closest(visible().map(|service| &*service.name), method.service) {
+            Some(closest) => {
+                let _ = write!(text, "; it serves {closest}, did you mean that?");
+            }
+            None => {
+                let first = names.next().unwrap_or("nothing");
+                let served = names.fold(first.to_owned(), |list, name| format!("{list}, {name}"));
+                let _ = write!(text, "; it serves {served}");
+            }
+        }
+    }
+    Error::new(ErrorKind::Unimplemented, text)
+        .with_execution(failure.execution())
+        .with_peer(peer)
+}
+
+/// The most similar name, if any is similar at all.
+fn closest<'a>(names: impl Iterator<Item = &'a str>, wanted: &str) -> Option<&'a str> {
+    let ranked = names.map(|name| (distance(name, wanted), name));
+    ranked
+        .filter(|(distance, _)| *distance <= wanted.len().div_ceil(2))
+        .min()
+        .map(|(_, name)| name)
+}
+
+/// Levenshtein distance in bytes.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.bytes().enumerate() {
+            let replaced = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_closest_name_is_found_and_strangers_are_not() {
+        let names = ["hello", "goodbye", "help"];
+        assert_eq!(closest(names.into_iter(), "helo"), Some("hello"));
+        assert_eq!(closest(names.into_iter(), "xxxxxx"), None);
+    }
 }

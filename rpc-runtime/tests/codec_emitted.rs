@@ -1,6 +1,11 @@
 //! The shape of emitted types, written by hand: what the generator copies, and proof of the rules of evolution.
 
 #![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "in a test, a panic is the report"
+)]
+#![allow(
     missing_docs,
     reason = "stands for generated code, whose docs are the user's"
 )]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::codes;
 use crate::diagnostic::{Draft, Sink};
 use crate::model::Reserved;
-use crate::resolve::Scope;
+use crate::resolve::{Declared, Scope, Shape};
 use crate::source::Span;
 
 /// Positions of members that cannot enter the model.
@@ -85,6 +85,42 @@ pub(crate) fn names(
         }
     }
     bad
+}
+
+/// Refuses definitions of one package whose names are alike. Constants are written in capitals everywhere, and may be
+/// called like a type otherwise.
+pub(crate) fn definitions(list: &[Declared<'_>], sink: &mut Sink) {
+    let space = |declared: &Declared<'_>| match declared.shape {
+        Shape::Const => 1,
+        Shape::Annotation => 2,
+        _ => 0,
+    };
+    let mut keys: Vec<_> = list
+        .iter()
+        .enumerate()
+        .map(|(at, declared)| (declared.package, space(declared), key(declared.name), at))
+        .collect();
+    keys.sort_unstable();
+    let same = |a: &(usize, i32, u64, usize), b: &(usize, i32, u64, usize)| {
+        (a.0, a.1, a.2) == (b.0, b.1, b.2)
+    };
+    for group in keys.chunk_by(same) {
+        for pair in group.windows(2) {
+            let (first, second) = (&list[pair[0].3], &list[pair[1].3]);
+            let (other, name) = (first.name, second.name);
+            if other == name || !alike(other, name) {
+                continue;
+            }
+            let message =
+                format!("the definitions `{other}` and `{name}` become one name in generated code");
+            sink.report(
+                Draft::new(codes::CASE_COLLISION, second.place, message)
+                    .label(format!("`{}` and `{}`", snake(name), pascal(name)))
+                    .also(first.place, "so is this")
+                    .help("rename one of them"),
+            );
+        }
+    }
 }
 
 /// Numbers of a body's members; `None` where one was refused already.

@@ -37,11 +37,11 @@ fn faults(model: &Model) -> Vec<Option<String>> {
             let mut inside = vec![ty];
             while let Some(ty) = inside.pop() {
                 match ty {
-                    Type::F32 | Type::F64 | Type::Any | Type::Map(..) => {
-                        if faults[index].is_none() {
-                            faults[index] = Some(format!("{}.{name}", def.name));
-                            pending.push(id);
-                        }
+                    Type::F32 | Type::F64 | Type::Any | Type::Map(..)
+                        if faults[index].is_none() =>
+                    {
+                        faults[index] = Some(format!("{}.{name}", def.name));
+                        pending.push(id);
                     }
                     Type::Optional(a) | Type::List(a) | Type::Set(a) | Type::Array(a, _) => {
                         inside.push(a);

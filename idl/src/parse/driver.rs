@@ -18,7 +18,7 @@ use crate::source::{FileId, Place, Span};
 pub(crate) const MAX_FILE: usize = 16 << 20;
 
 /// Reads one file; what cannot be read is reported and left out.
-pub(crate) fn parse(id: FileId, text: &str, sink: &mut Sink) -> File {
+pub(crate) fn read(id: FileId, text: &str, sink: &mut Sink) -> File {
     let file = File {
         id,
         ..File::default()
@@ -33,6 +33,8 @@ pub(crate) fn parse(id: FileId, text: &str, sink: &mut Sink) -> File {
         driver.comments();
         driver.items();
     }
+    driver.file.items.shrink_to_fit();
+    driver.file.comments.shrink_to_fit();
     driver.file
 }
 
@@ -54,8 +56,8 @@ impl Driver<'_, '_> {
 
     fn accepts_text(&mut self) -> bool {
         if self.text.len() > MAX_FILE {
-            let size = self.text.len() >> 20;
-            let message = format!("the file has {size} MiB, more than the 16 MiB allowed");
+            let size = self.text.len();
+            let message = format!("the file has {size} bytes, and {MAX_FILE} are allowed");
             let draft = Draft::new(codes::TOO_BIG, self.place(0, 0), message);
             self.sink
                 .report(draft.help("split the package: it may be spread over any number of files"));
@@ -254,12 +256,12 @@ impl Driver<'_, '_> {
     }
 
     fn broken_item(&mut self, at: usize, end: usize) -> usize {
-        self.has_items = true;
         if let Some(foreign) = foreign::item(self.text, at, end) {
             self.sink.report(foreign.draft(self.file.id));
             self.file.broken.extend(foreign.name);
             return foreign.end.max(at + 1);
         }
+        self.has_items = true;
         let header = Grammar::parse(Rule::header, &self.text[at..end]);
         if let Some(pair) = header.ok().and_then(|mut pairs| pairs.next()) {
             let body = at + pair.as_span().end();
@@ -272,7 +274,8 @@ impl Driver<'_, '_> {
         if &self.text[word.clone()] == "closed" {
             word = self.first_word(word.end);
         }
-        if scan::ITEM_WORDS.contains(&&self.text[word.clone()]) {
+        // Even if the first word is misspelt, the second is the name of what was meant.
+        if !word.is_empty() {
             let name = self.path_after(word.end, end);
             self.file.broken.extend(name);
         }
@@ -314,11 +317,12 @@ impl Driver<'_, '_> {
             add_member(kind, Builder { base: at }.member(pair));
             return next.max(at + 1);
         }
-        let next = scan::member_end(&self.bytes()[..end], at).max(at + 1);
+        let next =
+            scan::member_end(&self.bytes()[..end], at, rule != Rule::service_member).max(at + 1);
         let foreign = foreign::member(rule, self.text, at, end);
         let draft = match &foreign {
             Some(foreign) => foreign.draft(self.file.id),
-            None => expected::explain(rule, self.text, at, end, self.file.id),
+            None => expected::explain(rule, self.text, at, next.min(end), self.file.id),
         };
         self.sink.report(draft);
         foreign.map_or(next, |foreign| foreign.end.max(at + 1))

@@ -14,10 +14,12 @@ use crate::suggest;
 
 /// Explains why `text[at..end]` is not a `rule`.
 pub(crate) fn explain(rule: Rule, text: &str, at: usize, end: usize, file: FileId) -> Draft {
-    let piece = &text.as_bytes()[..end];
+    let bytes = text.as_bytes();
+    let piece = &bytes[..end];
     let stop = farthest(rule, &text[at..end]);
     let position = at + stop.position;
-    let found = scan::next(piece, position);
+    // What stands there may be beyond the piece.
+    let found = scan::next(bytes, position);
     let mut wanted = stop.expected;
     if position > at && is_word(piece[position - 1]) {
         // Inside or right behind a word: that it could go on is of no interest.
@@ -124,38 +126,41 @@ impl Describe<'_> {
     fn draft(&self, rule: Rule, wanted: &BTreeSet<Expected>) -> Draft {
         match self.found.map(|token| token.kind) {
             Some(Kind::Doc) => return self.stray_doc(),
-            Some(Kind::Text(false)) => return self.open_text(),
+            Some(Kind::Text(false)) => return self.open_text(self.found),
             Some(Kind::Other) => return self.foreign_letter(),
             _ => {}
+        }
+        if self.last.is_some_and(|last| last.kind == Kind::Text(false)) {
+            return self.open_text(self.last);
         }
         let is_stray = self.last.is_some_and(|last| last.kind == Kind::Doc)
             && !matches!(self.found.map(|token| token.kind), Some(Kind::Word));
         if is_stray {
             return self.stray_doc();
         }
-        let separator = [",", ";"]
+        let separator = [";", ","]
             .into_iter()
             .find(|mark| wanted.contains(&Expected::Token((*mark).to_owned())));
         if let (Some(mark), Some(last)) = (separator, self.last)
             && self.is_on_later_line(last)
         {
-            return self.missing(mark, last, wanted);
+            return self.missing(mark, last);
         }
         self.unexpected(rule, wanted)
     }
 
     fn is_on_later_line(&self, last: Token) -> bool {
         let next = self.found.map_or(self.text.len(), |found| found.start);
-        self.text[last.end..next].contains('\n') || self.found.is_none()
+        let between = self.text.get(last.end..next).unwrap_or("");
+        between.contains('\n') || self.found.is_none()
     }
 
-    fn missing(&self, mark: &str, last: Token, wanted: &BTreeSet<Expected>) -> Draft {
+    fn missing(&self, mark: &str, last: Token) -> Draft {
         let span = Span::new(last.end, last.end);
-        let list = list(wanted);
         let draft = Draft::new(
             codes::SYNTAX,
             Span::new(last.start, last.end).at(self.file),
-            format!("expected {list} after {}", self.name(last)),
+            format!("expected `{mark}` after {}", self.name(last)),
         );
         draft.suggest(format!("write `{mark}`"), span, mark)
     }
@@ -187,6 +192,18 @@ impl Describe<'_> {
             Expected::Token(token) if token.len() > 2 => Some(token.as_str()),
             _ => None,
         });
+        let wants = |token: &str| wanted.contains(&Expected::Token(token.to_owned()));
+        match word {
+            ";" if wants(",") => return draft.suggest("members end with a comma", span, ","),
+            ";" if wants("{") => return draft.suggest("an empty body is a body too", span, " {}"),
+            _ => {}
+        }
+        let last = self
+            .last
+            .map_or("", |last| &self.text[last.start..last.end]);
+        if let Some(hint) = hint(rule, last, word, wants(":")) {
+            return draft.help(hint);
+        }
         if let Some(near) = suggest::nearest(word, words) {
             draft = draft.suggest(format!("`{near}` is spelt alike"), span, near);
         }
@@ -213,8 +230,8 @@ impl Describe<'_> {
         )
     }
 
-    fn open_text(&self) -> Draft {
-        let (start, end) = self.found.map_or((0, 0), |token| (token.start, token.end));
+    fn open_text(&self, text: Option<Token>) -> Draft {
+        let (start, end) = text.map_or((0, 0), |token| (token.start, token.end));
         let message = "a string is not closed";
         Draft::new(codes::SYNTAX, Span::new(start, end).at(self.file), message)
             .label("starts here")
@@ -237,6 +254,36 @@ impl Describe<'_> {
             _ => format!("`{text}`"),
         }
     }
+}
+
+/// How to mend mistakes that many make.
+fn hint(rule: Rule, last: &str, found: &str, wants_colon: bool) -> Option<&'static str> {
+    let is_word = found.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    let numbered = matches!(
+        rule,
+        Rule::struct_member | Rule::enum_member | Rule::union_member
+    );
+    Some(match (rule, last, found) {
+        (_, "optional", _) if is_word => "an optional type has a question mark: `string?`",
+        (_, "stream", _) if is_word => "only a parameter or a result can be a stream",
+        (_, _, "pub" | "public" | "async" | "static" | "export" | "abstract") => {
+            "leave the word out; all definitions are public and all methods asynchronous"
+        }
+        (Rule::service_member, _, "rpc" | "def" | "func" | "function") => {
+            "a method starts with `fn`"
+        }
+        (Rule::service_member, "->", "(") => "there are no tuples; return a `struct`",
+        (Rule::service_member, _, ")" | "," | "&") if wants_colon => {
+            "a parameter is written `name: type`, and there is no `self`"
+        }
+        (Rule::service_member, _, ",") => {
+            "a method throws one error type; its variants say what went wrong"
+        }
+        (_, "" | "{" | "," | ";", _) if numbered && is_word => {
+            "members start with their number, which is what is on the wire: `1: name`"
+        }
+        _ => return None,
+    })
 }
 
 /// "`,`, `;` or a name".

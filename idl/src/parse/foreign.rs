@@ -9,6 +9,7 @@ use crate::codes::{self, Code};
 use crate::diagnostic::Draft;
 use crate::grammar::{Grammar, Rule};
 use crate::parse::scan;
+use crate::resolve::is_builtin;
 use crate::source::{FileId, Span};
 
 /// A piece of another language.
@@ -37,9 +38,10 @@ pub(crate) fn member(rule: Rule, text: &str, at: usize, end: usize) -> Option<Fo
         _ => &[Rule::proto_field, Rule::thrift_field],
     };
     let piece = &text[at..end];
-    let pair = candidates
+    let mut pairs = candidates
         .iter()
-        .find_map(|rule| Grammar::parse(*rule, piece).ok()?.next())?;
+        .filter_map(|rule| Grammar::parse(*rule, piece).ok()?.next());
+    let pair = pairs.find(is_likely)?;
     let length = pair.as_str().trim_end().len();
     let (code, message): (_, &'static str) = match pair.as_rule() {
         Rule::proto_field => (codes::PROTOBUF, "this is a field as protobuf writes it"),
@@ -59,6 +61,26 @@ pub(crate) fn member(rule: Rule, text: &str, at: usize, end: usize) -> Option<Fo
         end: at + pair.as_str().len(),
         help: format!("write `{}`", translate(pair)),
     })
+}
+
+/// Whether the piece is what it looks like, and not a field of ours without its colon.
+fn is_likely(pair: &Pair<'_, Rule>) -> bool {
+    if pair.as_rule() != Rule::thrift_field {
+        return true;
+    }
+    let mut inner = pair.clone().into_inner();
+    let has_label = inner.clone().any(|part| part.as_rule() == Rule::label);
+    let ty = inner.find(|part| part.as_rule() == Rule::type_ref);
+    let (ty, name) = (
+        ty.map_or("", |ty| ty.as_str().trim()),
+        inner.next().map_or("", |n| n.as_str()),
+    );
+    let word = ty.split('<').next().unwrap_or("");
+    let is_type = builtin(word) != word
+        || is_builtin(word)
+        || word.starts_with(|c: char| c.is_ascii_uppercase());
+    has_label
+        || (is_type && !is_builtin(name) && !name.starts_with(|c: char| c.is_ascii_uppercase()))
 }
 
 /// Reads `text[at..end]` as a top-level line or definition of protobuf or Thrift.

@@ -6,4 +6,4 @@ mod foreign;
 pub(crate) mod scan;
 mod tree;
 
-pub(crate) use driver::{MAX_FILE, parse};
+pub(crate) use driver::{MAX_FILE, read};

@@ -221,7 +221,9 @@ pub(crate) const ITEM_WORDS: &[&str] = &[
 ///
 /// That is behind its `,` or `;`, before the next line that starts like a member, or before the brace that ends
 /// the body.
-pub(crate) fn member_end(bytes: &[u8], pos: usize) -> usize {
+///
+/// `commas` says whether a comma ends a member; in a service it does not.
+pub(crate) fn member_end(bytes: &[u8], pos: usize, commas: bool) -> usize {
     let mut brackets = Brackets::default();
     let mut head = HeadTracker::default();
     let mut end = pos;
@@ -238,7 +240,7 @@ pub(crate) fn member_end(bytes: &[u8], pos: usize) -> usize {
             }
             brackets.push(mark);
             let closed = brackets.open.is_empty() && brackets.angles == 0;
-            if (closed && mark == b',') || (brackets.open.is_empty() && mark == b';') {
+            if (commas && closed && mark == b',') || (brackets.open.is_empty() && mark == b';') {
                 return token.end;
             }
             if closed && mark == b'}' {
@@ -340,7 +342,7 @@ mod tests {
 
     #[test]
     fn a_member_ends_at_its_comma_or_before_the_next_member() {
-        let end = |text: &str| member_end(text.as_bytes(), 0);
+        let end = |text: &str| member_end(text.as_bytes(), 0, true);
         assert_eq!(end("2 x: map<a, b>, 3: y"), 15);
         assert_eq!(end("2 x\n 3: y: u8,"), 3);
         assert_eq!(end("@a(b, c)\n2 x\n 3: y: u8,"), 12);

@@ -99,6 +99,7 @@ impl Builder {
         for pair in inner {
             add_member(&mut kind, self.member(pair));
         }
+        shrink(&mut kind);
         (name, kind)
     }
 
@@ -219,6 +220,7 @@ impl Builder {
                 _ => {}
             }
         }
+        record.fields.shrink_to_fit();
         record
     }
 
@@ -260,7 +262,9 @@ impl Builder {
     }
 
     fn params(self, pair: Pair<'_, Rule>) -> Vec<Param> {
-        pair.into_inner().map(|param| self.param(param)).collect()
+        let mut params: Vec<Param> = pair.into_inner().map(|param| self.param(param)).collect();
+        params.shrink_to_fit();
+        params
     }
 
     fn param(self, pair: Pair<'_, Rule>) -> Param {
@@ -304,6 +308,8 @@ impl Builder {
     pub(crate) fn type_ref(self, pair: Pair<'_, Rule>) -> TypeRef {
         let mut ty = TypeRef::plain(self.span(&pair));
         for inner in pair.into_inner() {
+            // The pair itself may reach over blanks to where more could have been.
+            ty.span.end = self.span(&inner).end;
             match inner.as_rule() {
                 Rule::path => ty.path = self.span(&inner),
                 Rule::type_args => ty.args = self.type_args(inner),
@@ -372,14 +378,21 @@ impl Builder {
 
     fn annotation(self, pair: Pair<'_, Rule>) -> Annotation {
         let span = self.span(&pair);
-        let (mut name, mut args) = (span, Vec::new());
+        let (mut name, mut args, mut end) = (span, Box::default(), None);
         for inner in pair.into_inner() {
             match inner.as_rule() {
                 Rule::path => name = self.span(&inner),
-                _ => args.extend(self.argument(inner)),
+                _ => {
+                    end = Some(self.span(&inner));
+                    args = inner
+                        .into_inner()
+                        .filter_map(|arg| self.argument(arg))
+                        .collect();
+                }
             }
         }
-        let args = args.into_boxed_slice();
+        // The pair itself may reach over blanks to where the arguments could have been.
+        let span = span.to(end.unwrap_or(name));
         Annotation { span, name, args }
     }
 
@@ -429,6 +442,17 @@ impl TypeRef {
             args: Box::default(),
             optional: 0,
         }
+    }
+}
+
+/// Gives back what the lists of members hold in reserve; over a million lines that is half of the tree.
+fn shrink(kind: &mut ItemKind) {
+    match kind {
+        ItemKind::Struct(body) => body.fields.shrink_to_fit(),
+        ItemKind::Enum(body) => body.values.shrink_to_fit(),
+        ItemKind::Union(body) | ItemKind::Error(body) => body.variants.shrink_to_fit(),
+        ItemKind::Service(body) => body.methods.shrink_to_fit(),
+        _ => {}
     }
 }
 

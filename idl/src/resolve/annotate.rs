@@ -2,18 +2,16 @@
 
 use std::collections::HashMap;
 
-use crate::ast::{self, Argument, Head, Item, Value as Written, ValueKind};
+use crate::ast::{self, Argument, Head, Value as Written, ValueKind};
 use crate::codes;
 use crate::diagnostic::Draft;
-use crate::model::{self, AnnotationDef, AnnotationValue, Constraint, Deprecated, Type, Value};
-use crate::pattern;
+use crate::model::{self, AnnotationValue, Deprecated, Type, Value};
 use crate::resolve::Resolver;
-use crate::resolve::known::{self, KNOWN, Kind, Known, Parameter, TARGETS};
+use crate::resolve::known::{self, KNOWN, Kind, Known, Parameter};
 use crate::resolve::literal::{self, Int, Quantity};
-use crate::resolve::names::{Found, ItemId, Scope, SymbolId};
-use crate::resolve::types::int_range;
+use crate::resolve::names::Scope;
 use crate::resolve::values::kind_word;
-use crate::source::{Place, Span};
+use crate::source::Span;
 use crate::suggest;
 
 /// The annotations of one definition or member.
@@ -21,17 +19,17 @@ use crate::suggest;
 pub(super) struct Notes {
     /// As the model keeps them.
     pub(super) list: Vec<model::Annotation>,
-    known: Vec<Read>,
+    pub(super) known: Vec<Read>,
 }
 
 /// A built-in annotation with its arguments.
-struct Read {
-    known: &'static Known,
-    span: Span,
-    args: Vec<(&'static str, Arg, Span)>,
+pub(super) struct Read {
+    pub(super) known: &'static Known,
+    pub(super) span: Span,
+    pub(super) args: Vec<(&'static str, Arg, Span)>,
 }
 
-enum Arg {
+pub(super) enum Arg {
     Flag,
     Text(String),
     Number(u64),
@@ -114,6 +112,7 @@ impl<'t> Resolver<'t, '_> {
             }
             self.note(scope, annotation, target, &mut notes);
         }
+        notes.list.shrink_to_fit();
         notes
     }
 
@@ -143,7 +142,7 @@ impl<'t> Resolver<'t, '_> {
         }
     }
 
-    fn is_on(
+    pub(super) fn is_on(
         &mut self,
         scope: &Scope<'t>,
         annotation: &ast::Annotation,
@@ -338,7 +337,7 @@ impl<'t> Resolver<'t, '_> {
         None
     }
 
-    fn bad_argument(
+    pub(super) fn bad_argument(
         &mut self,
         scope: &Scope<'t>,
         span: Span,
@@ -359,362 +358,6 @@ impl<'t> Resolver<'t, '_> {
             (name.to_owned(), as_written(scope, &arg.value))
         });
         pairs.collect()
-    }
-
-    // ---- custom annotations ----
-
-    /// `annotation a.b(name: string) on service, method;`
-    pub(super) fn declare_annotation(
-        &mut self,
-        scope: &Scope<'t>,
-        item: &Item,
-        id: usize,
-        body: &ast::AnnotationDef,
-    ) {
-        let name = item.name.of(scope.text);
-        if KNOWN.iter().any(|known| known.name == name) {
-            let message = format!("`@{name}` is built in");
-            let draft = Draft::new(
-                codes::ANNOTATION_DECLARATION,
-                item.name.at(scope.file),
-                message,
-            );
-            self.report(draft.help("declare it under another name"));
-        }
-        let params = body
-            .params
-            .iter()
-            .filter_map(|param| self.annotation_param(scope, param));
-        let params = params.collect();
-        let mut targets = Vec::new();
-        for target in &body.targets {
-            let word = target.of(scope.text);
-            if TARGETS.iter().any(|(name, _)| *name == word) {
-                targets.push(word.to_owned());
-                continue;
-            }
-            let message = format!("annotations cannot stand on a `{word}`");
-            let names = TARGETS.iter().map(|(name, _)| *name);
-            let mut draft = Draft::new(
-                codes::ANNOTATION_DECLARATION,
-                target.at(scope.file),
-                message,
-            );
-            draft = match suggest::nearest(word, names.clone()) {
-                Some(near) => draft.suggest(format!("did you mean `{near}`?"), *target, near),
-                None => draft.help(format!(
-                    "targets are {}",
-                    names.collect::<Vec<_>>().join(", ")
-                )),
-            };
-            self.report(draft);
-        }
-        let def = AnnotationDef {
-            package: self.names.packages[scope.package].name.to_owned(),
-            name: name.to_owned(),
-            docs: self.docs(scope, &item.head.docs),
-            params,
-            targets,
-            source: self.source(scope, item.name),
-        };
-        self.annotation_defs.push((id, def));
-    }
-
-    fn annotation_param(&mut self, scope: &Scope<'t>, param: &ast::Param) -> Option<model::Param> {
-        let ty = self.type_of(scope, &param.flow.ty)?;
-        if param.flow.stream || matches!(ty, Type::Any) {
-            let place = param.flow.ty.span.at(scope.file);
-            let message = "an annotation cannot take a value of this type";
-            self.report(Draft::new(codes::ANNOTATION_DECLARATION, place, message));
-            return None;
-        }
-        let default = match &param.default {
-            Some(value) => Some(self.value(scope, value, &ty)?),
-            None => None,
-        };
-        Some(model::Param {
-            name: param.name.of(scope.text).to_owned(),
-            docs: self.docs(scope, &param.head.docs),
-            ty,
-            default,
-            constraints: Vec::new(),
-            annotations: Vec::new(),
-            source: self.source(scope, param.name),
-        })
-    }
-
-    fn custom(
-        &mut self,
-        scope: &Scope<'t>,
-        annotation: &ast::Annotation,
-        target: u32,
-    ) -> Option<model::Annotation> {
-        let id = self.find_custom(scope, annotation.name)?;
-        let (_, def) = self.annotation_defs.get(id)?;
-        let (params, name) = (
-            def.params.clone(),
-            model::full_name(&def.package, &def.name),
-        );
-        let on = TARGETS
-            .iter()
-            .filter(|(name, _)| def.targets.iter().any(|target| target == name))
-            .fold(0, |sum, (_, bit)| sum | bit);
-        // All its targets may have been wrong, which was reported.
-        if on != 0 && !self.is_on(scope, annotation, on, target) {
-            return None;
-        }
-        let mut args = Vec::new();
-        let mut given = vec![false; params.len()];
-        for (position, argument) in annotation.args.iter().enumerate() {
-            let wanted = argument.name.map(|name| name.of(scope.text));
-            let found = match wanted {
-                Some(wanted) => params.iter().position(|param| param.name == wanted),
-                None => (position < params.len()).then_some(position),
-            };
-            let span = argument.name.unwrap_or(argument.value.span);
-            let Some(at) = found.filter(|at| !given[*at]) else {
-                let text = span.of(scope.text);
-                let message = format!("`@{name}` has no argument `{text}`, or it is given twice");
-                self.bad_argument(scope, span, message, None);
-                return None;
-            };
-            given[at] = true;
-            let value = self.value(scope, &argument.value, &params[at].ty)?;
-            args.push((
-                wanted.unwrap_or("").to_owned(),
-                AnnotationValue::Literal(value),
-            ));
-        }
-        for (param, given) in params.iter().zip(given) {
-            if !given && param.default.is_none() && !matches!(param.ty, Type::Optional(_)) {
-                let message = format!("`@{name}` needs the argument `{}`", param.name);
-                self.bad_argument(scope, annotation.span, message, None);
-                return None;
-            }
-        }
-        Some(model::Annotation { name, args })
-    }
-
-    /// The declared annotation that `a.b.c` means: in this package, then with an alias or package before it.
-    fn find_custom(&mut self, scope: &Scope<'t>, span: Span) -> Option<usize> {
-        let path = span.of(scope.text);
-        let own = self.names.packages[scope.package]
-            .symbols
-            .get(path)
-            .copied();
-        let dots = path.match_indices('.').map(|(at, _)| at);
-        let mut candidates = dots.filter_map(|at| {
-            let package = match self.names.qualifier(scope, &path[..at]) {
-                Ok(package) => package,
-                Err(Found::NotImported(package)) => package,
-                Err(_) => return None,
-            };
-            self.names.packages[package]
-                .symbols
-                .get(&path[at + 1..])
-                .copied()
-        });
-        let symbol = own.or_else(|| candidates.next());
-        match symbol.map(|symbol| symbol.id) {
-            Some(SymbolId::Item(ItemId::Annotation(id))) => return Some(id),
-            Some(SymbolId::Broken) => return None,
-            _ => {}
-        }
-        if self.is_unknown_import(scope, path.split('.').next().unwrap_or("")) {
-            return None;
-        }
-        let message = format!("there is no annotation `@{path}`");
-        let mut draft = Draft::new(codes::UNKNOWN_ANNOTATION, span.at(scope.file), message);
-        if !self.sink.is_full() {
-            let is_annotation = |id| matches!(id, SymbolId::Item(ItemId::Annotation(_)));
-            let near = suggest::nearest(path, KNOWN.iter().map(|known| known.name))
-                .map(str::to_owned)
-                .or_else(|| {
-                    self.names
-                        .nearest(scope, path, scope.package, is_annotation)
-                });
-            draft = match near {
-                Some(near) => draft.suggest(format!("did you mean `@{near}`?"), span, near),
-                None => draft.help(format!("declare it: `annotation {path}(…) on …;`")),
-            };
-        }
-        self.report(draft);
-        None
-    }
-
-    // ---- rules on values ----
-
-    /// `@len`, `@range`, `@pattern`, `@items` of a field or parameter, in the order written.
-    pub(super) fn constraints(
-        &mut self,
-        scope: &Scope<'t>,
-        notes: &Notes,
-        ty: &Type,
-    ) -> Vec<Constraint> {
-        let mut found = Vec::new();
-        for read in &notes.known {
-            let constraint = match read.known.name {
-                "len" | "items" => self.bounds(scope, notes, read, ty),
-                "range" => self.range(scope, read, ty),
-                "pattern" => self.pattern(scope, notes, read, ty),
-                _ => None,
-            };
-            found.extend(constraint);
-        }
-        found
-    }
-
-    /// The type that a rule looks at.
-    fn bare<'a>(&'a self, ty: &'a Type) -> &'a Type {
-        match self.model.resolve(ty) {
-            Type::Optional(inner) => self.model.resolve(inner),
-            other => other,
-        }
-    }
-
-    fn suits(
-        &mut self,
-        scope: &Scope<'t>,
-        read: &Read,
-        ty: &Type,
-        good: bool,
-        wanted: &str,
-    ) -> bool {
-        if !good {
-            let name = read.known.name;
-            let message = format!("`@{name}` does not suit `{}`", self.type_text(ty));
-            let draft = Draft::new(codes::CONSTRAINT_TYPE, read.span.at(scope.file), message);
-            self.report(draft.help(format!("it is for {wanted}")));
-        }
-        good
-    }
-
-    fn bounds(
-        &mut self,
-        scope: &Scope<'t>,
-        notes: &Notes,
-        read: &Read,
-        ty: &Type,
-    ) -> Option<Constraint> {
-        let name = read.known.name;
-        let is_len = name == "len";
-        let bare = self.bare(ty);
-        let (good, wanted) = if is_len {
-            (
-                matches!(bare, Type::String | Type::Bytes),
-                "`string` and `bytes`",
-            )
-        } else {
-            let good = matches!(
-                bare,
-                Type::List(_) | Type::Set(_) | Type::Array(..) | Type::Map(..)
-            );
-            (good, "lists, sets, arrays and maps")
-        };
-        if !self.suits(scope, read, ty, good, wanted) {
-            return None;
-        }
-        let min = notes.number(name, "min").map(|(number, _)| number);
-        let max = notes.number(name, "max").map(|(number, _)| number);
-        let unique = notes.flag(name, "unique");
-        let nothing = min.is_none() && max.is_none() && !unique;
-        let crossed = matches!((min, max), (Some(min), Some(max)) if min > max);
-        self.limits(scope, read, nothing, crossed)?;
-        Some(if is_len {
-            Constraint::Len { min, max }
-        } else {
-            Constraint::Items { min, max, unique }
-        })
-    }
-
-    fn limits(
-        &mut self,
-        scope: &Scope<'t>,
-        read: &Read,
-        nothing: bool,
-        crossed: bool,
-    ) -> Option<()> {
-        let name = read.known.name;
-        let message = if nothing {
-            format!("`@{name}` has no bound")
-        } else if crossed {
-            format!("no value passes this `@{name}`: `min` is above `max`")
-        } else {
-            return Some(());
-        };
-        self.report(Draft::new(
-            codes::EMPTY_LIMITS,
-            read.span.at(scope.file),
-            message,
-        ));
-        None
-    }
-
-    fn range(&mut self, scope: &Scope<'t>, read: &Read, ty: &Type) -> Option<Constraint> {
-        let bare = self.bare(ty).clone();
-        let good = int_range(&bare).is_some()
-            || matches!(
-                bare,
-                Type::F32 | Type::F64 | Type::Duration | Type::Timestamp | Type::Decimal
-            );
-        if !self.suits(scope, read, ty, good, "numbers, durations and timestamps") {
-            return None;
-        }
-        let mut bound = |param: &str| -> Option<Option<Value>> {
-            let found = read.args.iter().find(|(name, ..)| *name == param);
-            match found {
-                Some((_, Arg::Bound(written), _)) => self.value(scope, written, &bare).map(Some),
-                _ => Some(None),
-            }
-        };
-        let (min, max) = (bound("min"), bound("max"));
-        let (min, max) = (min?, max?);
-        let nothing = min.is_none() && max.is_none();
-        let crossed = matches!((&min, &max), (Some(min), Some(max)) if is_above(min, max));
-        self.limits(scope, read, nothing, crossed)?;
-        Some(Constraint::Range { min, max })
-    }
-
-    fn pattern(
-        &mut self,
-        scope: &Scope<'t>,
-        notes: &Notes,
-        read: &Read,
-        ty: &Type,
-    ) -> Option<Constraint> {
-        let good = *self.bare(ty) == Type::String;
-        if !self.suits(scope, read, ty, good, "`string`") {
-            return None;
-        }
-        let (regex, span) = notes.text("pattern", "regex")?;
-        let Err(fault) = pattern::check(&regex) else {
-            return Some(Constraint::Pattern(regex));
-        };
-        let quoted = span.of(scope.text);
-        // Offsets in the pattern are offsets in the literal as long as nothing is escaped.
-        let place: Place = if quoted.contains('\\') {
-            span.at(scope.file)
-        } else {
-            let start = span.start as usize + 1 + fault.at;
-            let end = (start + fault.length).min(span.end as usize);
-            Span::new(start.min(end), end).at(scope.file)
-        };
-        let message = format!("the pattern cannot be read: {}", fault.message);
-        self.report(Draft::new(codes::PATTERN, place, message));
-        None
-    }
-}
-
-/// Whether one bound is above another of the same type.
-fn is_above(min: &Value, max: &Value) -> bool {
-    match (min, max) {
-        (Value::Int(a), Value::Int(b)) => a > b,
-        (Value::BigUint(a), Value::BigUint(b)) => a > b,
-        (Value::BigUint(_), Value::Int(_)) => true,
-        (Value::Float(a), Value::Float(b)) => a > b,
-        (Value::Duration(a), Value::Duration(b)) => a > b,
-        (Value::Timestamp(a, b), Value::Timestamp(c, d)) => (a, b) > (c, d),
-        _ => false,
     }
 }
 

@@ -141,7 +141,9 @@ impl<'t> Resolver<'t, '_> {
         let notes = self.notes(scope, &field.head, known::FIELD);
         let ty = ty?;
         let constraints = self.constraints(scope, &notes, &ty);
-        let default = self.default(scope, field.default.as_deref(), &ty)?;
+        let written = field.default.as_deref();
+        let default = self.default(scope, written, &ty)?;
+        self.default_keeps(scope, &constraints, default.as_ref(), written);
         Some(Field {
             ordinal: u32::try_from(ordinal?).ok()?,
             name: field.name.of(scope.text).to_owned(),
@@ -329,7 +331,7 @@ impl<'t> Resolver<'t, '_> {
     }
 
     fn not_empty(&mut self, scope: &Scope<'t>, item: &Item, is_empty: bool, word: &str, of: &str) {
-        if is_empty && !self.sink.has_errors_in(scope.file) {
+        if is_empty && !self.unsound.contains(&scope.file) {
             let name = item.name.of(scope.text);
             let message = format!("the {word} `{name}` has no {of}");
             let draft = Draft::new(codes::NO_MEMBERS, item.name.at(scope.file), message);

@@ -1,6 +1,8 @@
 //! From syntax trees to the model: names become definitions, and everything that only meaning can refuse is refused.
 
 mod annotate;
+mod constraints;
+mod custom;
 mod define;
 mod imports;
 mod known;
@@ -10,21 +12,26 @@ mod service;
 mod types;
 mod values;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::mem;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::ast::{File, Item, ItemKind};
 use crate::check;
 use crate::diagnostic::{Draft, Sink};
-use crate::model::{AnnotationDef, Const, Docs, Model, Source, Type, TypeDef, TypeId, TypeKind};
-pub(crate) use crate::resolve::names::Scope;
+use crate::model::{
+    AnnotationDef, Const, Docs, Enum, Model, Reserved, Source, Struct, Type, TypeDef, TypeId,
+    TypeKind, Union,
+};
+pub(crate) use crate::resolve::names::{Declared, Scope, Shape, is_builtin};
 use crate::resolve::names::{ItemId, Names};
 use crate::resolve::values::ConstState;
 use crate::source::{FileId, Place, Sources, Span};
 
 /// Builds the model of all files. What is wrong is reported and left out.
 pub(crate) fn resolve(sources: &Sources, mut files: Vec<File>, sink: &mut Sink) -> Model {
+    let unsound = sink.files().collect();
     let names = Names::declare(sources, &files, sink);
     let scopes: Rc<[Scope<'_>]> = imports::bind(sources, &files, &names, sink).into();
     let mut resolver = Resolver {
@@ -35,6 +42,7 @@ pub(crate) fn resolve(sources: &Sources, mut files: Vec<File>, sink: &mut Sink) 
         model: Model::default(),
         consts: Vec::new(),
         enum_values: HashMap::new(),
+        unsound,
         const_depth: 0,
         annotation_defs: Vec::new(),
         const_defs: Vec::new(),
@@ -70,6 +78,8 @@ struct Resolver<'t, 's> {
     consts: Vec<ConstState>,
     /// Numbers of all values of enums.
     enum_values: HashMap<(TypeId, &'t str), i64>,
+    /// Files in which something could not be read, so that what is missing may have been there.
+    unsound: HashSet<FileId>,
     /// How many constants are being evaluated.
     const_depth: usize,
     /// Declared annotations and constants by their place in the order of names.
@@ -86,18 +96,37 @@ impl<'t> Resolver<'t, '_> {
     }
 
     fn placeholders(&mut self) {
-        let placeholder = |package: &str, name: &str| TypeDef {
+        // Of the right kind from the start: what refers to a type asks for that before its turn comes.
+        let kind = |shape: Shape| match shape {
+            Shape::Struct => TypeKind::Struct(Struct::default()),
+            Shape::Enum => TypeKind::Enum(Enum {
+                closed: false,
+                repr: Type::I32,
+                values: Vec::new(),
+                reserved: Reserved::default(),
+            }),
+            Shape::Union | Shape::Error => TypeKind::Union(Union {
+                closed: false,
+                variants: Vec::new(),
+                reserved: Reserved::default(),
+            }),
+            _ => TypeKind::Alias(Type::Any),
+        };
+        let placeholder = |package: &str, name: &str, shape: Shape| TypeDef {
             package: package.to_owned(),
             name: name.to_owned(),
             docs: Docs::default(),
             annotations: Vec::new(),
             deprecated: None,
             source: Source::default(),
-            kind: TypeKind::Alias(Type::Any),
+            kind: kind(shape),
         };
         let types = self.names.types.iter();
         self.model.types = types
-            .map(|decl| placeholder(self.names.packages[decl.package].name, decl.name))
+            .map(|decl| {
+                let package = self.names.packages[decl.package].name;
+                placeholder(package, decl.name, decl.shape)
+            })
             .collect();
         self.model.services = service::placeholders(&self.names);
         self.origins.prepare(self.model.services.len());
@@ -180,7 +209,7 @@ impl<'t> Resolver<'t, '_> {
     fn source(&self, scope: &Scope<'t>, span: Span) -> Source {
         let source = self.sources.get(scope.file);
         Source {
-            file: source.short_path.clone(),
+            file: Arc::clone(&source.short_path),
             line: source.line(span.start),
         }
     }

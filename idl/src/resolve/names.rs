@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 
 use crate::ast::{File, ItemKind};
+use crate::check::members;
 use crate::codes;
 use crate::diagnostic::{Draft, Sink};
 use crate::model::{ServiceId, TypeId};
@@ -113,7 +114,7 @@ impl<'t> Names<'t> {
         for file in files {
             names.declare_file(sources, file, &mut pending, sink);
         }
-        names.number(pending);
+        names.number(pending, sink);
         names
     }
 
@@ -205,8 +206,10 @@ impl<'t> Names<'t> {
     }
 
     /// Gives out IDs in the order of full names, whatever file and order the definitions were written in.
-    fn number(&mut self, mut pending: Vec<Pending<'t>>) {
+    fn number(&mut self, mut pending: Vec<Pending<'t>>, sink: &mut Sink) {
         pending.sort_by(|a, b| self.full(&a.declared).cmp(self.full(&b.declared)));
+        let declared: Vec<_> = pending.iter().map(|pending| pending.declared).collect();
+        members::definitions(&declared, sink);
         let (mut consts, mut annotations) = (0, 0);
         for Pending { declared, at } in pending {
             let id = match declared.shape {
@@ -245,8 +248,7 @@ impl<'t> Names<'t> {
             .chain(declared.name.bytes())
     }
 
-    /// Looks up `Name`, `alias.Name` or `full.package.Name`. `tail` is how many parts after the package belong to the
-    /// name; annotations try several.
+    /// Looks up `Name`, `alias.Name` or `full.package.Name`.
     pub(crate) fn find(&self, scope: &Scope<'t>, path: &str) -> Found {
         let Some((qualifier, name)) = path.rsplit_once('.') else {
             return self.in_package(scope.package, path);

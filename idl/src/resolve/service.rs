@@ -278,6 +278,8 @@ impl<'t> Resolver<'t, '_> {
             Some(_) if param.flow.stream => None,
             written => self.default(scope, written.as_deref(), &ty)?,
         };
+        let written = param.default.as_deref();
+        self.default_keeps(scope, &constraints, default.as_ref(), written);
         Some(Param {
             name: param.name.of(scope.text).to_owned(),
             docs: self.docs(scope, &param.head.docs),
@@ -392,7 +394,8 @@ impl<'t> Resolver<'t, '_> {
         let Some((id, span)) = notes.number("id", "number") else {
             return Some(None);
         };
-        let message = if id < ids::FRAMEWORK_IDS {
+        let package = self.names.packages[scope.package].name;
+        let message = if id < ids::FRAMEWORK_IDS && !ids::is_framework(package) {
             format!(
                 "call IDs below {} belong to the framework",
                 ids::FRAMEWORK_IDS

@@ -15,12 +15,10 @@ use crate::idl_door::{Options, emit_text, left_out};
 
 /// Generates Rust for the `.idl` file or directory at `path`, relative to the package, into `OUT_DIR/idl.rs`.
 ///
-/// The whole build script:
+/// The whole `main` of the build script:
 ///
 /// ```no_run
-/// fn main() {
-///     rpc_codegen::build("idl");
-/// }
+/// rpc_codegen::build("idl");
 /// ```
 ///
 /// and in the crate `rpc_runtime::include_idl!();`. Faults in the files end the build with their places and pictures;
@@ -161,6 +159,8 @@ impl Build {
     /// Does it all, as a build script: whatever goes wrong is told to cargo, which then ends the build.
     pub fn run(mut self) {
         let mut cargo = Cargo::stdout();
+        // Neighbours introduce themselves; a dependent that needs them depends on them.
+        let own_roots = self.roots.clone();
         for neighbour in neighbours::find(env::vars_os()) {
             cargo.rerun_if_env_changed(&neighbour.variable);
             self = neighbour.add_to(self);
@@ -172,7 +172,7 @@ impl Build {
         generated.report(&mut cargo);
         self.write(&generated, &mut cargo);
         if env::var_os("CARGO_MANIFEST_LINKS").is_some() {
-            self.introduce(&generated, &mut cargo);
+            introduce(&own_roots, &generated, &mut cargo);
         }
     }
 
@@ -206,19 +206,6 @@ impl Build {
             Err(error) => cargo.error(&format!("cannot write {}: {error}", path.display())),
         }
     }
-
-    /// Tells the build scripts of dependents which packages this crate has, and where their files are.
-    fn introduce(&self, generated: &Generated, cargo: &mut Cargo<'_>) {
-        let here = env::current_dir().unwrap_or_default();
-        let roots =
-            env::join_paths(self.roots.iter().map(|root| here.join(root))).unwrap_or_default();
-        let name = env::var("CARGO_PKG_NAME")
-            .unwrap_or_default()
-            .replace('-', "_");
-        cargo.metadata("idl_roots", &roots.to_string_lossy());
-        cargo.metadata("idl_packages", &generated.packages.join(","));
-        cargo.metadata("idl_crate", &name);
-    }
 }
 
 impl Default for Build {
@@ -246,4 +233,16 @@ impl Generated {
             cargo.warning(method);
         }
     }
+}
+
+/// Tells the build scripts of dependents which packages this crate has, and where their files are.
+fn introduce(roots: &[PathBuf], generated: &Generated, cargo: &mut Cargo<'_>) {
+    let here = env::current_dir().unwrap_or_default();
+    let roots = env::join_paths(roots.iter().map(|root| here.join(root))).unwrap_or_default();
+    let name = env::var("CARGO_PKG_NAME")
+        .unwrap_or_default()
+        .replace('-', "_");
+    cargo.metadata("idl_roots", &roots.to_string_lossy());
+    cargo.metadata("idl_packages", &generated.packages.join(","));
+    cargo.metadata("idl_crate", &name);
 }

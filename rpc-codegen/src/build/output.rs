@@ -5,7 +5,7 @@ use std::{fs, io};
 
 use rpc_idl::{Diagnostics, Model, Severity};
 
-use crate::idl_door::HEADER;
+use crate::idl_door::{HEADER, fault};
 
 /// What became of a file.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub(super) fn text(
         .iter()
         .filter(|diagnostic| diagnostic.severity == Severity::Error)
     {
-        text += &format!("::core::compile_error!({:?});\n", diagnostic.rendered());
+        text += &format!("::core::compile_error!({:?});\n", fault(diagnostic));
     }
     text
 }

@@ -34,7 +34,7 @@ impl Scope<'_> {
         match self.resolve(ty) {
             Type::Optional(inner) => {
                 let nested = self.checks(inner, constraints);
-                nested.iter().map(|check| on_some(check)).collect()
+                nested.iter().map(on_some).collect()
             }
             resolved => {
                 let own = constraints

@@ -6,7 +6,7 @@ use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
 use rpc_idl::model::{Enum, Field, Payload, Struct, Type, TypeDef, TypeId, Union, Variant};
 
-use super::enums::variant_names;
+use super::enums::{is_deprecated, variant_names};
 use super::names;
 use super::records::{absent, allow_deprecated};
 use super::scope::Scope;
@@ -77,16 +77,13 @@ pub(super) fn enumeration(scope: &Scope<'_>, def: &TypeDef, definition: &Enum) -
     // Only a `u64` that this side does not know can be too large; it is then as unknown as before.
     let number = match definition.repr {
         Type::U64 => quote!(
-            <i64 as ::core::convert::TryFrom<u64>>::try_from(self.number()).unwrap_or(i64::MAX)
+            <i64 as ::core::convert::TryFrom<u64>>::try_from(Self::number(*self))
+                .unwrap_or(i64::MAX)
         ),
-        Type::I64 => quote!(self.number()),
-        _ => quote!(i64::from(self.number())),
+        Type::I64 => quote!(Self::number(*self)),
+        _ => quote!(i64::from(Self::number(*self))),
     };
-    let member = definition
-        .values
-        .iter()
-        .any(|value| value.deprecated.is_some());
-    let allowed = allow_deprecated(member || def.deprecated.is_some());
+    let allowed = allow_deprecated(is_deprecated(def, definition));
     let wire = wire(scope, "enumeration", def);
     quote! {
         #allowed

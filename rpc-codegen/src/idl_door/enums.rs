@@ -7,6 +7,7 @@ use rpc_idl::model::{Enum, TypeDef};
 use super::codec;
 use super::docs::{deprecated, described, documented};
 use super::names;
+use super::records::allow_deprecated;
 use super::scope::Scope;
 use super::types::number_type;
 use super::values::integer;
@@ -17,8 +18,8 @@ pub(super) fn emit(scope: &Scope<'_>, def: &TypeDef, definition: &Enum) -> Token
     let parts = [
         shape.definition(),
         shape.number(),
-        shape.from_number(),
-        shape.into_number(),
+        shape.conversion_from(),
+        shape.conversion_into(),
         shape.display(),
         codec::enumeration(scope, def, definition),
     ];
@@ -34,6 +35,15 @@ pub(super) fn variant_names(definition: &Enum) -> Vec<Ident> {
         .collect()
 }
 
+/// Whether the enum or a value of it is deprecated.
+pub(super) fn is_deprecated(def: &TypeDef, definition: &Enum) -> bool {
+    def.deprecated.is_some()
+        || definition
+            .values
+            .iter()
+            .any(|value| value.deprecated.is_some())
+}
+
 /// Words that all parts need.
 struct Shape<'a> {
     scope: &'a Scope<'a>,
@@ -43,6 +53,7 @@ struct Shape<'a> {
     variants: Vec<Ident>,
     numbers: Vec<TokenStream>,
     repr: TokenStream,
+    allowed: Option<TokenStream>,
 }
 
 impl<'a> Shape<'a> {
@@ -59,6 +70,7 @@ impl<'a> Shape<'a> {
                 .map(|value| integer(value.number.into()))
                 .collect(),
             repr: number_type(&definition.repr),
+            allowed: allow_deprecated(is_deprecated(def, definition)),
         }
     }
 
@@ -105,6 +117,7 @@ impl<'a> Shape<'a> {
 
     fn number(&self) -> TokenStream {
         let Self {
+            allowed,
             name,
             variants,
             numbers,
@@ -114,6 +127,7 @@ impl<'a> Shape<'a> {
         let unrecognized =
             (!self.definition.closed).then(|| quote!(Self::Unrecognized(number) => number,));
         quote! {
+            #allowed
             impl #name {
                 /// The number on the wire.
                 #[must_use]
@@ -127,8 +141,9 @@ impl<'a> Shape<'a> {
         }
     }
 
-    fn from_number(&self) -> TokenStream {
+    fn conversion_from(&self) -> TokenStream {
         let Self {
+            allowed,
             name,
             variants,
             numbers,
@@ -138,6 +153,7 @@ impl<'a> Shape<'a> {
         let (private, full_name) = (self.scope.options.private(), self.def.full_name());
         if self.definition.closed {
             return quote! {
+                #allowed
                 impl ::core::convert::TryFrom<#repr> for #name {
                     type Error = #private::DecodeError;
 
@@ -151,6 +167,7 @@ impl<'a> Shape<'a> {
             };
         }
         quote! {
+            #allowed
             impl ::core::convert::From<#repr> for #name {
                 fn from(number: #repr) -> Self {
                     match number {
@@ -162,9 +179,15 @@ impl<'a> Shape<'a> {
         }
     }
 
-    fn into_number(&self) -> TokenStream {
-        let Self { name, repr, .. } = self;
+    fn conversion_into(&self) -> TokenStream {
+        let Self {
+            allowed,
+            name,
+            repr,
+            ..
+        } = self;
         quote! {
+            #allowed
             impl ::core::convert::From<#name> for #repr {
                 fn from(value: #name) -> Self {
                     value.number()
@@ -174,11 +197,17 @@ impl<'a> Shape<'a> {
     }
 
     fn display(&self) -> TokenStream {
-        let Self { name, variants, .. } = self;
+        let Self {
+            allowed,
+            name,
+            variants,
+            ..
+        } = self;
         let words = self.definition.values.iter().map(|value| &value.name);
         let unrecognized = (!self.definition.closed)
             .then(|| quote!(Self::Unrecognized(number) => ::core::fmt::Display::fmt(number, f),));
         quote! {
+            #allowed
             impl ::core::fmt::Display for #name {
                 fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                     match self {

@@ -19,7 +19,7 @@ pub(super) fn emit(scope: &Scope<'_>, id: TypeId, def: &TypeDef, record: &Struct
         fields: &record.fields,
         name: names::camel(&def.name),
     };
-    let methods = [shape.new(), shape.setters(), shape.validate()];
+    let methods = [shape.constructor(), shape.setters(), shape.validate()];
     let (definition, debug, default) = (shape.definition(), shape.debug(), shape.default());
     let (name, codec, allowed) = (
         &shape.name,
@@ -135,7 +135,7 @@ impl Shape<'_> {
         }
     }
 
-    fn new(&self) -> TokenStream {
+    fn constructor(&self) -> TokenStream {
         let required: Vec<_> = self
             .fields
             .iter()
@@ -151,8 +151,12 @@ impl Shape<'_> {
                 absent(self.scope, self.id, field).unwrap_or_else(|| self.stored(&field.ty, &name));
             quote!(#name: #value,)
         });
+        let docs = match required.is_empty() {
+            true => " A value with all defaults.",
+            false => " A value with these required fields; all others have their defaults.",
+        };
         quote! {
-            /// The value of these required fields; all others have their defaults.
+            #[doc = #docs]
             #[must_use]
             pub fn new(#(#parameters),*) -> Self {
                 Self { #(#values)* }

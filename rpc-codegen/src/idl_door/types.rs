@@ -46,13 +46,9 @@ impl Scope<'_> {
         }
     }
 
-    /// Whether a field of `owner` of this type is a box, or an optional one.
+    /// Whether a field of `owner` of this type is a box.
     pub(super) fn is_boxed(&self, owner: TypeId, ty: &Type) -> bool {
-        matches!(ty, Type::Named(id) if self.facts.contains(*id, owner) && !self.is_alias(*id))
-    }
-
-    fn is_alias(&self, id: TypeId) -> bool {
-        matches!(self.model().ty(id).kind, TypeKind::Alias(_))
+        matches!(self.resolve(ty), Type::Named(id) if self.facts.contains(*id, owner))
     }
 
     fn is_copy(&self, resolved: &Type) -> bool {

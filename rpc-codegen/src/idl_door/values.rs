@@ -66,7 +66,7 @@ impl Scope<'_> {
             }
             Value::Float(value) => float(*value),
             Value::String(text) if *ty == Type::Uuid => {
-                let bytes = uuid_bytes(text);
+                let bytes = uuid_bytes(text).into_iter().map(Literal::u8_unsuffixed);
                 quote!(#runtime::Uuid([#(#bytes),*]))
             }
             Value::String(text) => quote!(#text),

@@ -1,6 +1,6 @@
 //! The caller's side of a service: the asynchronous client and the blocking one.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
 
 use super::{Method, Stub};
@@ -16,7 +16,7 @@ pub(super) fn client(stub: &Stub<'_>) -> TokenStream {
     let constructors = [
         side.service_const(),
         side.connect(),
-        side.new(),
+        side.constructor(),
         side.channel(),
     ];
     let methods: Vec<_> = stub
@@ -40,7 +40,7 @@ pub(super) fn blocking_client(stub: &Stub<'_>) -> TokenStream {
     let constructors = [
         side.service_const(),
         side.blocking_connect(),
-        side.new(),
+        side.constructor(),
         side.channel(),
         side.with_options(),
     ];
@@ -164,7 +164,7 @@ impl Side<'_> {
         }
     }
 
-    fn new(&self) -> TokenStream {
+    fn constructor(&self) -> TokenStream {
         if self.stub.has_method("new") {
             return TokenStream::new();
         }
@@ -298,7 +298,7 @@ impl Side<'_> {
         } else {
             format_ident!("call")
         };
-        let count = method.arguments().count();
+        let count = Literal::usize_unsuffixed(method.arguments().count());
         let names: Vec<_> = method.arguments().map(|argument| &argument.ident).collect();
         let types = method.arguments().map(|argument| &argument.client_type);
         let encodes = method.arguments().map(|argument| &argument.encode);

@@ -20,11 +20,11 @@ pub(super) fn companion(stub: &Stub<'_>) -> TokenStream {
         #cfg
         #[doc(hidden)]
         #allowances
+        #[derive(::core::fmt::Debug)]
         #visibility struct #name;
 
         #cfg
         #allowances
-        #[automatically_derived]
         impl #name {
             #descriptor
             #indices

@@ -5,7 +5,7 @@ mod descriptor;
 mod signature;
 mod skeleton;
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use rpc_idl::model::{self, Model, Service};
 
@@ -144,7 +144,7 @@ impl<'m> Stub<'m> {
             let companion = &self.names.companion;
             quote!(#companion::#name)
         } else {
-            index.to_token_stream()
+            Literal::usize_unsuffixed(index).to_token_stream()
         }
     }
 

@@ -1,6 +1,6 @@
 //! The server's side of a service: decodes, calls the user's implementation, encodes.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Literal, TokenStream};
 use quote::{format_ident, quote};
 
 use super::{Argument, Method, Param, Stub};
@@ -136,10 +136,11 @@ fn decode(stub: &Stub<'_>, method: &Method<'_>) -> TokenStream {
     let count = method.arguments().count();
     let locals: Vec<_> = (0..count).map(Argument::local).collect();
     let decodes = method.arguments().map(|argument| &argument.decode);
+    let length = Literal::usize_unsuffixed(count);
     let mutable = (count > 0).then(|| quote!(mut));
     quote! {
         let __rpc_decoded = (|| {
-            let #mutable __rpc_args = __rpc_request.args(#count)?;
+            let #mutable __rpc_args = __rpc_request.args(#length)?;
             #(let #locals = #decodes;)*
             __rpc_args.finish()?;
             ::core::result::Result::Ok::<_, #private::DecodeError>((#(#locals,)*))

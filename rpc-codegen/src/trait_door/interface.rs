@@ -1,7 +1,7 @@
 //! The user's trait as it is given back: every `async fn` in the form that servers can spawn.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{
     FnArg, ItemTrait, Pat, ReturnType, Safety, Signature, TraitItem, TraitItemFn, Type,
@@ -9,6 +9,7 @@ use syn::{
 };
 
 use super::arguments::is_rpc;
+use super::bodies::unread;
 use super::rust_types::peel;
 
 /// The trait, whatever is wrong with it: implementations beside it must not fail for a second reason.
@@ -58,7 +59,7 @@ fn mend_inputs(function: &mut TraitItemFn) {
         if !has_body && !matches!(&*typed.pat, Pat::Ident(_) | Pat::Wild(_)) {
             // Refused already; here rustc would refuse it a second time.
             let name = quote::format_ident!("__rpc_{index}", span = typed.pat.span());
-            typed.pat = Box::new(parse_quote!(#name));
+            *typed.pat = parse_quote!(#name);
         }
     }
 }
@@ -78,7 +79,7 @@ fn desugar(function: &mut TraitItemFn) {
         function.attrs.push(parse_quote! {
             #[allow(clippy::manual_async_fn, reason = "the future must be `Send`, which `async fn` cannot say")]
         });
-        function.default = Some(parse_quote!({ async move #body }));
+        function.default = Some(unread(&body, quote!(async move #body)));
     }
 }
 

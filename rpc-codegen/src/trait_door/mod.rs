@@ -1,6 +1,7 @@
 //! The trait door: `#[rpc_service]` on a trait.
 
 mod arguments;
+mod bodies;
 mod from_trait;
 mod interface;
 mod origin;
@@ -27,7 +28,8 @@ use crate::service::{self, Argument, Coded, Method, Names, Param, Sides, Stub};
 pub fn expand_service(attr: TokenStream, item: TokenStream) -> TokenStream {
     let mut refusals = Refusals::default();
     let arguments = ServiceArguments::read(attr, &mut refusals);
-    let item = match syn::parse2::<Item>(item.clone()) {
+    let (emptied, bodies) = bodies::set_aside(item.clone());
+    let mut item = match syn::parse2::<Item>(emptied) {
         Ok(Item::Trait(item)) => item,
         Ok(other) => {
             refusals.at_span(
@@ -35,7 +37,7 @@ pub fn expand_service(attr: TokenStream, item: TokenStream) -> TokenStream {
                 "`#[rpc_service]` goes on a trait",
             );
             let errors = refusals.into_tokens();
-            return quote!(#other #errors);
+            return quote!(#item #errors);
         }
         Err(error) => {
             refusals.push(error);
@@ -43,6 +45,7 @@ pub fn expand_service(attr: TokenStream, item: TokenStream) -> TokenStream {
             return quote!(#item #errors);
         }
     };
+    bodies::put_back(&mut item, bodies);
     expand_trait(arguments, &item, refusals)
 }
 

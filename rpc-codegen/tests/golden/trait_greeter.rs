@@ -13,8 +13,8 @@ pub trait Greeter: ::core::marker::Send + ::core::marker::Sync + 'static {
     ) -> impl ::core::future::Future<Output = ()> + ::core::marker::Send;
 }
 #[doc(hidden)]
+#[derive(::core::fmt::Debug)]
 pub struct __RpcGreeter;
-#[automatically_derived]
 impl __RpcGreeter {
     const SERVICE: &'static ::rpc_runtime::ServiceDescriptor = &::rpc_runtime::ServiceDescriptor {
         name: "acme.v1.Greeter",
@@ -69,46 +69,51 @@ impl __RpcGreeter {
         ],
     };
     fn codec_0() -> ::rpc_runtime::__private::Codec<String> {
-        #[allow(unused_imports, reason = "one of the two ways is taken")]
+        #[allow(unused_imports, reason = "which of the two is used depends on the type")]
         use ::rpc_runtime::__private::{ViaSerde as _, ViaWire as _};
         (&::rpc_runtime::__private::Probe::<String>::new()).codec().of::<String>()
     }
     fn codec_1() -> ::rpc_runtime::__private::Codec<Vec<String>> {
-        #[allow(unused_imports, reason = "one of the two ways is taken")]
+        #[allow(unused_imports, reason = "which of the two is used depends on the type")]
         use ::rpc_runtime::__private::{ViaSerde as _, ViaWire as _};
         (&::rpc_runtime::__private::Probe::<Vec<String>>::new())
             .codec()
             .of::<Vec<String>>()
     }
     fn codec_2() -> ::rpc_runtime::__private::Codec<u32> {
-        #[allow(unused_imports, reason = "one of the two ways is taken")]
+        #[allow(unused_imports, reason = "which of the two is used depends on the type")]
         use ::rpc_runtime::__private::{ViaSerde as _, ViaWire as _};
         (&::rpc_runtime::__private::Probe::<u32>::new()).codec().of::<u32>()
     }
     fn codec_3() -> ::rpc_runtime::__private::Codec<u64> {
-        #[allow(unused_imports, reason = "one of the two ways is taken")]
+        #[allow(unused_imports, reason = "which of the two is used depends on the type")]
         use ::rpc_runtime::__private::{ViaSerde as _, ViaWire as _};
         (&::rpc_runtime::__private::Probe::<u64>::new()).codec().of::<u64>()
     }
-    fn error_codec_4() -> ::rpc_runtime::__private::ErrorCodec<CountError> {
-        #[allow(unused_imports, reason = "one of the two ways is taken")]
+    fn codec_4() -> ::rpc_runtime::__private::Codec<CountError> {
+        #[allow(unused_imports, reason = "which of the two is used depends on the type")]
         use ::rpc_runtime::__private::{ViaSerde as _, ViaWire as _};
         (&::rpc_runtime::__private::Probe::<CountError>::new())
             .codec()
-            .error::<CountError>()
+            .of::<CountError>()
     }
-    fn codec_5() -> ::rpc_runtime::__private::Codec<Item> {
-        #[allow(unused_imports, reason = "one of the two ways is taken")]
+    fn error_codec_5() -> ::rpc_runtime::__private::ErrorCodec<CountError> {
+        #[allow(unused_imports, reason = "which of the two is used depends on the type")]
+        use ::rpc_runtime::__private::{ViaDeclared as _, ViaUndeclared as _};
+        ::rpc_runtime::__private::ErrorCodec {
+            codec: __RpcGreeter::codec_4(),
+            facts: (&::rpc_runtime::__private::Probe::<CountError>::new())
+                .facts()
+                .of::<CountError>(),
+        }
+    }
+    fn codec_6() -> ::rpc_runtime::__private::Codec<Item> {
+        #[allow(unused_imports, reason = "which of the two is used depends on the type")]
         use ::rpc_runtime::__private::{ViaSerde as _, ViaWire as _};
         (&::rpc_runtime::__private::Probe::<Item>::new()).codec().of::<Item>()
     }
-    fn codec_6() -> ::rpc_runtime::__private::Codec<()> {
-        #[allow(unused_imports, reason = "one of the two ways is taken")]
-        use ::rpc_runtime::__private::{ViaSerde as _, ViaWire as _};
-        (&::rpc_runtime::__private::Probe::<()>::new()).codec().of::<()>()
-    }
 }
-///Serves an implementation of [`Greeter`] to remote callers.
+/// Serves an implementation of [`Greeter`] to remote callers.
 pub struct GreeterService<S>(::std::sync::Arc<S>);
 impl<S: Greeter> GreeterService<S> {
     /// Serves `service`.
@@ -143,12 +148,12 @@ impl<S: Greeter> ::rpc_runtime::__private::Skeleton for GreeterService<S> {
         __rpc_request: ::rpc_runtime::__private::Incoming,
     ) -> ::rpc_runtime::__private::Answer {
         match __rpc_method {
-            0usize => {
+            0 => {
                 let __rpc_service = ::std::sync::Arc::clone(&self.0);
                 __rpc_request
                     .blocking(move |__rpc_request| {
                         let __rpc_decoded = (|| {
-                            let mut __rpc_args = __rpc_request.args(2usize)?;
+                            let mut __rpc_args = __rpc_request.args(2)?;
                             let __rpc_0 = __rpc_args
                                 .required("words", __RpcGreeter::codec_1())?;
                             let __rpc_1 = __rpc_args
@@ -174,16 +179,16 @@ impl<S: Greeter> ::rpc_runtime::__private::Skeleton for GreeterService<S> {
                             .reply_result(
                                 &__rpc_reply,
                                 __RpcGreeter::codec_3(),
-                                __RpcGreeter::error_codec_4(),
+                                __RpcGreeter::error_codec_5(),
                             )
                     })
             }
-            1usize => {
+            1 => {
                 let __rpc_service = ::std::sync::Arc::clone(&self.0);
                 ::std::boxed::Box::pin(async move {
                     let __rpc_decoded = (|| {
-                        let mut __rpc_args = __rpc_request.args(1usize)?;
-                        let __rpc_0 = __rpc_args.list("items", __RpcGreeter::codec_5())?;
+                        let mut __rpc_args = __rpc_request.args(1)?;
+                        let __rpc_0 = __rpc_args.list("items", __RpcGreeter::codec_6())?;
                         __rpc_args.finish()?;
                         ::core::result::Result::Ok::<
                             _,
@@ -206,11 +211,11 @@ impl<S: Greeter> ::rpc_runtime::__private::Skeleton for GreeterService<S> {
                     __rpc_request.done()
                 })
             }
-            2usize => {
+            2 => {
                 let __rpc_service = ::std::sync::Arc::clone(&self.0);
                 ::std::boxed::Box::pin(async move {
                     let __rpc_decoded = (|| {
-                        let mut __rpc_args = __rpc_request.args(1usize)?;
+                        let mut __rpc_args = __rpc_request.args(1)?;
                         let __rpc_0 = __rpc_args.borrowed("name")?;
                         __rpc_args.finish()?;
                         ::core::result::Result::Ok::<
@@ -233,7 +238,7 @@ impl<S: Greeter> ::rpc_runtime::__private::Skeleton for GreeterService<S> {
         }
     }
 }
-///Calls a remote [`Greeter`].
+/// Calls a remote [`Greeter`].
 #[derive(::core::clone::Clone, ::core::fmt::Debug)]
 pub struct GreeterClient {
     channel: ::rpc_runtime::Channel,
@@ -263,7 +268,7 @@ impl GreeterClient {
     pub fn channel(&self) -> &::rpc_runtime::Channel {
         &self.channel
     }
-    ///Calls `count`.
+    /// Calls `count`.
     pub fn count(
         &self,
         words: Vec<String>,
@@ -271,13 +276,13 @@ impl GreeterClient {
     ) -> ::rpc_runtime::Call<u64, CountError> {
         self.channel
             .call(
-                &__RpcGreeter::SERVICE.methods[0usize],
+                &__RpcGreeter::SERVICE.methods[0],
                 ::rpc_runtime::__private::Returns::result(
                     __RpcGreeter::codec_3(),
-                    __RpcGreeter::error_codec_4(),
+                    __RpcGreeter::error_codec_5(),
                 ),
                 |__rpc_out| {
-                    ::rpc_runtime::__private::write::array(__rpc_out, 2usize);
+                    ::rpc_runtime::__private::write::array(__rpc_out, 2);
                     (__RpcGreeter::codec_1().encode)(&words, __rpc_out);
                     match &limit {
                         ::core::option::Option::Some(__rpc_value) => {
@@ -290,14 +295,14 @@ impl GreeterClient {
                 },
             )
     }
-    ///Calls `touch`.
+    /// Calls `touch`.
     pub fn touch(&self, items: &[Item]) -> ::rpc_runtime::OneWay {
         self.channel
             .one_way(
-                &__RpcGreeter::SERVICE.methods[1usize],
+                &__RpcGreeter::SERVICE.methods[1],
                 |__rpc_out| {
-                    ::rpc_runtime::__private::write::array(__rpc_out, 1usize);
-                    (__RpcGreeter::codec_5().encode_list)(items, __rpc_out);
+                    ::rpc_runtime::__private::write::array(__rpc_out, 1);
+                    (__RpcGreeter::codec_6().encode_list)(items, __rpc_out);
                 },
             )
     }
@@ -308,10 +313,10 @@ impl GreeterClient {
     ) -> ::rpc_runtime::Call<String, ::core::convert::Infallible> {
         self.channel
             .call(
-                &__RpcGreeter::SERVICE.methods[2usize],
+                &__RpcGreeter::SERVICE.methods[2],
                 ::rpc_runtime::__private::Returns::plain(__RpcGreeter::codec_0()),
                 |__rpc_out| {
-                    ::rpc_runtime::__private::write::array(__rpc_out, 1usize);
+                    ::rpc_runtime::__private::write::array(__rpc_out, 1);
                     ::rpc_runtime::__private::Encode::encode(&name, __rpc_out);
                 },
             )
@@ -333,7 +338,7 @@ impl ::core::convert::AsRef<::rpc_runtime::Channel> for GreeterClient {
         &self.channel
     }
 }
-///Calls, from threads that may wait, a remote [`Greeter`].
+/// Calls, from threads that may wait, a remote [`Greeter`].
 #[derive(::core::clone::Clone, ::core::fmt::Debug)]
 pub struct GreeterBlockingClient {
     channel: ::rpc_runtime::BlockingChannel,
@@ -372,7 +377,7 @@ impl GreeterBlockingClient {
             channel: self.channel.with_options(options),
         }
     }
-    ///Calls `count`.
+    /// Calls `count`.
     pub fn count(
         &self,
         words: Vec<String>,
@@ -380,13 +385,13 @@ impl GreeterBlockingClient {
     ) -> ::core::result::Result<u64, ::rpc_runtime::CallError<CountError>> {
         self.channel
             .call(
-                &__RpcGreeter::SERVICE.methods[0usize],
+                &__RpcGreeter::SERVICE.methods[0],
                 ::rpc_runtime::__private::Returns::result(
                     __RpcGreeter::codec_3(),
-                    __RpcGreeter::error_codec_4(),
+                    __RpcGreeter::error_codec_5(),
                 ),
                 |__rpc_out| {
-                    ::rpc_runtime::__private::write::array(__rpc_out, 2usize);
+                    ::rpc_runtime::__private::write::array(__rpc_out, 2);
                     (__RpcGreeter::codec_1().encode)(&words, __rpc_out);
                     match &limit {
                         ::core::option::Option::Some(__rpc_value) => {
@@ -399,14 +404,14 @@ impl GreeterBlockingClient {
                 },
             )
     }
-    ///Calls `touch`.
+    /// Calls `touch`.
     pub fn touch(&self, items: &[Item]) -> ::rpc_runtime::Result<()> {
         self.channel
             .one_way(
-                &__RpcGreeter::SERVICE.methods[1usize],
+                &__RpcGreeter::SERVICE.methods[1],
                 |__rpc_out| {
-                    ::rpc_runtime::__private::write::array(__rpc_out, 1usize);
-                    (__RpcGreeter::codec_5().encode_list)(items, __rpc_out);
+                    ::rpc_runtime::__private::write::array(__rpc_out, 1);
+                    (__RpcGreeter::codec_6().encode_list)(items, __rpc_out);
                 },
             )
     }
@@ -420,10 +425,10 @@ impl GreeterBlockingClient {
     > {
         self.channel
             .call(
-                &__RpcGreeter::SERVICE.methods[2usize],
+                &__RpcGreeter::SERVICE.methods[2],
                 ::rpc_runtime::__private::Returns::plain(__RpcGreeter::codec_0()),
                 |__rpc_out| {
-                    ::rpc_runtime::__private::write::array(__rpc_out, 1usize);
+                    ::rpc_runtime::__private::write::array(__rpc_out, 1);
                     ::rpc_runtime::__private::Encode::encode(&name, __rpc_out);
                 },
             )

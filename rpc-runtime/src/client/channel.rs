@@ -25,7 +25,7 @@ use crate::reflection;
 use crate::server::Skeleton;
 use crate::server::catch_panic::CatchPanic;
 use crate::server::incoming::Incoming;
-use crate::transport::Target;
+use crate::transport::{Address, Target};
 use crate::wire::calls::Answer;
 
 /// Attempts of one call on one peer, the first included, as long as nothing was executed.
@@ -91,6 +91,13 @@ impl Channel {
     /// As [`Channel::connect`].
     pub async fn connect_with(address: impl AsRef<str>, limits: Limits) -> Result<Self> {
         Self::open(address.as_ref(), None, limits).await
+    }
+
+    /// One peer that is connected to when the first call is made.
+    pub(crate) fn lazy(address: Address) -> Self {
+        let limits = Limits::default();
+        let direct = Direct::new(address, Arc::new(limits.clone()));
+        Self::new(Route::Direct(direct), limits)
     }
 
     /// Calls a skeleton of this process with nothing between: no connection, no frames.
@@ -276,9 +283,7 @@ impl Channel {
     /// Goes on after a first attempt that failed; see [`needs_more`].
     pub(crate) async fn go_on(self, prepared: Prepared, link: Arc<Link>, failure: Error) -> Answer {
         if failure.kind() == ErrorKind::Unimplemented {
-            return Answer::Failed(
-                reflection::explain(&self, &link, prepared.method, failure).await,
-            );
+            return Answer::Failed(reflection::explain(&link, prepared.method, failure).await);
         }
         let mut tried = Tried::default();
         let outcome = match tried.failed(&link, failure) {
@@ -309,7 +314,7 @@ impl Channel {
             match ticket.answer().await {
                 Answer::Failed(failure) if failure.kind() == ErrorKind::Unimplemented => {
                     return Ok(Answer::Failed(
-                        reflection::explain(self, &link, prepared.method, failure).await,
+                        reflection::explain(&link, prepared.method, failure).await,
                     ));
                 }
                 Answer::Failed(failure) if may_repeat(&prepared, &failure) => {

@@ -13,6 +13,7 @@ mod returns;
 
 pub(crate) use channel::Tried;
 pub(crate) use direct::Direct;
+pub(crate) use request::Request;
 
 pub use batch::Batch;
 pub use blocking::BlockingChannel;

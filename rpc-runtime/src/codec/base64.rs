@@ -24,7 +24,8 @@ pub(super) fn encode(bytes: &[u8]) -> String {
 pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
     let digits = text.trim_end_matches('=');
     if digits.len() % 4 == 1
-        || (digits.len() != text.len() && (text.len() % 4 != 0 || text.len() - digits.len() > 2))
+        || (digits.len() != text.len()
+            && (!text.len().is_multiple_of(4) || text.len() - digits.len() > 2))
     {
         return None;
     }

@@ -89,7 +89,7 @@ impl std::error::Error for Malformed {}
 ///
 /// When it is not: the place and the reason.
 pub fn check(message: &[u8], limits: &CheckLimits) -> Result<(), Malformed> {
-    let end = scan(message, limits)?;
+    let end = scan(message, limits, true)?;
     if end < message.len() {
         return Err(Malformed {
             at: end,
@@ -105,15 +105,15 @@ pub fn check(message: &[u8], limits: &CheckLimits) -> Result<(), Malformed> {
 ///
 /// When no further bytes could make it a value within `limits`.
 pub fn check_prefix(bytes: &[u8], limits: &CheckLimits) -> Result<Option<usize>, Malformed> {
-    match scan(bytes, limits) {
+    match scan(bytes, limits, false) {
         Ok(end) => Ok(Some(end)),
         Err(malformed) if malformed.is_incomplete() => Ok(None),
         Err(malformed) => Err(malformed),
     }
 }
 
-/// Walks one value, and gives the place where it ends.
-fn scan(bytes: &[u8], limits: &CheckLimits) -> Result<usize, Malformed> {
+/// Walks one value, and gives the place where it ends. If `whole`, a count is held against the bytes left at once.
+fn scan(bytes: &[u8], limits: &CheckLimits, whole: bool) -> Result<usize, Malformed> {
     let max_depth = limits.max_depth.min(DEPTH);
     // How many values are still to come at each level; level 0 is the message itself.
     let mut pending = [0_u64; DEPTH + 1];
@@ -158,7 +158,7 @@ fn scan(bytes: &[u8], limits: &CheckLimits) -> Result<usize, Malformed> {
                 if count > nodes as u64 {
                     return Err(fail(Fault::Nodes(limits.max_nodes)));
                 }
-                if count > left as u64 {
+                if whole && count > left as u64 {
                     return Err(fail(Fault::Claim {
                         what: "an array or map",
                         claimed: count,

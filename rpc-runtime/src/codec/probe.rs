@@ -6,8 +6,8 @@
 //! ```
 //! # use rpc_runtime::codec as __private;
 //! # #[derive(serde::Serialize, serde::Deserialize)] struct User { name: String }
+//! #[allow(unused_imports, clippy::needless_borrow, reason = "which of the two is used depends on the type")]
 //! fn codec_0() -> __private::Codec<Vec<User>> {
-//!     #[allow(unused_imports, reason = "which of the two is used depends on the type")]
 //!     use __private::{ViaSerde as _, ViaWire as _};
 //!     (&__private::Probe::<Vec<User>>::new()).codec().of::<Vec<User>>()
 //! }
@@ -19,8 +19,8 @@
 //! # use rpc_runtime::codec as __private;
 //! # type Refused = String;
 //! # fn codec_1() -> __private::Codec<Refused> { __private::Codec::direct() }
+//! #[allow(unused_imports, clippy::needless_borrow, reason = "which of the two is used depends on the type")]
 //! fn error_1() -> __private::ErrorCodec<Refused> {
-//!     #[allow(unused_imports, reason = "which of the two is used depends on the type")]
 //!     use __private::{ViaDeclared as _, ViaUndeclared as _};
 //!     __private::ErrorCodec { codec: codec_1(), facts: (&__private::Probe::<Refused>::new()).facts().of::<Refused>() }
 //! }

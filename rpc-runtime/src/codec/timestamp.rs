@@ -195,9 +195,13 @@ fn parse(text: &str) -> Option<Timestamp> {
     }
     let (nanos, zone) = fraction(rest)?;
     // A leap second is the second after it, as on clocks that do not know it.
-    let seconds =
-        days_to(year, month, day) * DAY + hour * 3600 + minute * 60 + second - offset(zone)?;
-    Some(Timestamp { seconds, nanos })
+    let of_day = hour * 3600 + minute * 60 + second - offset(zone)?;
+    // A year of many digits is more seconds than an `i64` holds.
+    let seconds = i128::from(days_to(year, month, day)) * i128::from(DAY) + i128::from(of_day);
+    Some(Timestamp {
+        seconds: seconds.try_into().ok()?,
+        nanos,
+    })
 }
 
 /// Reads `.digits`, if there, as nanoseconds; further digits are cut off.

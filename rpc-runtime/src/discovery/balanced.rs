@@ -118,12 +118,16 @@ impl Balanced {
     /// A connection that a call may begin on at once, if whoever is next has one.
     pub(crate) fn ready(&self) -> Option<Arc<Link>> {
         let members = self.members();
-        let start = self.picker.next();
+        let start = self.picker.peek();
         // An instance that is known to be down is passed over; one that nobody called yet is worth a slower start.
-        (0..members.len())
-            .map(|offset| &members[(start.wrapping_add(offset)) % members.len()])
+        let from_start =
+            (0..members.len()).map(|offset| &members[start.wrapping_add(offset) % members.len()]);
+        let link = from_start
+            .into_iter()
             .find(|member| member.is_usable())?
-            .ready()
+            .ready()?;
+        self.picker.next();
+        Some(link)
     }
 
     /// A connection to an instance that this call has not tried, opened if need be.
@@ -213,6 +217,14 @@ impl Members {
 }
 
 impl Picker {
+    /// Who would be next; [`Picker::next`] moves on.
+    fn peek(&self) -> usize {
+        match self {
+            Self::RoundRobin(counter) => counter.load(Ordering::Relaxed),
+            Self::Random => random() as usize,
+        }
+    }
+
     fn next(&self) -> usize {
         match self {
             Self::RoundRobin(counter) => counter.fetch_add(1, Ordering::Relaxed),

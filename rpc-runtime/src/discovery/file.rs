@@ -35,29 +35,28 @@ impl FileRegistry {
         Self { path: path.into() }
     }
 
-    async fn read(&self, service: &str) -> Result<Snapshot> {
-        let path = self.path.clone();
-        let text = spawn_blocking(move || std::fs::read_to_string(path)).await;
-        let text = match text {
-            Ok(Ok(text)) => text,
-            Ok(Err(error)) => {
-                return Err(Error::unavailable(format!(
-                    "the registry file {}: {error}",
-                    self.path.display()
-                )));
-            }
-            Err(_) => return Err(Error::unavailable("the runtime is shutting down")),
-        };
-        let instances = parse(&self.path, &text, service)?;
-        // A change of the text is a change of the list; FNV-1a tells them apart without keeping the text.
-        let cursor = text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        Ok(Snapshot {
-            instances,
-            cursor: Cursor(cursor),
-        })
+    async fn read_in_background(&self, service: &str) -> Result<Snapshot> {
+        let (path, service) = (self.path.clone(), service.to_owned());
+        match spawn_blocking(move || read(&path, &service)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Error::unavailable("the runtime is shutting down")),
+        }
     }
+}
+
+/// Reads the file now.
+pub(super) fn read(path: &Path, service: &str) -> Result<Snapshot> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Error::unavailable(format!("the registry file {}: {error}", path.display()))
+    })?;
+    let instances = parse(path, &text, service)?;
+    // A change of the text is a change of the list; FNV-1a tells them apart without keeping the text.
+    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    let cursor = text.bytes().fold(0xcbf2_9ce4_8422_2325, step);
+    Ok(Snapshot {
+        instances,
+        cursor: Cursor(cursor),
+    })
 }
 
 fn parse(path: &Path, text: &str, service: &str) -> Result<Vec<Instance>> {
@@ -106,14 +105,14 @@ impl Registry for FileRegistry {
     }
 
     fn snapshot<'a>(&'a self, service: &'a str) -> BoxFuture<'a, Snapshot> {
-        Box::pin(self.read(service))
+        Box::pin(self.read_in_background(service))
     }
 
     fn changed<'a>(&'a self, service: &'a str, cursor: Cursor) -> BoxFuture<'a, Snapshot> {
         Box::pin(async move {
             loop {
                 sleep(PERIOD).await;
-                let now = self.read(service).await?;
+                let now = self.read_in_background(service).await?;
                 if now.cursor != cursor {
                     return Ok(now);
                 }

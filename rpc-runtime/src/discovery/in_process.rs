@@ -75,7 +75,12 @@ impl InProcess {
             .collect()
     }
 
-    fn put(&self, instance: &Instance, ttl: Duration) -> Lease {
+    /// Number of instances, of all services.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().entries.len()
+    }
+
+    pub(crate) fn put(&self, instance: &Instance, ttl: Duration) -> Lease {
         let mut lists = self.lock();
         self.expire(&mut lists);
         let key = (instance.service.clone(), instance.id.clone());
@@ -98,7 +103,7 @@ impl InProcess {
         }
     }
 
-    fn extend(&self, lease: &Lease) -> Renewal {
+    pub(crate) fn extend(&self, lease: &Lease) -> Renewal {
         let mut lists = self.lock();
         self.expire(&mut lists);
         match lists
@@ -113,7 +118,7 @@ impl InProcess {
         }
     }
 
-    fn remove(&self, lease: &Lease) {
+    pub(crate) fn remove(&self, lease: &Lease) {
         let mut lists = self.lock();
         let key = (lease.service.clone(), lease.instance.clone());
         if lists
@@ -126,7 +131,7 @@ impl InProcess {
         }
     }
 
-    fn list(&self, service: &str) -> Snapshot {
+    pub(crate) fn list(&self, service: &str) -> Snapshot {
         let mut lists = self.lock();
         self.expire(&mut lists);
         let entries = lists

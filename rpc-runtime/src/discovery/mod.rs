@@ -5,6 +5,7 @@
 //! each kind of registry is one file.
 
 mod balanced;
+mod blocking;
 mod directory;
 mod file;
 mod in_process;
@@ -13,14 +14,17 @@ mod list;
 mod provider;
 mod registry;
 mod remote;
+mod server;
 
 pub use file::FileRegistry;
 pub use in_process::InProcess;
 pub use instance::Instance;
 pub use list::ListRegistry;
 pub use registry::{BoxFuture, Cursor, Lease, Registry, Renewal, Snapshot};
-pub(crate) use remote::BlockingLookup;
+
 pub use remote::RemoteRegistry;
+pub use server::RegistryServer;
 
 pub(crate) use balanced::Balanced;
+pub(crate) use blocking::BlockingLookup;
 pub(crate) use provider::{Advertised, Provider};

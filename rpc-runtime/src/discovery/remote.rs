@@ -1,40 +1,140 @@
-//! stub
-use crate::discovery::*;
-use crate::error::{Error, Result};
-use crate::transport::{Address, Target};
+//! Our registry server as a [`Registry`]: what `registry://host:port` looks services up in.
+
+use std::fmt;
+use std::sync::OnceLock;
 use std::time::Duration;
-/// stub
-#[derive(Debug)]
-pub struct RemoteRegistry;
+
+use crate::client::Channel;
+use crate::discovery::server::to_wire;
+use crate::discovery::{BoxFuture, Cursor, Instance, Lease, Registry, Renewal, Snapshot};
+use crate::error::{Error, Result};
+use crate::generated::registry::v1::RegistryClient;
+use crate::transport::Address;
+
+/// How long one watch waits at the registry.
+const WATCH: Duration = Duration::from_secs(30);
+
+/// Time for an answer beside the time that was asked for.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// The registry server at an address. Connects when it is first needed, and again when the connection is lost.
+pub struct RemoteRegistry {
+    address: Address,
+    client: OnceLock<RegistryClient>,
+}
+
 impl RemoteRegistry {
-    pub(crate) fn at(_: Address) -> Self {
-        Self
+    /// Makes it from an address such as `tcp://127.0.0.1:7400`.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_argument` if the address names no single peer. That nobody answers there is no error: it may come.
+    pub fn new(address: impl AsRef<str>) -> Result<Self> {
+        // The form that consumers write is understood as well.
+        let text = address.as_ref().replacen("registry://", "tcp://", 1);
+        Ok(Self::at(Address::parse(&text)?))
+    }
+
+    pub(crate) fn at(address: Address) -> Self {
+        Self {
+            address,
+            client: OnceLock::new(),
+        }
+    }
+
+    fn client(&self) -> &RegistryClient {
+        self.client
+            .get_or_init(|| RegistryClient::new(Channel::lazy(self.address.clone())))
+    }
+
+    /// Names of all services that have instances.
+    ///
+    /// # Errors
+    ///
+    /// `unavailable` if the registry cannot be reached.
+    pub async fn names(&self) -> Result<Vec<String>> {
+        Ok(self.client().names().timeout(ANSWER).await?)
+    }
+
+    fn down(&self, error: impl Into<Error>) -> Error {
+        let error = error.into();
+        Error::new(
+            error.kind(),
+            format!(
+                "the registry at {} does not answer: {}",
+                self.address,
+                error.message()
+            ),
+        )
+        .with_execution(error.execution())
+        .with_peer(self.address.to_string())
     }
 }
+
 impl Registry for RemoteRegistry {
-    fn register<'a>(&'a self, _: &'a Instance, _: Duration) -> BoxFuture<'a, Lease> {
-        Box::pin(async { Err(Error::unavailable("stub")) })
+    fn register<'a>(&'a self, instance: &'a Instance, ttl: Duration) -> BoxFuture<'a, Lease> {
+        Box::pin(async move {
+            let lease = self
+                .client()
+                .register(&to_wire(instance), ttl)
+                .timeout(ANSWER)
+                .await;
+            lease.map(Lease::from).map_err(|error| self.down(error))
+        })
     }
-    fn renew<'a>(&'a self, _: &'a Lease) -> BoxFuture<'a, Renewal> {
-        Box::pin(async { Err(Error::unavailable("stub")) })
+
+    fn renew<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Renewal> {
+        Box::pin(async move {
+            let known = self
+                .client()
+                .renew(&lease.clone().into())
+                .timeout(ANSWER)
+                .await
+                .map_err(|error| self.down(error))?;
+            Ok(if known {
+                Renewal::Renewed
+            } else {
+                Renewal::Lost
+            })
+        })
     }
-    fn deregister<'a>(&'a self, _: &'a Lease) -> BoxFuture<'a, ()> {
-        Box::pin(async { Err(Error::unavailable("stub")) })
+
+    fn deregister<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            let outcome = self
+                .client()
+                .deregister(&lease.clone().into())
+                .timeout(ANSWER)
+                .await;
+            outcome.map_err(|error| self.down(error))
+        })
     }
-    fn snapshot<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Snapshot> {
-        Box::pin(async { Err(Error::unavailable("stub")) })
+
+    fn snapshot<'a>(&'a self, service: &'a str) -> BoxFuture<'a, Snapshot> {
+        Box::pin(async move {
+            let listing = self.client().lookup(service).timeout(ANSWER).await;
+            listing
+                .map(Snapshot::from)
+                .map_err(|error| self.down(error))
+        })
     }
-    fn changed<'a>(&'a self, _: &'a str, _: Cursor) -> BoxFuture<'a, Snapshot> {
-        Box::pin(async { Err(Error::unavailable("stub")) })
+
+    fn changed<'a>(&'a self, service: &'a str, cursor: Cursor) -> BoxFuture<'a, Snapshot> {
+        Box::pin(async move {
+            let listing = self
+                .client()
+                .watch(service, cursor.0, WATCH)
+                .timeout(WATCH + ANSWER)
+                .await;
+            listing
+                .map(Snapshot::from)
+                .map_err(|error| self.down(error))
+        })
     }
 }
-#[derive(Debug)]
-pub(crate) struct BlockingLookup;
-impl BlockingLookup {
-    pub(crate) fn new(_: Target, _: Option<&str>) -> Result<Self> {
-        Ok(Self)
-    }
-    pub(crate) fn addresses(&self) -> Result<Vec<Address>> {
-        Ok(vec![])
+
+impl fmt::Debug for RemoteRegistry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RemoteRegistry({})", self.address)
     }
 }

@@ -1,0 +1,110 @@
+//! The build script's view: choices, faults, what cargo is told to watch.
+
+#![cfg(feature = "idl")]
+
+use std::path::{Path, PathBuf};
+
+use rpc_codegen::Build;
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/idl")
+        .join(name)
+}
+
+#[test]
+fn exactly_what_was_read_is_watched() {
+    let generated = Build::new().root(folder("user")).generate();
+    let mut inputs = generated.inputs;
+    inputs.sort();
+    let expected = ["", "common.idl", "user.idl"].map(|name| folder("user").join(name));
+    assert_eq!(inputs, expected);
+    assert_eq!(generated.packages, ["acme.common.v1", "acme.user.v1"]);
+    assert_eq!(
+        generated.left_out,
+        [
+            "user.idl:97: `watch` of acme.user.v1.UserService is left out: streams are not carried yet"
+        ]
+    );
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes() {
+    let text = || Build::new().root(folder("user")).generate().text;
+    assert_eq!(text(), text());
+    assert!(text().starts_with("// @generated"));
+    assert!(
+        !text().contains("#!["),
+        "an included file has no inner attributes"
+    );
+    assert!(
+        !text().contains(env!("CARGO_MANIFEST_DIR")),
+        "no path of this machine is in the text"
+    );
+}
+
+#[test]
+fn packages_of_other_crates_are_named_and_not_made() {
+    let build = Build::new()
+        .root(folder("user"))
+        .extern_package("acme.common.v1", "::acme_common");
+    let generated = build.generate();
+    assert_eq!(generated.packages, ["acme.user.v1"]);
+    assert!(!generated.text.contains("pub mod common"));
+    assert!(
+        generated
+            .text
+            .contains("::acme_common::acme::common::v1::Value")
+    );
+    assert!(
+        generated
+            .text
+            .contains("pub trait UserService: ::acme_common::acme::common::v1::Health")
+    );
+}
+
+#[test]
+fn sides_can_be_left_out() {
+    let text = |build: Build| build.root(folder("user")).generate().text;
+    let clients_only = text(Build::new().server(false).blocking(false));
+    assert!(clients_only.contains("pub struct UserServiceClient"));
+    assert!(
+        !clients_only.contains("UserServiceServer") && !clients_only.contains("BlockingClient")
+    );
+    let server_only = text(Build::new().client(false).blocking(false));
+    assert!(
+        server_only.contains("pub struct UserServiceServer")
+            && !server_only.contains("UserServiceClient")
+    );
+}
+
+#[test]
+fn the_runtime_can_be_elsewhere() {
+    let text = Build::new()
+        .root(folder("user"))
+        .crate_path("crate::framework")
+        .generate()
+        .text;
+    assert!(text.contains("crate::framework::__private") && !text.contains("::rpc_runtime"));
+}
+
+#[test]
+fn a_path_that_is_none_is_a_problem_and_no_panic() {
+    let options = rpc_codegen::Options::new()
+        .crate_path("not a path")
+        .extern_package("a", "1");
+    assert_eq!(options.problems().len(), 2);
+}
+
+#[test]
+fn faults_leave_what_is_right_and_say_the_rest() {
+    let root = std::env::temp_dir().join(format!("rpc-codegen-faults-{}", std::process::id()));
+    std::fs::create_dir_all(&root).expect("the folder can be made");
+    let text = "package a.v1;\nstruct Good { 1: x: u8 }\nstruct Bad { 1: x: strng }\n";
+    std::fs::write(root.join("a.idl"), text).expect("the file can be written");
+    let generated = Build::new().root(&root).generate();
+    std::fs::remove_dir_all(&root).expect("the folder can be removed");
+    assert_eq!(generated.diagnostics.error_count(), 1);
+    assert!(generated.text.contains("pub struct Good"));
+    assert_eq!(generated.text.matches("::core::compile_error!").count(), 1);
+}

@@ -1,0 +1,126 @@
+//! One service, written as text and as a trait, is one model.
+
+#![cfg(feature = "idl")]
+
+use rpc_idl::model::{Model, ServiceId};
+use rpc_idl::{SourceFile, ids};
+
+const TEXT: &str = r#"
+/// Says hello.
+package acme.greeter.v1;
+
+/// Says hello.
+@version("1.2")
+service Greeter {
+    /// Greets by name.
+    @idempotent @timeout(2s)
+    fn hello(name: string, times: u32?) -> string;
+    fn store(key: string, value: bytes, tags: set<string>, at: timestamp, wait: duration) -> u64 throws string_error;
+    @wire_name("greet_all") @on_cancel(finish)
+    fn all(names: list<string>, ages: map<string, u8>, pair: array<f64, 2>, id: uuid, price: decimal) -> list<string?>;
+    @id(4711)
+    oneway fn touch(big: i128, flag: bool, small: i8, float: f32, any: any);
+    fn nothing();
+}
+"#;
+
+const TRAIT: &str = r#"
+/// Says hello.
+trait Greeter {
+    /// Greets by name.
+    #[rpc(idempotent, timeout = "2s")]
+    async fn hello(&self, name: &str, times: Option<u32>) -> String;
+    fn store(&self, key: String, value: &[u8], tags: HashSet<String>, at: Timestamp, wait: std::time::Duration) -> Result<u64, string_error>;
+    #[rpc(name = "greet_all", on_cancel = "finish")]
+    async fn all(&self, names: &[String], ages: &HashMap<String, u8>, pair: [f64; 2], id: Uuid, price: Decimal) -> Vec<Option<String>>;
+    #[rpc(id = 4711, oneway)]
+    async fn touch(&self, context: &Context, big: i128, flag: bool, small: Box<i8>, float: f32, any: rpc_runtime::Value);
+    async fn nothing();
+}
+"#;
+
+#[test]
+fn both_doors_give_the_same_model_numbers_and_fingerprints() {
+    // Declared errors are types of their own in text and names in a trait; each door has its test for them.
+    let text = TEXT.replace(" throws string_error", "");
+    let item = TRAIT.replace("Result<u64, string_error>", "u64");
+    let (text, item) = (from_text(&text), from_trait(&item));
+    assert_eq!(without_annotations(text.clone()), item);
+    let id = ServiceId(0);
+    assert_eq!(
+        ids::canonical_text(&text, id),
+        ids::canonical_text(&item, id)
+    );
+    assert_eq!(
+        ids::service_fingerprint(&text, id),
+        ids::service_fingerprint(&item, id)
+    );
+    let numbers = |model: &Model| -> Vec<_> {
+        model
+            .service(id)
+            .methods
+            .iter()
+            .map(|method| method.call_id)
+            .collect()
+    };
+    assert_eq!(numbers(&text), numbers(&item));
+    assert_eq!(
+        numbers(&text)[0],
+        ids::call_id("acme.greeter.v1.Greeter", "hello")
+    );
+}
+
+#[test]
+fn a_traits_own_types_are_names() {
+    let model = from_trait(TRAIT);
+    let store = &model.services[0].methods[1];
+    assert_eq!(
+        store.throws,
+        Some(rpc_idl::model::Type::Foreign("string_error".to_owned()))
+    );
+}
+
+#[test]
+fn all_mistakes_of_a_trait_come_at_once() {
+    let item = syn::parse_str(
+        "trait A<T> { fn a(&mut self, x: Vec<&str>); type B; fn c(&self) -> &str; }",
+    )
+    .unwrap();
+    let errors = rpc_codegen::read_trait(Default::default(), &item).unwrap_err();
+    assert_eq!(errors.into_iter().count(), 5);
+}
+
+fn from_text(text: &str) -> Model {
+    let file = SourceFile {
+        path: "greeter.idl".to_owned(),
+        text: text.to_owned(),
+    };
+    let compiled = rpc_idl::compile(vec![file]);
+    assert_eq!(
+        compiled.diagnostics.error_count(),
+        0,
+        "{}",
+        compiled.diagnostics.render()
+    );
+    compiled.model
+}
+
+fn from_trait(text: &str) -> Model {
+    let arguments = r#"package = "acme.greeter.v1", version = "1.2""#
+        .parse()
+        .expect("the arguments are tokens");
+    let item = syn::parse_str(text).expect("the text is a trait");
+    rpc_codegen::read_trait(arguments, &item).expect("the trait has no mistakes")
+}
+
+/// Annotations say once more, as written, what the model's other fields say.
+fn without_annotations(mut model: Model) -> Model {
+    for service in &mut model.services {
+        service.annotations.clear();
+        service
+            .methods
+            .iter_mut()
+            .for_each(|method| method.annotations.clear());
+    }
+    model
+}

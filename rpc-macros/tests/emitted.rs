@@ -1,0 +1,381 @@
+//! Emitted definitions compile in the strictest crate and do what they say.
+
+#![deny(
+    warnings,
+    missing_docs,
+    unreachable_pub,
+    unused_qualifications,
+    rust_2018_idioms
+)]
+#![deny(
+    missing_debug_implementations,
+    single_use_lifetimes,
+    unused_lifetimes,
+    trivial_casts,
+    trivial_numeric_casts
+)]
+#![deny(
+    explicit_outlives_requirements,
+    let_underscore_drop,
+    unused_results,
+    missing_copy_implementations
+)]
+#![deny(clippy::all, clippy::pedantic, clippy::nursery)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error as _;
+use std::time::Duration;
+
+use rpc_runtime::{CallError, Channel, DeclaredError, Status as RpcStatus, Timestamp};
+
+use corners::crate_::self_::corners::v1 as odd;
+use user::acme::common::v1::{Health, HealthClient, Value};
+use user::acme::user::v1::{
+    self as v1, Settings, Shape, Side, Status, StoreError, User, UserError, UserService,
+    UserServiceClient, UserServiceServer,
+};
+
+mod user {
+    include!("../../rpc-codegen/tests/golden/idl_user.rs");
+}
+
+mod corners {
+    include!("../../rpc-codegen/tests/golden/idl_corners.rs");
+}
+
+struct Directory;
+
+impl Health for Directory {
+    async fn ping(&self) -> String {
+        "pong".to_owned()
+    }
+}
+
+impl UserService for Directory {
+    async fn get_user(&self, id: v1::UserId) -> Result<User, UserError> {
+        match id {
+            0 => Err(UserError::NotFound { id }),
+            1 => Err(UserError::Busy {
+                after: Duration::from_millis(250),
+            }),
+            2 => Err(StoreError::Broken.into()),
+            _ => Ok(ada(id)),
+        }
+    }
+
+    async fn put_user(&self, user: User, dry_run: bool) -> Result<(), UserError> {
+        if dry_run {
+            Err(UserError::Denied(user.name))
+        } else {
+            Ok(())
+        }
+    }
+
+    async fn find(
+        &self,
+        prefix: String,
+        limit: Option<u32>,
+        sides: Vec<Side>,
+        shape: Option<Shape>,
+    ) -> Vec<User> {
+        assert_eq!(
+            (sides.len(), shape),
+            (1, Some(Shape::Rect { w: 1.0, h: 2.0 }))
+        );
+        (0..u64::from(limit.unwrap_or(2)))
+            .map(|id| User::new(id, &prefix, BTreeMap::new(), Timestamp::default()))
+            .collect()
+    }
+
+    async fn draw(
+        &self,
+        shape: Shape,
+        status: Status,
+        raw: Vec<u8>,
+        ids: BTreeSet<v1::UserId>,
+    ) -> Option<Shape> {
+        (status == Status::Active && raw == b"raw" && ids.contains(&7)).then_some(shape)
+    }
+
+    async fn touch(&self, _: v1::UserId) {}
+
+    async fn old(&self) -> Option<String> {
+        None
+    }
+}
+
+fn ada(id: u64) -> User {
+    let attrs = BTreeMap::from([("x".to_owned(), Value::new().with_number(1.5))]);
+    User::new(id, "ada", attrs, Timestamp::default())
+        .with_email("ada@acme.org")
+        .with_age(36)
+}
+
+fn client() -> UserServiceClient {
+    UserServiceClient::new(Channel::local(UserServiceServer::new(Directory)))
+}
+
+#[tokio::test]
+async fn values_travel() {
+    let client = client();
+    assert_eq!(client.get_user(7).await.unwrap(), ada(7));
+    client.put_user(&ada(7), false).await.unwrap();
+    let found = client
+        .find(
+            "ab",
+            Some(3),
+            &[Side::Right],
+            Some(&Shape::Rect { w: 1.0, h: 2.0 }),
+        )
+        .await
+        .unwrap();
+    assert_eq!(found.len(), 3);
+    let shape = Shape::Group(vec![Shape::Circle(1.0), Shape::Empty]);
+    let drawn = client
+        .draw(&shape, Status::Active, b"raw", &BTreeSet::from([7]))
+        .await
+        .unwrap();
+    assert_eq!(drawn, Some(shape));
+    client.touch(7).await.unwrap();
+}
+
+#[tokio::test]
+async fn inherited_methods_are_answered_and_found_by_the_parents_client() {
+    let channel = Channel::local(UserServiceServer::new(Directory));
+    assert_eq!(
+        UserServiceClient::from(channel.clone())
+            .ping()
+            .await
+            .unwrap(),
+        "pong"
+    );
+    let by_name = |method: &&rpc_runtime::MethodDescriptor| method.name == "ping";
+    let inherited = UserServiceClient::SERVICE
+        .methods
+        .iter()
+        .find(by_name)
+        .unwrap();
+    assert_eq!(inherited, &HealthClient::SERVICE.methods[0]);
+}
+
+#[tokio::test]
+async fn declared_errors_arrive_with_their_facts() {
+    let client = client();
+    let Err(CallError::Declared {
+        error,
+        status,
+        retryable,
+        retry_after,
+    }) = client.get_user(1).await
+    else {
+        panic!("the service is busy");
+    };
+    assert_eq!(
+        error,
+        UserError::Busy {
+            after: Duration::from_millis(250)
+        }
+    );
+    assert_eq!(
+        (status, retryable, retry_after),
+        (
+            RpcStatus::Unavailable,
+            true,
+            Some(Duration::from_millis(250))
+        )
+    );
+    let Err(CallError::Declared { error, status, .. }) = client.get_user(0).await else {
+        panic!("nobody is 0")
+    };
+    assert_eq!(
+        (error.to_string().as_str(), status),
+        ("There is no such user", RpcStatus::NotFound)
+    );
+    let Err(CallError::Declared { error, .. }) = client.get_user(2).await else {
+        panic!("2 breaks the store")
+    };
+    assert_eq!(error.source().unwrap().to_string(), "broken");
+    assert_eq!(UserError::Denied("x".to_owned()).to_string(), "denied: x");
+}
+
+#[tokio::test]
+async fn rules_are_checked_before_the_handler() {
+    let client = client();
+    let mut user = ada(7);
+    user.name = "ADA".to_owned();
+    let refusal = client.put_user(&user, false).await.unwrap_err().to_string();
+    assert!(refusal.contains("user.name"), "{refusal}");
+    let refusal = client
+        .find("", None, &[], None)
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(refusal.contains("prefix"), "{refusal}");
+}
+
+#[test]
+fn rules_reach_into_what_is_inside() {
+    let good = || odd::Checked::new(BTreeMap::from([("k".to_owned(), odd::Inner::new("aa"))]));
+    assert_eq!(good().validate(), Ok(()));
+    let cases = [
+        (
+            good().with_name(""),
+            "name: must have at least 1 character, has 0",
+        ),
+        (
+            good().with_ratio(0.25),
+            "ratio: must be at least 0.5, is 0.25",
+        ),
+        (
+            good().with_wait(Duration::from_secs(7200)),
+            "wait: must be from 1ms to 3600s, is 7200s",
+        ),
+        (
+            odd::Checked::new(BTreeMap::new()),
+            "names: must have at least 1 element, has 0",
+        ),
+        (
+            odd::Checked::new(BTreeMap::from([("k".to_owned(), odd::Inner::new("b"))])),
+            "names[k].text: must match `a+`",
+        ),
+    ];
+    for (value, expected) in cases {
+        assert_eq!(value.validate().unwrap_err().to_string(), expected);
+    }
+    let many = odd::Carrier::Many {
+        all: vec![good(), good().with_name("")],
+        other: None,
+    };
+    assert_eq!(
+        many.validate().unwrap_err().to_string(),
+        "all[1].name: must have at least 1 character, has 0"
+    );
+    let one = odd::Carrier::One(good().with_ratio(0.0));
+    assert!(one.validate().is_err());
+}
+
+#[test]
+fn defaults_are_the_definitions() {
+    let settings = Settings::default();
+    assert_eq!(
+        (settings.theme.as_str(), settings.limit, settings.wait),
+        ("dark", -5, Duration::from_secs(2))
+    );
+    assert_eq!(
+        (settings.price.to_string().as_str(), settings.pair),
+        ("1.50", [1, 2])
+    );
+    assert_eq!(Settings::new().with_note("n").note.as_deref(), Some("n"));
+    assert_eq!(
+        (v1::MAX_NAME, v1::WORDS, v1::WAIT),
+        (64, &["new", "old"][..], Duration::from_millis(1500))
+    );
+    assert_eq!(
+        v1::NOBODY.to_string(),
+        "01234567-89ab-cdef-0123-456789abcdef"
+    );
+}
+
+#[test]
+fn enums_are_numbers_with_names() {
+    assert_eq!(
+        (Status::from(1), Status::from(9)),
+        (Status::Active, Status::Unrecognized(9))
+    );
+    assert_eq!(
+        (i32::from(Status::Active), Status::default()),
+        (1, Status::Unknown)
+    );
+    assert_eq!(
+        (Side::try_from(2).unwrap(), Side::try_from(9).is_err()),
+        (Side::Right, true)
+    );
+    assert_eq!(
+        (
+            Status::Active.to_string(),
+            Status::Unrecognized(9).to_string()
+        ),
+        ("Active".to_owned(), "9".to_owned())
+    );
+}
+
+#[test]
+fn what_is_sensitive_is_not_shown() {
+    assert_eq!(
+        format!("{:?}", odd::Secret::new("abc")),
+        "Secret { token: <redacted>, shapes: [] }"
+    );
+    let fault = odd::Error::HTTPFault {
+        secret: "abc".to_owned(),
+        code: 1,
+    };
+    assert_eq!(
+        format!("{fault:?}"),
+        "HTTPFault { secret: <redacted>, code: 1 }"
+    );
+    assert_eq!(fault.status(), RpcStatus::Aborted);
+}
+
+#[test]
+fn types_may_contain_themselves() {
+    let leaf = odd::Tree::Leaf(1);
+    let pair = odd::Pair::new(leaf.clone(), leaf.clone());
+    let tree = odd::Tree::Fork {
+        left: Box::new(odd::Tree::Both(Box::new(pair))),
+        right: None,
+    };
+    let node = odd::Node::new(1)
+        .with_next(odd::Node::new(2))
+        .with_link(odd::Link::new(3));
+    assert_eq!(round_trip(&tree), tree);
+    assert_eq!(round_trip(&node), node);
+    let even = odd::Even::new().with_odd(odd::Odd::new(leaf));
+    assert_eq!(round_trip(&even), even);
+}
+
+#[test]
+fn json_has_names() {
+    let json = serde_json::to_string(&ada(7)).unwrap();
+    assert!(json.contains("\"status\":\"Active\""), "{json}");
+    assert_eq!(serde_json::from_str::<User>(&json).unwrap(), ada(7));
+    let shape = serde_json::to_string(&Shape::Rect { w: 1.0, h: 2.0 }).unwrap();
+    assert_eq!(shape, "{\"Rect\":{\"w\":1.0,\"h\":2.0}}");
+}
+
+#[test]
+fn what_is_not_known_is_kept() {
+    let newer = [0x92, 0x2a, 0x93, 0x01, 0x02, 0x03];
+    let shape: Shape = decode(&newer);
+    assert!(matches!(&shape, Shape::Unrecognized(raw) if raw.ordinal == 42));
+    assert_eq!(encode(&shape), newer);
+}
+
+#[test]
+fn streams_are_known_but_not_served() {
+    let watch = UserServiceClient::SERVICE
+        .methods
+        .iter()
+        .find(|method| method.name == "watch")
+        .unwrap();
+    assert!(!watch.served);
+    assert_eq!(
+        watch.signature,
+        "(filter: string?) -> stream User throws UserError"
+    );
+}
+
+fn encode<T: rpc_runtime::codec::Encode>(value: &T) -> Vec<u8> {
+    let mut out = Vec::new();
+    value.encode(&mut out);
+    out
+}
+
+fn decode<T: for<'de> rpc_runtime::codec::Decode<'de>>(bytes: &[u8]) -> T {
+    T::decode(&mut rpc_runtime::codec::Reader::new(bytes)).expect("the bytes are a value")
+}
+
+fn round_trip<T: rpc_runtime::codec::Encode + for<'de> rpc_runtime::codec::Decode<'de>>(
+    value: &T,
+) -> T {
+    decode(&encode(value))
+}

@@ -1,0 +1,5 @@
+//! A file that is not there.
+
+rpc_macros::idl!("idl/nowhere.idl");
+
+fn main() {}
