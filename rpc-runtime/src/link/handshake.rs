@@ -1,6 +1,5 @@
 //! The first words of a connection: preface and HELLO, within one time limit.
 
-use std::future::Future;
 use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -125,24 +124,19 @@ fn open(
     link
 }
 
-fn read_hello<'a>(
-    io: &'a mut Io,
-    inbound: &'a mut Inbound,
-) -> impl Future<Output = Result<Hello, Failed>> + Send + 'a {
-    async move {
-        loop {
-            if let Some(frame) = inbound.next_frame().map_err(Failed::Refused)? {
-                return understand(&frame, &io.peer);
-            }
-            inbound.buffer().reserve(SMALL_READ);
-            let read = io
-                .reader
-                .read_buf(inbound.buffer())
-                .await
-                .map_err(Failed::Lost)?;
-            if read == 0 {
-                return Err(Failed::Lost(std::io::ErrorKind::UnexpectedEof.into()));
-            }
+async fn read_hello(io: &mut Io, inbound: &mut Inbound) -> Result<Hello, Failed> {
+    loop {
+        if let Some(frame) = inbound.next_frame().map_err(Failed::Refused)? {
+            return understand(&frame, &io.peer);
+        }
+        inbound.buffer().reserve(SMALL_READ);
+        let read = io
+            .reader
+            .read_buf(inbound.buffer())
+            .await
+            .map_err(Failed::Lost)?;
+        if read == 0 {
+            return Err(Failed::Lost(std::io::ErrorKind::UnexpectedEof.into()));
         }
     }
 }

@@ -23,6 +23,9 @@ use crate::status::Status;
 use crate::wire::frame::{self, FailPart, Frame, GoAwayReason, flag};
 use crate::wire::inbound::Refusal;
 
+/// The body of an answer that has nothing to say.
+const NIL: u8 = 0xc0;
+
 thread_local! {
     /// The link whose reader polls a handler on this thread; its answers are flushed after the whole read.
     static READER: Cell<usize> = const { Cell::new(0) };
@@ -59,7 +62,7 @@ pub(crate) struct Responder {
 impl Responder {
     /// REPLY with a result.
     pub(crate) fn reply(&self, encode: impl FnOnce(&mut Vec<u8>)) {
-        self.answer(encode, |out, id, body| frame::write_reply(out, id, body));
+        self.answer(encode, frame::write_reply);
     }
 
     /// REPLY with the declared error.
@@ -78,9 +81,9 @@ impl Responder {
         );
     }
 
-    /// Nothing, for one-way methods.
+    /// The end of a one-way method: nothing, unless the caller has not said that it wants nothing.
     pub(crate) fn done(&self) {
-        self.answer(|_| {}, |_, _, _| {});
+        self.reply(|out| out.push(NIL));
     }
 
     fn answer(
@@ -141,6 +144,7 @@ impl Responder {
             } else {
                 write(out, self.request_id, body);
             }
+            link.choke(&state);
         }
         drop(state);
         if idle {
@@ -294,12 +298,6 @@ impl Link {
             );
             return Err((Status::ResourceExhausted, text));
         }
-        if state.queued_control >= self.limits.max_queued_control {
-            return Err((
-                Status::ResourceExhausted,
-                "too many refusals are waiting to be read".to_owned(),
-            ));
-        }
         Ok(())
     }
 
@@ -332,6 +330,7 @@ impl Link {
             &fail_part(status, Execution::NotStarted),
             text,
         );
+        self.choke(&state);
     }
 
     /// Polls a handler once on the reader's task; most are done by then, the others get a task of their own.
@@ -349,20 +348,24 @@ impl Link {
         if !matches!(first, Ok(Poll::Pending)) {
             return drop_quietly(answer);
         }
-        self.lock().serving.insert(
-            id,
-            Serving {
-                context: context.clone(),
-                task: None,
-            },
-        );
-        let task = tokio::spawn(finish(context, answer)).abort_handle();
+        let mut state = self.lock();
+        if state.phase != Phase::Closed {
+            let (context, task) = (context.clone(), None);
+            state.serving.insert(id, Serving { context, task });
+        }
+        drop(state);
+        let task = tokio::spawn(finish(context.clone(), answer)).abort_handle();
         let mut state = self.lock();
         if let Some(serving) = state.serving.get_mut(&id) {
             serving.task = Some(task);
-        } else if state.phase == Phase::Closed {
-            drop(state);
-            task.abort();
+            return;
+        }
+        // Not there: it is done by now, or the link was closed and has cancelled all that it knew of.
+        let closed = state.phase == Phase::Closed;
+        drop(state);
+        if closed {
+            let task = Some(task);
+            Serving { context, task }.cancel();
         }
     }
 
