@@ -5,7 +5,7 @@ use std::path::Path;
 
 fn read(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    fs::read_to_string(path).expect("the page is in the checkout")
 }
 
 /// The first fenced block of a language.
