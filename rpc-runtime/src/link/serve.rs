@@ -32,6 +32,7 @@ thread_local! {
 }
 
 /// A handler that goes on after its first poll.
+#[derive(Clone)]
 pub(super) struct Serving {
     context: Context,
     /// `None` for the moment between the first poll and the spawn.
@@ -370,18 +371,9 @@ impl Link {
     }
 
     pub(super) fn on_cancel(&self, id: u32) {
-        let mut state = self.lock();
-        let Some(serving) = state.serving.get(&id) else {
-            return;
-        };
-        let method = serving.context.method();
-        if method.finish {
-            serving.context.set_cancelled();
-            return;
-        }
-        // The slot (`inflight`) stays taken until the handler is really gone: its responder frees it.
-        let serving = state.serving.remove(&id);
-        drop(state);
+        // The place (`inflight`) and the ID stay taken until the handler is really gone: its responder frees both. It is
+        // told outside of the lock, because dropping it may answer.
+        let serving = self.lock().serving.get(&id).cloned();
         if let Some(serving) = serving {
             serving.cancel();
         }

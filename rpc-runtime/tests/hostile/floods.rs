@@ -139,6 +139,26 @@ async fn a_storm_of_calls_and_cancels_never_runs_more_handlers_than_allowed() {
 }
 
 #[tokio::test]
+async fn an_id_is_in_use_until_its_cancelled_handler_is_gone() {
+    let victim = Victim::new().await;
+    let never = call(1, id_of("never"), &[0x90]);
+    let mut raw = victim.open().await;
+    raw.send(&[&never[..], &frame(9, 0, 0, 1, &[]), &never[..]].concat())
+        .await;
+    expect_end(&mut raw, 1, "request ID 1 is in use").await;
+    victim.alone().await;
+    // Nobody would ever end a handler that was lost sight of.
+    let wait = async {
+        while victim.handlers.running.load(SeqCst) > 0 {
+            victim.lives().await;
+        }
+    };
+    timeout(LONG, wait)
+        .await
+        .expect("both handlers end with the connection");
+}
+
+#[tokio::test]
 async fn a_frame_that_takes_too_long_ends_the_connection() {
     let limits = Limits {
         frame_timeout: Duration::from_millis(50),
