@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use crate::generated::reflection::v1::{
-    MethodInfo, ReflectionBlockingClient, ReflectionClient, ServiceInfo,
+    MethodInfo, Reflection, ReflectionBlockingClient, ReflectionClient, ServiceInfo,
 };
 
 use crate::client::{BlockingChannel, CallOptions, Request, Returns};
 use crate::codec::Codec;
 use crate::descriptor::{MethodDescriptor, ServiceDescriptor};
 use crate::error::{Error, ErrorKind};
-use crate::generated::reflection::v1::{Reflection, ReflectionService};
+use crate::generated::reflection::v1::ReflectionService;
 use crate::limits::Limits;
 use crate::link::Link;
 use crate::server::Skeleton;

@@ -1,5 +1,4 @@
 //! Call-ID tables: compared, collided, read from a running server, and used to explain what went wrong.
-#![expect(clippy::unwrap_used, reason = "a test's panic is its report")]
 
 use rpc_runtime::reflection::ReflectionClient;
 use rpc_runtime::{ErrorKind, Execution, Server, rpc_service};
