@@ -1,25 +1,19 @@
-//! The synchronous client: writes and reads the socket on the caller's own thread, without an async runtime.
+//! One connection of the synchronous client: whoever waits for an answer reads for all who wait.
 
 use std::fmt;
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
+use bytes::Buf;
 use tokio::time::Instant;
 
-use crate::client::options::CallOptions;
-use crate::client::request::{Prepared, Request};
-use crate::client::returns::Returns;
-use crate::descriptor::{MethodDescriptor, ServiceDescriptor};
-use crate::discovery;
-use crate::error::{CallError, Error, ErrorKind, Execution, Result};
+use crate::client::request::Prepared;
+use crate::error::{Error, ErrorKind, Execution, Result};
 use crate::limits::Limits;
 use crate::link::{first_frame, read_answer, refused};
-use crate::reflection;
+use crate::transport::Address;
 use crate::transport::sync::{self, BlockingReader, BlockingWriter};
-use crate::transport::{Address, Target};
 use crate::wire::calls::{Answer, Calls};
 use crate::wire::frame::{self, Frame, Kind, PREFACE};
 use crate::wire::hello::Hello;
@@ -35,31 +29,8 @@ const STALE: Duration = Duration::from_secs(1);
 
 const READ_SIZE: usize = 64 << 10;
 
-/// Where blocking calls go. Cloning is cheap and shares the connection; threads may call at once.
-///
-/// Whoever waits for an answer reads the socket for all who wait. Needs no async runtime, and must not be used on a
-/// thread that drives one: it would hold it up.
-#[derive(Clone)]
-pub struct BlockingChannel {
-    shared: Arc<Shared>,
-    options: CallOptions,
-}
-
-struct Shared {
-    route: Route,
-    limits: Limits,
-    connections: Mutex<Vec<(Address, Arc<Connection>)>>,
-    next: AtomicUsize,
-}
-
-/// How addresses are found.
-enum Route {
-    Fixed(Vec<Address>),
-    Lookup(discovery::BlockingLookup),
-}
-
 /// One connection, shared by the threads that call on it.
-struct Connection {
+pub(super) struct Connection {
     peer: String,
     hello: Hello,
     limits: Limits,
@@ -83,198 +54,12 @@ struct State {
 struct Input {
     reader: BlockingReader,
     inbound: Inbound,
-}
-
-impl BlockingChannel {
-    /// Connects to an address that names one peer, a list, or a registry with the service in the address.
-    ///
-    /// # Errors
-    ///
-    /// The address cannot be read, or nobody answers there.
-    pub fn connect(address: impl AsRef<str>) -> Result<Self> {
-        Self::open(address.as_ref(), None)
-    }
-
-    /// Connects to where a service is: what generated clients call.
-    ///
-    /// # Errors
-    ///
-    /// As [`BlockingChannel::connect`].
-    pub fn connect_to(address: &str, service: &'static ServiceDescriptor) -> Result<Self> {
-        Self::open(address, Some(service.name))
-    }
-
-    fn open(address: &str, service: Option<&str>) -> Result<Self> {
-        let (target, _) = Target::parse(address)?;
-        let route = match target {
-            Target::Direct(address) => Route::Fixed(vec![address]),
-            Target::List(addresses) => Route::Fixed(addresses),
-            target => Route::Lookup(discovery::BlockingLookup::new(target, service)?),
-        };
-        let next = AtomicUsize::new(crate::backoff::random() as usize);
-        let shared = Shared {
-            route,
-            limits: Limits::default(),
-            connections: Mutex::default(),
-            next,
-        };
-        let channel = Self {
-            shared: Arc::new(shared),
-            options: CallOptions::new(),
-        };
-        channel.connection(&[], &mut None)?;
-        Ok(channel)
-    }
-
-    /// A channel over the same connections whose calls have these options.
-    #[must_use]
-    pub fn with_options(&self, options: CallOptions) -> Self {
-        Self {
-            shared: self.shared.clone(),
-            options,
-        }
-    }
-
-    /// Makes a call and waits for its answer. Generated clients call this.
-    ///
-    /// # Errors
-    ///
-    /// What the call failed with.
-    pub fn call<T, E>(
-        &self,
-        method: &'static MethodDescriptor,
-        returns: Returns<T, E>,
-        params: impl FnOnce(&mut Vec<u8>),
-    ) -> Result<T, CallError<E>> {
-        let prepared = self.prepare(method, params)?;
-        returns.decode(self.attempts(prepared), method)
-    }
-
-    /// Sends a one-way call. Generated clients call this.
-    ///
-    /// # Errors
-    ///
-    /// Why it could not be handed to a connection.
-    pub fn one_way(
-        &self,
-        method: &'static MethodDescriptor,
-        params: impl FnOnce(&mut Vec<u8>),
-    ) -> Result<()> {
-        let prepared = self.prepare(method, params)?.one_way();
-        let (_, connection) = self.connection(&[], &mut None)?;
-        let id = connection.send(&prepared)?;
-        connection.lock().calls.release(id);
-        Ok(())
-    }
-
-    fn prepare(
-        &self,
-        method: &'static MethodDescriptor,
-        params: impl FnOnce(&mut Vec<u8>),
-    ) -> Result<Prepared> {
-        let mut encoded = Vec::new();
-        params(&mut encoded);
-        Request {
-            method,
-            params: encoded,
-            options: self.options.clone(),
-        }
-        .prepare(&self.shared.limits)
-    }
-
-    /// Repeats what was not executed, on another instance where there is one.
-    fn attempts(&self, mut prepared: Prepared) -> Answer {
-        const ATTEMPTS: usize = 3;
-        let (mut tried, mut last) = (Vec::new(), None);
-        loop {
-            let (address, connection) = match self.connection(&tried, &mut last) {
-                Ok(found) => found,
-                Err(error) => return Answer::Failed(error),
-            };
-            let answer = connection.call(&prepared);
-            let Answer::Failed(error) = answer else {
-                return answer;
-            };
-            if error.kind() == ErrorKind::Unimplemented
-                && !reflection::is_framework(prepared.method)
-            {
-                return Answer::Failed(reflection::explain_blocking(
-                    self,
-                    &connection.hello,
-                    prepared.method,
-                    error,
-                ));
-            }
-            let not_run = matches!(
-                error.execution(),
-                Execution::NotSent | Execution::NotStarted
-            );
-            let again = not_run || (error.execution() == Execution::Unknown && prepared.idempotent);
-            tried.push(address);
-            if error.kind() != ErrorKind::Unavailable || !again || tried.len() >= ATTEMPTS {
-                return Answer::Failed(error);
-            }
-            prepared.repeated();
-            last = Some(error);
-        }
-    }
-
-    /// An open connection to an address that was not tried, or to any when all were.
-    fn connection(
-        &self,
-        tried: &[Address],
-        last: &mut Option<Error>,
-    ) -> Result<(Address, Arc<Connection>)> {
-        let addresses = match &self.shared.route {
-            Route::Fixed(addresses) => addresses.clone(),
-            Route::Lookup(lookup) => lookup.addresses()?,
-        };
-        let start = self.shared.next.fetch_add(1, Ordering::Relaxed);
-        let rotated = (0..addresses.len())
-            .map(|offset| &addresses[start.wrapping_add(offset) % addresses.len()]);
-        let (fresh, again): (Vec<_>, Vec<_>) =
-            rotated.partition(|address| !tried.contains(address));
-        for address in fresh.into_iter().chain(again) {
-            match self.connected(address) {
-                Ok(connection) => return Ok((address.clone(), connection)),
-                Err(error) => *last = Some(error),
-            }
-        }
-        Err(last
-            .take()
-            .unwrap_or_else(|| Error::unavailable("no address is known")))
-    }
-
-    fn connected(&self, address: &Address) -> Result<Arc<Connection>> {
-        let known = {
-            let mut connections = self.connections();
-            connections.retain(|(_, connection)| connection.lock().closed.is_none());
-            connections
-                .iter()
-                .find(|(known, _)| known == address)
-                .map(|(_, connection)| connection.clone())
-        };
-        if let Some(connection) = known
-            && connection.is_alive()
-        {
-            return Ok(connection);
-        }
-        let connection = Arc::new(Connection::open(address, &self.shared.limits)?);
-        self.connections()
-            .push((address.clone(), connection.clone()));
-        Ok(connection)
-    }
-
-    fn connections(&self) -> MutexGuard<'_, Vec<(Address, Arc<Connection>)>> {
-        self.shared
-            .connections
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
+    /// Read into first: a frame's buffer is filled with what came, not with zeroes before.
+    chunk: Box<[u8]>,
 }
 
 impl Connection {
-    fn open(address: &Address, limits: &Limits) -> Result<Self> {
+    pub(super) fn open(address: &Address, limits: &Limits) -> Result<Self> {
         let io = sync::connect(address, limits.handshake_timeout)?;
         let peer = address.to_string();
         let mut writer = io.writer;
@@ -293,6 +78,7 @@ impl Connection {
         let mut input = Input {
             reader: io.reader,
             inbound: Inbound::client(limits),
+            chunk: vec![0; READ_SIZE].into(),
         };
         let until = Instant::now() + limits.handshake_timeout;
         let hello = loop {
@@ -340,8 +126,23 @@ impl Connection {
         })
     }
 
+    /// What the peer said of itself.
+    pub(super) fn hello(&self) -> &Hello {
+        &self.hello
+    }
+
+    /// Whether no failure and no GOAWAY has ended it.
+    pub(super) fn is_open(&self) -> bool {
+        self.lock().closed.is_none()
+    }
+
+    /// Frees the place of a one-way call: nothing comes back for it.
+    pub(super) fn release(&self, id: u32) {
+        self.lock().calls.release(id);
+    }
+
     /// Whether it can be used. After a while of silence the socket is looked at: while nobody calls, nobody reads.
-    fn is_alive(&self) -> bool {
+    pub(super) fn is_alive(&self) -> bool {
         let mut state = self.lock();
         if state.closed.is_some() {
             return false;
@@ -356,7 +157,7 @@ impl Connection {
         self.lock().closed.is_none()
     }
 
-    fn call(&self, prepared: &Prepared) -> Answer {
+    pub(super) fn call(&self, prepared: &Prepared) -> Answer {
         match self.send(prepared) {
             Ok(id) => self.wait(id, prepared.deadline),
             Err(error) => Answer::Failed(error),
@@ -364,7 +165,7 @@ impl Connection {
     }
 
     /// Writes the frame on this thread.
-    fn send(&self, prepared: &Prepared) -> Result<u32> {
+    pub(super) fn send(&self, prepared: &Prepared) -> Result<u32> {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let call = prepared.frame()?;
         let length = frame::call_len(&call);
@@ -566,12 +367,11 @@ impl Drop for Connection {
 
 impl Input {
     fn fill(&mut self, limit: Duration) -> io::Result<usize> {
-        let buffer: &mut BytesMut = self.inbound.buffer();
-        let start = buffer.len();
-        buffer.resize(start + READ_SIZE, 0);
-        let outcome = self.reader.read(&mut buffer[start..], limit);
-        buffer.truncate(start + *outcome.as_ref().unwrap_or(&0));
-        outcome
+        let count = self.reader.read(&mut self.chunk, limit)?;
+        self.inbound
+            .buffer()
+            .extend_from_slice(&self.chunk[..count]);
+        Ok(count)
     }
 }
 
@@ -593,13 +393,4 @@ fn full(peer: &str) -> Error {
         format!("as many calls as {peer} allows are on their way"),
     )
     .with_peer(peer)
-}
-
-impl fmt::Debug for BlockingChannel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.shared.route {
-            Route::Fixed(addresses) => f.debug_tuple("BlockingChannel").field(addresses).finish(),
-            Route::Lookup(lookup) => f.debug_tuple("BlockingChannel").field(lookup).finish(),
-        }
-    }
 }
