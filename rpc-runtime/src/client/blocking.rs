@@ -122,7 +122,7 @@ impl BlockingChannel {
             shared: Arc::new(shared),
             options: CallOptions::new(),
         };
-        channel.connection(&mut Vec::new(), &mut None)?;
+        channel.connection(&[], &mut None)?;
         Ok(channel)
     }
 
@@ -161,7 +161,7 @@ impl BlockingChannel {
         params: impl FnOnce(&mut Vec<u8>),
     ) -> Result<()> {
         let prepared = self.prepare(method, params)?.one_way();
-        let (_, connection) = self.connection(&mut Vec::new(), &mut None)?;
+        let (_, connection) = self.connection(&[], &mut None)?;
         let id = connection.send(&prepared)?;
         connection.lock().calls.release(id);
         Ok(())
@@ -187,7 +187,7 @@ impl BlockingChannel {
         const ATTEMPTS: usize = 3;
         let (mut tried, mut last) = (Vec::new(), None);
         loop {
-            let (address, connection) = match self.connection(&mut tried, &mut last) {
+            let (address, connection) = match self.connection(&tried, &mut last) {
                 Ok(found) => found,
                 Err(error) => return Answer::Failed(error),
             };
@@ -222,7 +222,7 @@ impl BlockingChannel {
     /// An open connection to an address that was not tried, or to any when all were.
     fn connection(
         &self,
-        tried: &mut Vec<Address>,
+        tried: &[Address],
         last: &mut Option<Error>,
     ) -> Result<(Address, Arc<Connection>)> {
         let addresses = match &self.shared.route {

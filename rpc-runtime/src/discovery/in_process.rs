@@ -185,11 +185,14 @@ impl InProcess {
 
     fn expire(&self, lists: &mut Lists) {
         let now = Instant::now();
-        let gone: Vec<_> = lists
-            .entries
-            .extract_if(.., |_, entry| entry.expires <= now)
-            .map(|((service, _), _)| service)
-            .collect();
+        let mut gone = Vec::new();
+        lists.entries.retain(|(service, _), entry| {
+            let stays = entry.expires > now;
+            if !stays {
+                gone.push(service.clone());
+            }
+            stays
+        });
         for service in gone {
             self.touch(lists, &service);
         }

@@ -75,6 +75,10 @@ impl Server {
     }
 
     /// Mounts a service. A call ID that is taken is told by [`Server::listen`].
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "adding a service is no addition of numbers"
+    )]
     pub fn add(mut self, skeleton: impl Skeleton) -> Self {
         if let Err(error) = self.router.add(Arc::new(skeleton)) {
             self.mistake.get_or_insert(error);
