@@ -1,4 +1,4 @@
-//! One link against a peer that is played by hand, time paused: what is sent, when, and what is said about it.
+//! One link against a peer that is played by hand, with time paused.
 
 use std::sync::Arc;
 use std::time::Duration;
