@@ -124,26 +124,27 @@ impl Responder {
         if !self.one_way && state.phase != Phase::Closed {
             let limit = link.peer_hello.max_frame as usize;
             let out = state.out.buffer();
-            if let Some(message) = panicked {
-                frame::write_fail(
-                    out,
-                    self.request_id,
-                    &fail_part(Status::Internal, Execution::Executed),
-                    &message,
-                );
-            } else if body.len() + frame::HEADER + 8 > limit {
-                let text = format!(
-                    "the answer takes {} bytes, the caller accepts frames of {limit}; answer with less at once",
-                    body.len()
-                );
-                frame::write_fail(
-                    out,
-                    self.request_id,
-                    &fail_part(Status::ResourceExhausted, Execution::Executed),
-                    &text,
-                );
+            let fail = |out: &mut Vec<u8>, status, text: &str| {
+                let part = fail_part(status, Execution::Executed);
+                frame::write_fail(out, self.request_id, &part, text);
+            };
+            if let Some(text) = panicked {
+                fail(out, Status::Internal, &text);
             } else {
-                write(out, self.request_id, body);
+                let start = out.len();
+                // What is too large by itself is not even copied.
+                let fits = body.len() <= limit && {
+                    write(out, self.request_id, body);
+                    out.len() - start <= limit + frame::LENGTH_FIELD
+                };
+                if !fits {
+                    let text = format!(
+                        "the answer takes {} bytes, the caller accepts frames of {limit}; answer with less at once",
+                        body.len()
+                    );
+                    out.truncate(start);
+                    fail(out, Status::ResourceExhausted, &text);
+                }
             }
             link.choke(&state);
         }

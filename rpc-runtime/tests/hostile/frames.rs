@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use rpc_runtime::Status;
 
 use crate::raw::{HELLO, call, frame};
-use crate::{Victim, assert_reply, id_of, params};
+use crate::{Victim, assert_reply, expect_end, id_of, params};
 
 #[tokio::test]
 async fn a_lie_about_the_length_is_answered_at_its_fourth_byte() {
@@ -258,4 +258,14 @@ async fn a_recursive_type_is_decoded_as_deep_as_is_allowed_and_no_deeper() {
             )
             .await;
     }
+}
+
+#[tokio::test]
+async fn a_reason_is_readable_even_for_a_peer_that_goes_on_sending() {
+    let victim = Victim::new().await;
+    let mut raw = victim.open().await;
+    raw.send(&frame(99, 0, 0, 0, &[])).await;
+    raw.send(&vec![0xee; 2 << 20]).await;
+    expect_end(&mut raw, 1, "frame kind 99 is not known").await;
+    victim.lives().await;
 }

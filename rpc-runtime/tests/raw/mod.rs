@@ -1,4 +1,4 @@
-//! Frames by hand, over a plain socket: the other side of the protocol as docs/wire.md describes it.
+//! Frames by hand over a plain socket, as docs/wire.md describes them.
 
 use std::time::Duration;
 
