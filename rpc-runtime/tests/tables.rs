@@ -57,6 +57,12 @@ async fn an_unknown_method_names_the_closest_one_and_both_fingerprints() {
         Some(first::GreeterClient::SERVICE.fingerprint)
     );
 
+    assert_eq!(client.channel().fingerprint_mismatches(), 1);
+    let same = first::GreeterClient::connect(server.address())
+        .await
+        .unwrap();
+    assert_eq!(same.channel().fingerprint_mismatches(), 0);
+
     let address = server.address().to_owned();
     let blocking = std::thread::spawn(move || {
         let client = second::GreeterBlockingClient::connect(&address).unwrap();

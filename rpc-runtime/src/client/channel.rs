@@ -13,6 +13,7 @@ use crate::client::call::Call;
 use crate::client::direct::Direct;
 use crate::client::one_way::OneWay;
 use crate::client::options::CallOptions;
+use crate::client::profile::Profile;
 use crate::client::request::{Prepared, Request};
 use crate::client::returns::Returns;
 use crate::context::Context;
@@ -52,7 +53,7 @@ pub struct Channel {
 
 struct Inner {
     route: Route,
-    limits: Arc<Limits>,
+    profile: Arc<Profile>,
     runtime: Handle,
 }
 
@@ -70,7 +71,7 @@ impl Channel {
     ///
     /// The address cannot be read, or nobody answers there.
     pub async fn connect(address: impl AsRef<str>) -> Result<Self> {
-        Self::open(address.as_ref(), None, Limits::default()).await
+        Self::open(address.as_ref(), Profile::new(Limits::default(), None)).await
     }
 
     /// Connects to where a service is: what generated clients call.
@@ -79,9 +80,7 @@ impl Channel {
     ///
     /// The address cannot be read, nobody answers there, or the registry knows no instance.
     pub async fn connect_to(address: &str, service: &'static ServiceDescriptor) -> Result<Self> {
-        let channel = Self::open(address, Some(service.name), Limits::default()).await?;
-        channel.compare(service);
-        Ok(channel)
+        Self::open(address, Profile::new(Limits::default(), Some(service))).await
     }
 
     /// Connects with other limits than the default ones.
@@ -90,14 +89,16 @@ impl Channel {
     ///
     /// As [`Channel::connect`].
     pub async fn connect_with(address: impl AsRef<str>, limits: Limits) -> Result<Self> {
-        Self::open(address.as_ref(), None, limits).await
+        Self::open(address.as_ref(), Profile::new(limits, None)).await
     }
 
     /// One peer that is connected to when the first call is made.
     pub(crate) fn lazy(address: Address) -> Self {
-        let limits = Limits::default();
-        let direct = Direct::new(address, Arc::new(limits.clone()));
-        Self::new(Route::Direct(direct), limits)
+        let profile = Arc::new(Profile::new(Limits::default(), None));
+        Self::new(
+            Route::Direct(Direct::new(address, profile.clone())),
+            profile,
+        )
     }
 
     /// Calls a skeleton of this process with nothing between: no connection, no frames.
@@ -106,7 +107,8 @@ impl Channel {
     ///
     /// Outside of a tokio runtime.
     pub fn local(skeleton: impl Skeleton) -> Self {
-        Self::new(Route::Local(Arc::new(skeleton)), Limits::default())
+        let profile = Arc::new(Profile::new(Limits::default(), None));
+        Self::new(Route::Local(Arc::new(skeleton)), profile)
     }
 
     /// Calls the instances that a registry knows of a service. Nothing is asked before the first call.
@@ -115,47 +117,36 @@ impl Channel {
     ///
     /// Outside of a tokio runtime.
     pub fn discover(registry: impl Registry, service: impl Into<String>) -> Self {
-        let limits = Arc::new(Limits::default());
-        let balanced = Balanced::start(Arc::new(registry), service.into(), None, limits.clone());
-        Self {
-            inner: Arc::new(Inner {
-                route: Route::Balanced(balanced),
-                limits,
-                runtime: Handle::current(),
-            }),
-        }
+        let profile = Arc::new(Profile::new(Limits::default(), None));
+        let balanced = Balanced::start(Arc::new(registry), service.into(), None, profile.clone());
+        Self::new(Route::Balanced(balanced), profile)
     }
 
-    async fn open(address: &str, service: Option<&str>, limits: Limits) -> Result<Self> {
+    async fn open(address: &str, profile: Profile) -> Result<Self> {
         let (target, options) = Target::parse(address)?;
-        let limits = Arc::new(limits);
+        let profile = Arc::new(profile);
         let route = match target {
             Target::Direct(address) => {
-                let direct = Direct::new(address, limits.clone());
+                let direct = Direct::new(address, profile.clone());
                 direct.link().await?;
                 Route::Direct(direct)
             }
             target => {
-                let balanced = Balanced::open(target, service, &options, limits.clone()).await?;
+                let balanced = Balanced::open(target, &options, profile.clone()).await?;
                 balanced.first().await?;
                 Route::Balanced(balanced)
             }
         };
-        Ok(Self {
-            inner: Arc::new(Inner {
-                route,
-                limits,
-                runtime: Handle::current(),
-            }),
-        })
+        Ok(Self::new(route, profile))
     }
 
-    fn new(route: Route, limits: Limits) -> Self {
+    fn new(route: Route, profile: Arc<Profile>) -> Self {
+        let runtime = Handle::current();
         Self {
             inner: Arc::new(Inner {
                 route,
-                limits: Arc::new(limits),
-                runtime: Handle::current(),
+                profile,
+                runtime,
             }),
         }
     }
@@ -179,30 +170,20 @@ impl Channel {
         OneWay::new(self.clone(), request(method, params))
     }
 
+    /// How many connections of this channel led to a peer whose definition of the called service differs from the one
+    /// here. The first of them was logged too. Only channels that a generated client opened know the service.
+    pub fn fingerprint_mismatches(&self) -> u64 {
+        self.inner.profile.mismatches()
+    }
+
     /// The fingerprint that the peer announced for a service: `None` if it has no such service, or no peer is
     /// connected. Equal to the one of the generated client if both sides were made from the same definition.
     pub fn peer_fingerprint(&self, service: &str) -> Option<u64> {
         self.ready()?.peer_hello().fingerprint(service)
     }
 
-    /// Says once per connection that both sides were made from different definitions. That is no error: additive
-    /// changes are compatible.
-    fn compare(&self, service: &'static ServiceDescriptor) {
-        let Some(link) = self.ready() else { return };
-        if let Some(theirs) = link.peer_hello().fingerprint(service.name)
-            && theirs != service.fingerprint
-        {
-            log::warn!(
-                "{}: the definition here has the fingerprint {:016x}, that of {} has {theirs:016x}",
-                service.name,
-                service.fingerprint,
-                link.peer()
-            );
-        }
-    }
-
     pub(crate) fn limits(&self) -> &Limits {
-        &self.inner.limits
+        &self.inner.profile.limits
     }
 
     pub(crate) fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>

@@ -7,8 +7,8 @@ use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::{Instant, timeout};
 
 use crate::backoff::Backoff;
+use crate::client::profile::Profile;
 use crate::error::{Error, Result};
-use crate::limits::Limits;
 use crate::link::{self, Link};
 use crate::transport::{self, Address};
 
@@ -16,7 +16,7 @@ use crate::transport::{self, Address};
 #[derive(Debug)]
 pub(crate) struct Direct {
     address: Address,
-    limits: Arc<Limits>,
+    profile: Arc<Profile>,
     current: Mutex<Current>,
     /// Held while connecting, so that many callers make one attempt.
     connecting: AsyncMutex<()>,
@@ -31,7 +31,7 @@ struct Current {
 }
 
 impl Direct {
-    pub(crate) fn new(address: Address, limits: Arc<Limits>) -> Self {
+    pub(crate) fn new(address: Address, profile: Arc<Profile>) -> Self {
         let current = Current {
             link: None,
             backoff: Backoff::default(),
@@ -39,7 +39,7 @@ impl Direct {
         };
         Self {
             address,
-            limits,
+            profile,
             current: Mutex::new(current),
             connecting: AsyncMutex::new(()),
         }
@@ -81,6 +81,7 @@ impl Direct {
         self.check_wait()?;
         match self.connect().await {
             Ok(link) => {
+                self.profile.compare(&link);
                 let mut current = self.lock();
                 current.link = Some(link.clone());
                 current.backoff.reset();
@@ -99,10 +100,10 @@ impl Direct {
     async fn connect(&self) -> Result<Arc<Link>> {
         let attempt = async {
             let io = transport::connect(&self.address).await?;
-            link::connect(io, self.limits.clone(), None).await
+            link::connect(io, self.profile.limits.clone(), None).await
         };
         // The handshake has a limit of its own; this one is for a host that swallows packets.
-        match timeout(self.limits.handshake_timeout * 2, attempt).await {
+        match timeout(self.profile.limits.handshake_timeout * 2, attempt).await {
             Ok(outcome) => outcome,
             Err(_) => Err(
                 Error::unavailable(format!("{} does not answer", self.address))

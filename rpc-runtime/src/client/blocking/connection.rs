@@ -168,7 +168,7 @@ impl Connection {
     pub(super) fn send(&self, prepared: &Prepared) -> Result<u32> {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let call = prepared.frame()?;
-        let length = frame::call_len(&call);
+        let length = frame::call_len(&call) - frame::LENGTH_FIELD;
         if length as u64 > u64::from(self.hello.max_frame) {
             let text = format!(
                 "the call takes {length} bytes, {} accepts {}; send less at once",
@@ -218,15 +218,21 @@ impl Connection {
         let mut sent = 0;
         while sent < bytes.len() {
             match writer.write(&bytes[sent..], self.limits.write_stall_timeout) {
-                Ok(0) => return self.close(lost(&self.peer, "it takes no more input")),
+                Ok(0) => return self.write_failed("it takes no more input"),
                 Ok(written) => {
                     sent += written;
                     self.lock().out.handed_over(written);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return self.close(lost(&self.peer, error)),
+                Err(error) => return self.write_failed(error),
             }
         }
+    }
+
+    /// Whoever writes knows to the byte what the kernel has.
+    fn write_failed(&self, why: impl fmt::Display) {
+        let handed = self.lock().out.handed();
+        self.close_at(handed, lost(&self.peer, why));
     }
 
     /// Waits for the answer: reads the socket if nobody else does.
@@ -342,10 +348,16 @@ impl Connection {
         self.write(&mut writer, &batch);
     }
 
+    /// Ends the connection as a thread sees it that does not write: the kernel may have all that a writer has.
     fn close(&self, error: Error) {
+        let reached = self.lock().out.offered();
+        self.close_at(reached, error);
+    }
+
+    /// Ends the connection; what lies beyond `reached` in the output was not sent.
+    fn close_at(&self, reached: u64, error: Error) {
         let mut state = self.lock();
-        let handed = state.out.handed();
-        state.calls.end_all(handed, &error);
+        state.calls.end_all(reached, &error);
         state.closed.get_or_insert(error);
         drop(state);
         self.changed.notify_all();
