@@ -180,7 +180,7 @@ impl Balanced {
         }
     }
 
-    /// The connections to the latest list; those to instances that left it are dropped.
+    /// The connections to the latest list; those to instances that left it close when their calls have ended.
     fn members(&self) -> Arc<[Arc<Direct>]> {
         let mut members = self.lock();
         if members.seen.has_changed().unwrap_or(false) {
@@ -200,6 +200,10 @@ impl Members {
         let mut known = std::mem::take(&mut self.by_address);
         let mut order = Vec::with_capacity(listing.instances.len());
         for instance in listing.instances.iter() {
+            // A provider that was started again stands there twice until the lease of its earlier life runs out.
+            if self.by_address.contains_key(&instance.address) {
+                continue;
+            }
             // An address that this version cannot call (of a transport to come) is as good as not there.
             let Ok(address) = Address::parse(&instance.address) else {
                 continue;

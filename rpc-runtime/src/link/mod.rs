@@ -406,7 +406,7 @@ impl Link {
     }
 
     /// Ends the link after telling the peer why.
-    fn go_away(&self, reason: GoAwayReason, message: &str) {
+    pub(crate) fn go_away(&self, reason: GoAwayReason, message: &str) {
         let error = Error::unavailable(format!("the connection was closed: {message}"));
         self.say_and_close(reason, message, error.with_peer(&*self.peer));
     }
