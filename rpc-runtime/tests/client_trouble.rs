@@ -25,6 +25,7 @@ trait Work {
     async fn never(&self);
     #[rpc(oneway)]
     async fn note(&self);
+    async fn double(&self, bytes: Vec<u8>) -> Vec<u8>;
 }
 
 /// The same service as a later client knows it.
@@ -45,6 +46,10 @@ impl Work for Worker {
         std::future::pending().await
     }
     async fn note(&self) {}
+    async fn double(&self, bytes: Vec<u8>) -> Vec<u8> {
+        tokio::task::yield_now().await;
+        bytes.repeat(2)
+    }
 }
 
 async fn serve(address: &str, limits: Limits) -> Serving {
@@ -362,4 +367,49 @@ async fn a_channel_is_dropped_with_its_connection() {
         }
     };
     timeout(LONG, gone).await.expect("the connection closes");
+}
+
+#[test]
+fn a_crowd_of_blocking_threads_loses_no_call_and_no_place() {
+    let runtime = Runtime::new().unwrap();
+    let few = Limits {
+        max_inflight_per_connection: 3,
+        outbound_queue_bytes: 64 << 10,
+        ..Limits::default()
+    };
+    let file = format!("trouble-{}.sock", std::process::id());
+    let path = format!("unix://{}", std::env::temp_dir().join(file).display());
+    for address in ["tcp://127.0.0.1:0", "mem://trouble-crowd", &path] {
+        let serving = runtime.block_on(serve(address, few.clone()));
+        let client = WorkBlockingClient::connect(serving.address()).unwrap();
+        let threads: Vec<_> = (0..8)
+            .map(|n: u64| {
+                let client = client.clone();
+                std::thread::spawn(move || {
+                    let limit = Duration::from_millis(1 + n);
+                    let hurry = client.with_options(CallOptions::new().timeout(limit));
+                    for m in 0..20 {
+                        match (n + m) % 4 {
+                            0 => {
+                                let late = hurry.never().unwrap_err();
+                                assert_eq!(late.status(), rpc_runtime::Status::DeadlineExceeded);
+                            }
+                            1 => drop(hurry.double(vec![7; 700_000])),
+                            2 => {
+                                assert_eq!(client.double(vec![7; 300_000]).unwrap().len(), 600_000)
+                            }
+                            _ => client.note().unwrap(),
+                        }
+                        assert_eq!(client.add(n, m).unwrap(), n + m);
+                    }
+                })
+            })
+            .collect();
+        on_a_thread(move || {
+            threads
+                .into_iter()
+                .for_each(|thread| thread.join().unwrap())
+        });
+        assert_eq!(serving.connections(), 1, "nothing ended the connection");
+    }
 }

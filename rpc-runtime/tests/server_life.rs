@@ -15,7 +15,9 @@ use rpc_runtime::__private::{Answer, Incoming, Skeleton};
 use rpc_runtime::discovery::{
     BoxFuture, Cursor, InProcess, Instance, Lease, Registry, Renewal, Snapshot,
 };
-use rpc_runtime::{ErrorKind, Execution, Limits, Server, ServiceDescriptor, rpc_service};
+use rpc_runtime::{
+    Channel, Context, ErrorKind, Execution, Limits, Server, ServiceDescriptor, rpc_service,
+};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
@@ -23,6 +25,7 @@ use tokio::time::{Instant, timeout};
 trait Work {
     async fn add(&self, a: u64, b: u64) -> u64;
     async fn waits(&self) -> u64;
+    fn until_cancelled(&self) -> u64;
 }
 
 #[rpc_service(package = "life")]
@@ -49,6 +52,15 @@ impl Work for Worker {
         self.began.notify_one();
         self.go.notified().await;
         7
+    }
+    fn until_cancelled(&self) -> u64 {
+        let context = Context::current().unwrap();
+        self.began.notify_one();
+        while !context.is_cancelled() {
+            std::thread::yield_now();
+        }
+        self.go.notify_one();
+        1
     }
 }
 
@@ -94,7 +106,7 @@ async fn a_skeleton_that_panics_fails_its_call_and_nothing_else() {
         assert_eq!(client.add(1, 2).await.unwrap(), 3);
     }
     assert_eq!(serving.connections(), 1);
-    let local = rpc_runtime::Channel::local(Clumsy(WorkService::new(Worker::default())));
+    let local = Channel::local(Clumsy(WorkService::new(Worker::default())));
     let failure = WorkClient::new(local).waits().await.unwrap_err();
     assert_eq!(failure.kind(), ErrorKind::Internal);
 }
@@ -132,6 +144,39 @@ async fn a_shutdown_waits_for_calls_and_one_that_is_dropped_stops_at_once() {
     serving.shutdown(patience).await;
     let refused = serving.listen("mem://life-again").await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::FailedPrecondition);
+}
+
+#[tokio::test]
+async fn a_synchronous_handler_sees_that_nobody_waits_any_more() {
+    let worker = Worker::default();
+    let server = Server::new().add(WorkService::new(worker.clone()));
+    let serving = server.listen("tcp://127.0.0.1:0").await.unwrap();
+    let patience = Duration::from_secs(20);
+    let seen = || async {
+        timeout(patience, worker.go.notified())
+            .await
+            .expect("it is told")
+    };
+
+    // A caller that sends no CANCEL when its 20 ms are over.
+    let methods = WorkClient::SERVICE.methods;
+    let method = methods
+        .iter()
+        .find(|method| method.name == "until_cancelled");
+    let mut request = raw::call(1, method.unwrap().id, &[0x90]);
+    request[20] = 20;
+    let mut raw = raw::Raw::open(serving.address()).await.0;
+    raw.send(&request).await;
+    seen().await;
+    worker.began.notified().await;
+
+    let local = Channel::local(WorkService::new(worker.clone()));
+    for channel in [Channel::connect(serving.address()).await.unwrap(), local] {
+        let pending = WorkClient::new(channel).until_cancelled().start();
+        worker.began.notified().await;
+        pending.cancel();
+        seen().await;
+    }
 }
 
 /// Takes registrations and never lets go.

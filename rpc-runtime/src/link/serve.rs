@@ -384,9 +384,14 @@ impl Link {
 /// Drives a handler to its end, or to its deadline.
 async fn finish(context: Context, answer: Answer) {
     let deadline = context.deadline();
-    let guarded = context.scope(CatchPanic(answer));
+    let guarded = context.clone().scope(CatchPanic(answer));
     match deadline {
-        Some(deadline) => drop(timeout_at(deadline, guarded).await),
+        Some(deadline) => {
+            if timeout_at(deadline, guarded).await.is_err() {
+                // A synchronous handler goes on, and may ask.
+                context.set_cancelled();
+            }
+        }
         None => guarded.await,
     }
 }
