@@ -11,7 +11,7 @@ pub use crate::generated::reflection::v1::{
     MethodInfo, Reflection, ReflectionBlockingClient, ReflectionClient, ServiceInfo,
 };
 
-use crate::client::{BlockingChannel, CallOptions, Request, Returns};
+use crate::client::{BlockingChannel, CallOptions, Prepared, Request, Returns};
 use crate::codec::Codec;
 use crate::descriptor::{MethodDescriptor, ServiceDescriptor};
 use crate::error::{Error, ErrorKind};
@@ -69,16 +69,18 @@ pub(crate) fn is_framework(method: &MethodDescriptor) -> bool {
     method.service.starts_with("rpc.")
 }
 
-/// Turns "no method has the call ID 42" into what was probably meant.
-pub(crate) async fn explain(
-    link: &Arc<Link>,
-    method: &'static MethodDescriptor,
-    failure: Error,
-) -> Error {
+/// Turns "no method has the call ID 42" into what was probably meant, within the time of the call.
+pub(crate) async fn explain(link: &Arc<Link>, call: &Prepared, failure: Error) -> Error {
+    let method = call.method;
     if is_framework(method) {
         return failure;
     }
-    match read_tables(link).await {
+    match read_tables(
+        link,
+        call.time_left().map_or(EXPLAIN, |left| left.min(EXPLAIN)),
+    )
+    .await
+    {
         Some(tables) => hint(link.peer(), &tables, method, &failure),
         None => failure,
     }
@@ -88,14 +90,16 @@ pub(crate) async fn explain(
 pub(crate) fn explain_blocking(
     channel: &BlockingChannel,
     peer: &Hello,
-    method: &'static MethodDescriptor,
+    call: &Prepared,
     failure: Error,
 ) -> Error {
+    let method = call.method;
     if is_framework(method) || peer.fingerprint(ReflectionClient::SERVICE.name).is_none() {
         return failure;
     }
-    let client =
-        ReflectionBlockingClient::new(channel.with_options(CallOptions::new().timeout(EXPLAIN)));
+    let limit = call.time_left().map_or(EXPLAIN, |left| left.min(EXPLAIN));
+    let options = CallOptions::new().timeout(limit);
+    let client = ReflectionBlockingClient::new(channel.with_options(options));
     match client.services() {
         Ok(tables) => hint(
             failure.peer().unwrap_or("the peer"),
@@ -107,7 +111,7 @@ pub(crate) fn explain_blocking(
     }
 }
 
-async fn read_tables(link: &Arc<Link>) -> Option<Vec<ServiceInfo>> {
+async fn read_tables(link: &Arc<Link>, limit: Duration) -> Option<Vec<ServiceInfo>> {
     let method = ReflectionClient::SERVICE
         .methods
         .iter()
@@ -115,7 +119,7 @@ async fn read_tables(link: &Arc<Link>) -> Option<Vec<ServiceInfo>> {
     let request = Request {
         method,
         params: vec![0x90],
-        options: CallOptions::new().timeout(EXPLAIN),
+        options: CallOptions::new().timeout(limit),
     };
     let prepared = request.prepare(&Limits::default()).ok()?;
     let mut ticket = link

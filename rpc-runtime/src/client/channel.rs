@@ -1,6 +1,7 @@
 //! Where calls go: one peer, a balanced set of instances, or a skeleton in this process.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,7 +34,7 @@ use crate::wire::calls::Answer;
 const ATTEMPTS: usize = 3;
 
 /// Longest pause before a call that a busy peer has refused is made again.
-const BUSY_PAUSE: Duration = Duration::from_millis(20);
+pub(crate) const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
 /// Where calls go. Cloning is cheap and shares the connections; they close when the last clone is dropped.
 ///
@@ -244,7 +245,7 @@ impl Channel {
             let link = self.link(&prepared, &mut tried).await?;
             match link.send_one_way(&prepared.frame()?) {
                 Ok(()) => return Ok(()),
-                Err(NotBegun::Full) => link.room().await,
+                Err(NotBegun::Full) => until(&prepared, link.room()).await?,
                 Err(NotBegun::Gone) => tried.failed(&link, link.close_reason())?,
                 Err(NotBegun::Refused(error)) => return Err(error),
             }
@@ -256,30 +257,30 @@ impl Channel {
         if let Route::Local(skeleton) = &self.inner.route {
             return local(skeleton.clone(), prepared).await;
         }
-        self.attempts(prepared, Tried::default())
-            .await
-            .unwrap_or_else(Answer::Failed)
+        let mut tried = Tried::default();
+        let outcome = self.attempts(prepared, &mut tried).await;
+        tried.conclude(outcome)
     }
 
     /// Goes on after a first attempt that failed; see [`needs_more`].
     pub(crate) async fn go_on(self, prepared: Prepared, link: Arc<Link>, failure: Error) -> Answer {
         if failure.kind() == ErrorKind::Unimplemented {
-            return Answer::Failed(reflection::explain(&link, prepared.method, failure).await);
+            return Answer::Failed(reflection::explain(&link, &prepared, failure).await);
         }
         let mut tried = Tried::default();
         let outcome = match tried.failed(&link, failure) {
-            Ok(()) => self.attempts(prepared, tried).await,
+            Ok(()) => self.attempts(prepared, &mut tried).await,
             Err(error) => Err(error),
         };
-        outcome.unwrap_or_else(Answer::Failed)
+        tried.conclude(outcome)
     }
 
-    async fn attempts(&self, mut prepared: Prepared, mut tried: Tried) -> Result<Answer> {
+    async fn attempts(&self, mut prepared: Prepared, tried: &mut Tried) -> Result<Answer> {
         loop {
             if tried.count > 0 {
                 prepared.repeated();
             }
-            let link = self.link(&prepared, &mut tried).await?;
+            let link = self.link(&prepared, tried).await?;
             let mut ticket = match link.begin(&prepared.frame()?, prepared.deadline, true) {
                 Ok(ticket) => ticket,
                 Err(NotBegun::Full) => {
@@ -295,7 +296,7 @@ impl Channel {
             match ticket.answer().await {
                 Answer::Failed(failure) if failure.kind() == ErrorKind::Unimplemented => {
                     return Ok(Answer::Failed(
-                        reflection::explain(&link, prepared.method, failure).await,
+                        reflection::explain(&link, &prepared, failure).await,
                     ));
                 }
                 Answer::Failed(failure) if may_repeat(&prepared, &failure) => {
@@ -330,6 +331,8 @@ pub(crate) struct Tried {
     /// How many peers there are; set by a balanced route.
     pub(crate) instances: usize,
     pub(crate) last: Option<Error>,
+    /// An attempt ended without it being known whether it was executed.
+    in_doubt: bool,
 }
 
 impl Tried {
@@ -337,11 +340,30 @@ impl Tried {
     fn failed(&mut self, link: &Link, error: Error) -> Result<()> {
         self.peers.push(link.peer().clone());
         self.count += 1;
+        self.in_doubt |= error.execution() == Execution::Unknown;
         if self.count >= ATTEMPTS.max(self.instances) {
             return Err(error);
         }
         self.last = Some(error);
         Ok(())
+    }
+}
+
+impl Tried {
+    /// The end of a call of several attempts: what the last one did not do, an earlier one may have done.
+    fn conclude(&self, outcome: Result<Answer>) -> Answer {
+        match outcome.unwrap_or_else(Answer::Failed) {
+            Answer::Failed(error) if self.in_doubt => Answer::Failed(in_doubt(error)),
+            answer => answer,
+        }
+    }
+}
+
+/// A failure of a call of which an earlier attempt may have run.
+pub(crate) fn in_doubt(error: Error) -> Error {
+    match error.execution() {
+        Execution::NotSent | Execution::NotStarted => error.with_execution(Execution::Unknown),
+        Execution::Unknown | Execution::Executed => error,
     }
 }
 
@@ -351,15 +373,18 @@ pub(crate) fn needs_more(prepared: &Prepared, failure: &Error) -> bool {
 }
 
 /// Never twice: only what is known not to have started, or what is declared idempotent.
-fn may_repeat(prepared: &Prepared, failure: &Error) -> bool {
+pub(crate) fn may_repeat(prepared: &Prepared, failure: &Error) -> bool {
+    let passing = matches!(
+        failure.kind(),
+        ErrorKind::Unavailable | ErrorKind::ResourceExhausted
+    );
     match failure.execution() {
-        Execution::NotSent | Execution::NotStarted => {
-            matches!(
-                failure.kind(),
-                ErrorKind::Unavailable | ErrorKind::ResourceExhausted
-            )
+        // The peer has not seen it, so this is not a repetition to anybody.
+        Execution::NotSent => passing,
+        Execution::NotStarted => passing && !prepared.once,
+        Execution::Unknown => {
+            prepared.idempotent && !prepared.once && failure.kind() == ErrorKind::Unavailable
         }
-        Execution::Unknown => prepared.idempotent && failure.kind() == ErrorKind::Unavailable,
         Execution::Executed => false,
     }
 }
@@ -368,13 +393,16 @@ fn may_repeat(prepared: &Prepared, failure: &Error) -> bool {
 async fn until<F: Future>(prepared: &Prepared, future: F) -> Result<F::Output> {
     match prepared.deadline {
         None => Ok(future.await),
-        Some(deadline) => timeout_at(deadline, future).await.map_err(|_| {
-            Error::new(
-                ErrorKind::DeadlineExceeded,
-                "the time for the call was up before it could be sent; raise its timeout",
-            )
-        }),
+        Some(deadline) => timeout_at(deadline, future).await.map_err(|_| too_late()),
     }
+}
+
+/// The end of a call that was never sent.
+pub(crate) fn too_late() -> Error {
+    Error::new(
+        ErrorKind::DeadlineExceeded,
+        "the time for the call was up before it could be sent; raise its timeout",
+    )
 }
 
 fn request(method: &'static MethodDescriptor, params: impl FnOnce(&mut Vec<u8>)) -> Request {
@@ -401,7 +429,19 @@ async fn local(skeleton: Arc<dyn Skeleton>, prepared: Prepared) -> Answer {
     let context = Context::new(method, "local".into(), metadata, prepared.deadline, false);
     let (incoming, mut answer) =
         Incoming::local(prepared.params().to_vec().into(), context.clone());
-    let handler = context.scope(CatchPanic(skeleton.call(index, incoming)));
+    let panicked = || {
+        Error::new(
+            ErrorKind::Internal,
+            format!("the handler of {method} panicked"),
+        )
+        .with_execution(Execution::Executed)
+    };
+    let Ok(work) = catch_unwind(AssertUnwindSafe(|| skeleton.call(index, incoming))) else {
+        return Answer::Failed(panicked());
+    };
+    // Nobody else would tell a synchronous handler that the caller has gone.
+    let mut gone = CancelOnDrop(Some(context.clone()));
+    let handler = context.scope(CatchPanic(work));
     let in_time = match prepared.deadline {
         Some(deadline) => timeout_at(deadline, handler).await.is_ok(),
         None => {
@@ -409,11 +449,11 @@ async fn local(skeleton: Arc<dyn Skeleton>, prepared: Prepared) -> Answer {
             true
         }
     };
+    if in_time {
+        gone.0 = None;
+    }
     let unanswered = if in_time {
-        Error::new(
-            ErrorKind::Internal,
-            format!("the handler of {method} panicked"),
-        )
+        panicked()
     } else {
         Error::new(
             ErrorKind::DeadlineExceeded,
@@ -423,6 +463,17 @@ async fn local(skeleton: Arc<dyn Skeleton>, prepared: Prepared) -> Answer {
     answer
         .try_recv()
         .unwrap_or_else(|_| Answer::Failed(unanswered.with_execution(Execution::Executed)))
+}
+
+/// Tells the handler of a local call that its caller has given up.
+struct CancelOnDrop(Option<Context>);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        if let Some(context) = &self.0 {
+            context.set_cancelled();
+        }
+    }
 }
 
 impl fmt::Debug for Channel {

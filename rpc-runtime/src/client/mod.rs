@@ -15,7 +15,7 @@ mod returns;
 pub(crate) use channel::Tried;
 pub(crate) use direct::Direct;
 pub(crate) use profile::Profile;
-pub(crate) use request::Request;
+pub(crate) use request::{Prepared, Request};
 
 pub use batch::Batch;
 pub use blocking::BlockingChannel;

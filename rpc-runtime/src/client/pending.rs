@@ -9,7 +9,7 @@ use std::thread::{self, Thread};
 
 use tokio::task::AbortHandle;
 
-use crate::client::call::CallFuture;
+use crate::client::call::{CallFuture, polled_again};
 use crate::error::CallError;
 
 /// A call that has started: await it, poll it, block on it, or cancel it. Dropping it cancels the call.
@@ -80,7 +80,7 @@ impl<T, E> Future for Pending<T, E> {
         match &mut self.state {
             State::Finished(outcome) => match outcome.take() {
                 Some(outcome) => Poll::Ready(outcome),
-                None => Poll::Pending,
+                None => Poll::Ready(Err(CallError::Failed(polled_again()))),
             },
             State::Running(_) => Poll::Pending,
         }

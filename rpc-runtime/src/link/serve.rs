@@ -248,11 +248,11 @@ impl Link {
             answered: AtomicBool::new(false),
         };
         self.lock().inflight += 1;
-        let answer = skeleton.call(
-            index,
-            Incoming::new(frame.body, context.clone(), responder.into()),
-        );
-        self.run(id, context, answer);
+        let incoming = Incoming::new(frame.body, context.clone(), responder.into());
+        // A panic has dropped the call, which has answered by that; the reader goes on.
+        if let Ok(answer) = catch_unwind(AssertUnwindSafe(|| skeleton.call(index, incoming))) {
+            self.run(id, context, answer);
+        }
         Ok(())
     }
 

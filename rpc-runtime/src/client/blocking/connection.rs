@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::io;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::ops::Range;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use bytes::Buf;
@@ -14,8 +15,8 @@ use crate::limits::Limits;
 use crate::link::{first_frame, read_answer, refused};
 use crate::transport::Address;
 use crate::transport::sync::{self, BlockingReader, BlockingWriter};
-use crate::wire::calls::{Answer, Calls};
-use crate::wire::frame::{self, Frame, Kind, PREFACE};
+use crate::wire::calls::{Answer, Calls, execution};
+use crate::wire::frame::{self, CallFrame, Frame, Kind, PREFACE};
 use crate::wire::hello::Hello;
 use crate::wire::inbound::Inbound;
 use crate::wire::outbound::Outbound;
@@ -23,6 +24,9 @@ use crate::wire::outbound::Outbound;
 /// Longest single wait for input: how late a deadline may be noticed is not bounded by it, how often an idle wait looks
 /// around is.
 const LOOK_AROUND: Duration = Duration::from_secs(1);
+
+/// Longest single wait for input, or for the socket to take output, while there is some: reading and writing take turns.
+const TURN: Duration = Duration::from_millis(50);
 
 /// After this much idleness a connection is looked at before it is used: the server may have closed it.
 const STALE: Duration = Duration::from_secs(1);
@@ -38,7 +42,7 @@ pub(super) struct Connection {
     /// Somebody else's answer came, or nobody reads any more.
     changed: Condvar,
     reader: Mutex<Input>,
-    writer: Mutex<BlockingWriter>,
+    output: Mutex<Output>,
 }
 
 struct State {
@@ -48,7 +52,18 @@ struct State {
     reading: bool,
     /// No new calls; set by GOAWAY and by every failure.
     closed: Option<Error>,
+    /// Every call was told how it ended: nothing more is written.
+    ended: bool,
     last_heard: Instant,
+}
+
+struct Output {
+    io: BlockingWriter,
+    /// Taken from the output, `sent` bytes of it written.
+    batch: Vec<u8>,
+    sent: usize,
+    /// Since when the socket takes nothing.
+    stuck: Option<Instant>,
 }
 
 struct Input {
@@ -59,8 +74,9 @@ struct Input {
 }
 
 impl Connection {
-    pub(super) fn open(address: &Address, limits: &Limits) -> Result<Self> {
-        let io = sync::connect(address, limits.handshake_timeout)?;
+    /// Connects, within `limit` for an address and again for the handshake.
+    pub(super) fn open(address: &Address, limits: &Limits, limit: Duration) -> Result<Self> {
+        let io = sync::connect(address, limit)?;
         let peer = address.to_string();
         let mut writer = io.writer;
         let mut first = PREFACE.to_vec();
@@ -71,16 +87,14 @@ impl Connection {
         };
         let mut sent = 0;
         while sent < first.len() {
-            sent += writer
-                .write(&first[sent..], limits.handshake_timeout)
-                .map_err(lost)?;
+            sent += writer.write(&first[sent..], limit).map_err(lost)?;
         }
         let mut input = Input {
             reader: io.reader,
             inbound: Inbound::client(limits),
             chunk: vec![0; READ_SIZE].into(),
         };
-        let until = Instant::now() + limits.handshake_timeout;
+        let until = Instant::now() + limit;
         let hello = loop {
             if let Some(frame) = input
                 .inbound
@@ -113,6 +127,7 @@ impl Connection {
             out: Outbound::default(),
             reading: false,
             closed: None,
+            ended: false,
             last_heard: Instant::now(),
         };
         Ok(Self {
@@ -122,7 +137,12 @@ impl Connection {
             state: Mutex::new(state),
             changed: Condvar::new(),
             reader: Mutex::new(input),
-            writer: Mutex::new(writer),
+            output: Mutex::new(Output {
+                io: writer,
+                batch: Vec::new(),
+                sent: 0,
+                stuck: None,
+            }),
         })
     }
 
@@ -134,11 +154,6 @@ impl Connection {
     /// Whether no failure and no GOAWAY has ended it.
     pub(super) fn is_open(&self) -> bool {
         self.lock().closed.is_none()
-    }
-
-    /// Frees the place of a one-way call: nothing comes back for it.
-    pub(super) fn release(&self, id: u32) {
-        self.lock().calls.release(id);
     }
 
     /// Whether it can be used. After a while of silence the socket is looked at: while nobody calls, nobody reads.
@@ -164,105 +179,177 @@ impl Connection {
         }
     }
 
-    /// Writes the frame on this thread.
-    pub(super) fn send(&self, prepared: &Prepared) -> Result<u32> {
-        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let call = prepared.frame()?;
-        let length = frame::call_len(&call) - frame::LENGTH_FIELD;
-        if length as u64 > u64::from(self.hello.max_frame) {
-            let text = format!(
-                "the call takes {length} bytes, {} accepts {}; send less at once",
-                self.peer, self.hello.max_frame
-            );
-            return Err(Error::new(ErrorKind::ResourceExhausted, text).with_peer(&*self.peer));
+    /// Sends a call to which nothing comes back.
+    pub(super) fn send_one_way(&self, prepared: &Prepared) -> Result<()> {
+        let (id, frame) = self.begin(prepared)?;
+        // It takes no place while it is on its way.
+        self.lock().calls.release(id);
+        self.changed.notify_all();
+        self.flush(LOOK_AROUND);
+        let state = self.lock();
+        match &state.closed {
+            Some(error) if state.ended && state.out.handed() < frame.end => Err(error
+                .clone()
+                .with_execution(execution(frame.start, frame.end, state.out.handed()))),
+            _ => Ok(()),
         }
-        let (id, batch) = {
-            let mut state = self.wait_for_room(prepared.deadline)?;
-            let id = state
-                .calls
-                .begin(prepared.deadline)
-                .ok_or_else(|| full(&self.peer))?;
+    }
+
+    /// Puts the frame into the output and writes it on this thread, unless another one is writing.
+    fn send(&self, prepared: &Prepared) -> Result<u32> {
+        let (id, _) = self.begin(prepared)?;
+        self.flush(time_left(prepared.deadline).min(LOOK_AROUND));
+        Ok(id)
+    }
+
+    /// Waits for room; the frame is in the output then, or nothing happened.
+    fn begin(&self, prepared: &Prepared) -> Result<(u32, Range<u64>)> {
+        let begun = self.until(prepared.deadline, |state| {
+            if let Some(error) = &state.closed {
+                return Some(Err(error.clone().with_execution(Execution::NotSent)));
+            }
+            let call = match prepared.frame() {
+                Ok(call) => call,
+                Err(late) => return Some(Err(late)),
+            };
+            if let Err(error) = self.check_length(&call) {
+                return Some(Err(error));
+            }
+            let id = state.calls.begin(prepared.deadline)?;
             let start = state.out.end();
             frame::write_call(state.out.buffer(), id, &call);
             let end = state.out.end();
             state.calls.sent_at(id, start, end);
-            (id, state.out.take(Vec::new()))
-        };
-        // A failure is told to the call through its slot, like every other end of the connection.
-        self.write(&mut writer, &batch);
-        Ok(id)
+            Some(Ok((id, start..end)))
+        });
+        begun.unwrap_or_else(|| Err(no_room(&self.peer)))
     }
 
-    fn wait_for_room(&self, deadline: Option<Instant>) -> Result<MutexGuard<'_, State>> {
+    fn check_length(&self, call: &CallFrame<'_>) -> Result<()> {
+        let length = frame::call_len(call) - frame::LENGTH_FIELD;
+        if length as u64 <= u64::from(self.hello.max_frame) {
+            return Ok(());
+        }
+        let text = format!(
+            "the call takes {length} bytes, {} accepts {}; send less at once",
+            self.peer, self.hello.max_frame
+        );
+        Err(Error::new(ErrorKind::ResourceExhausted, text).with_peer(&*self.peer))
+    }
+
+    /// Waits until `ready` finds something, or the deadline; reads for everybody while nobody else does. Whoever waits,
+    /// for an answer or for room, comes by here: else nobody might read what would end the wait.
+    fn until<T>(
+        &self,
+        deadline: Option<Instant>,
+        mut ready: impl FnMut(&mut State) -> Option<T>,
+    ) -> Option<T> {
         let mut state = self.lock();
         loop {
-            if let Some(error) = &state.closed {
-                return Err(error.clone().with_execution(Execution::NotSent));
-            }
-            if state.calls.has_room() {
-                return Ok(state);
+            if let Some(found) = ready(&mut state) {
+                return Some(found);
             }
             let left = time_left(deadline);
             if left.is_zero() {
-                return Err(full(&self.peer));
+                return None;
             }
-            state = self
-                .changed
-                .wait_timeout(state, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            // A writer that gave up has left the rest to us; a server may take it only after we have read.
+            let unsent = !state.ended && state.out.unsent() > 0;
+            let turn = left.min(if unsent { TURN } else { LOOK_AROUND });
+            if unsent {
+                drop(state);
+                self.flush(turn);
+                state = self.lock();
+            }
+            if state.reading {
+                state = self
+                    .changed
+                    .wait_timeout(state, turn)
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0;
+                continue;
+            }
+            // What another thread has read meanwhile may be it.
+            if let Some(found) = ready(&mut state) {
+                return Some(found);
+            }
+            state.reading = true;
+            drop(state);
+            self.read_some(turn);
+            self.stop_reading();
+            state = self.lock();
         }
     }
 
-    fn write(&self, writer: &mut BlockingWriter, bytes: &[u8]) {
-        let mut sent = 0;
-        while sent < bytes.len() {
-            match writer.write(&bytes[sent..], self.limits.write_stall_timeout) {
-                Ok(0) => return self.write_failed("it takes no more input"),
-                Ok(written) => {
-                    sent += written;
-                    self.lock().out.handed_over(written);
+    /// Writes what waits, unless another thread is at it: that one looks again when it is done. Stops after `patience`
+    /// without progress; the rest is left to whoever comes next.
+    fn flush(&self, patience: Duration) {
+        loop {
+            let mut output = match self.output.try_lock() {
+                Ok(output) => output,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => return,
+            };
+            if !self.write(&mut output, patience) {
+                return;
+            }
+            drop(output);
+            let state = self.lock();
+            if state.ended || state.out.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Whether everything was written.
+    fn write(&self, output: &mut Output, patience: Duration) -> bool {
+        loop {
+            while output.sent < output.batch.len() {
+                let began = Instant::now();
+                match output.io.write(&output.batch[output.sent..], patience) {
+                    Ok(0) => return self.write_failed("it takes no more input"),
+                    Ok(written) => {
+                        output.sent += written;
+                        output.stuck = None;
+                        self.lock().out.handed_over(written);
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        let stuck = *output.stuck.get_or_insert(began);
+                        if stuck.elapsed() < self.limits.write_stall_timeout {
+                            return false;
+                        }
+                        return self.write_failed("it takes nothing of our output");
+                    }
+                    Err(error) => return self.write_failed(error),
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return self.write_failed(error),
+            }
+            let mut state = self.lock();
+            // What callers were told was not sent must not be sent any more.
+            if state.ended {
+                return false;
+            }
+            output.sent = 0;
+            output.batch = state.out.take(Vec::new());
+            if output.batch.is_empty() {
+                return true;
             }
         }
     }
 
     /// Whoever writes knows to the byte what the kernel has.
-    fn write_failed(&self, why: impl fmt::Display) {
+    fn write_failed(&self, why: impl fmt::Display) -> bool {
         let handed = self.lock().out.handed();
         self.close_at(handed, lost(&self.peer, why));
+        false
     }
 
-    /// Waits for the answer: reads the socket if nobody else does.
+    /// Waits for the answer.
     fn wait(&self, id: u32, deadline: Option<Instant>) -> Answer {
-        let mut state = self.lock();
-        loop {
-            if let Some(answer) = state.calls.try_take(id) {
-                drop(state);
-                self.changed.notify_all();
-                return answer;
-            }
-            let left = time_left(deadline);
-            if left.is_zero() {
-                drop(state);
-                return self.expire(id);
-            }
-            if state.reading {
-                state = self
-                    .changed
-                    .wait_timeout(state, left)
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .0;
-                continue;
-            }
-            state.reading = true;
-            drop(state);
-            self.read_some(left.min(LOOK_AROUND));
-            self.stop_reading();
-            state = self.lock();
-        }
+        let answer = self.until(deadline, |state| state.calls.try_take(id));
+        let answer = answer.unwrap_or_else(|| self.expire(id));
+        self.changed.notify_all();
+        answer
     }
 
     fn stop_reading(&self) {
@@ -271,20 +358,18 @@ impl Connection {
     }
 
     fn expire(&self, id: u32) -> Answer {
-        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let (answer, batch) = {
+        let answer = {
             let mut state = self.lock();
-            let handed = state.out.handed();
-            let State { calls, out, .. } = &mut *state;
-            calls.expire(Instant::now(), handed, |expired, _| {
+            let (now, State { calls, out, .. }) = (Instant::now(), &mut *state);
+            // No thread waits by a waker here.
+            drop(calls.expire_unsent(now, out));
+            let offered = out.offered();
+            calls.expire(now, offered, |expired, _| {
                 frame::write_cancel(out.buffer(), expired)
             });
-            let answer = state.calls.try_take(id);
-            (answer, state.out.take(Vec::new()))
+            state.calls.try_take(id)
         };
-        self.write(&mut writer, &batch);
-        drop(writer);
-        self.changed.notify_all();
+        self.flush(Duration::ZERO);
         answer.unwrap_or_else(|| {
             Answer::Failed(
                 Error::deadline(Duration::ZERO)
@@ -339,13 +424,8 @@ impl Connection {
             // A blocking client serves nothing; streams are not asked for.
             _ => {}
         }
-        if state.out.is_empty() {
-            return;
-        }
         drop(state);
-        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let batch = self.lock().out.take(Vec::new());
-        self.write(&mut writer, &batch);
+        self.flush(Duration::ZERO);
     }
 
     /// Ends the connection as a thread sees it that does not write: the kernel may have all that a writer has.
@@ -357,6 +437,10 @@ impl Connection {
     /// Ends the connection; what lies beyond `reached` in the output was not sent.
     fn close_at(&self, reached: u64, error: Error) {
         let mut state = self.lock();
+        if state.ended {
+            return;
+        }
+        state.ended = true;
         state.calls.end_all(reached, &error);
         state.closed.get_or_insert(error);
         drop(state);
@@ -370,9 +454,10 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.writer
+        self.output
             .get_mut()
             .unwrap_or_else(PoisonError::into_inner)
+            .io
             .shutdown();
     }
 }
@@ -399,10 +484,8 @@ fn lost(peer: &str, what: impl fmt::Display) -> Error {
         .with_execution(Execution::Unknown)
 }
 
-fn full(peer: &str) -> Error {
-    Error::new(
-        ErrorKind::ResourceExhausted,
-        format!("as many calls as {peer} allows are on their way"),
-    )
-    .with_peer(peer)
+fn no_room(peer: &str) -> Error {
+    let text =
+        format!("as many calls as {peer} allows were on their way all the time that the call had");
+    Error::new(ErrorKind::DeadlineExceeded, text).with_peer(peer)
 }

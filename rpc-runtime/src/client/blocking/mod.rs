@@ -5,8 +5,14 @@ mod connection;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use self::connection::Connection;
+use crate::backoff::random_fraction;
+use crate::client::channel::{BUSY_PAUSE, in_doubt, may_repeat, too_late};
 use crate::client::options::CallOptions;
 use crate::client::request::{Prepared, Request};
 use crate::client::returns::Returns;
@@ -78,7 +84,7 @@ impl BlockingChannel {
             shared: Arc::new(shared),
             options: CallOptions::new(),
         };
-        channel.connection(&[], &mut None)?;
+        channel.connection(&[], &mut None, None)?;
         Ok(channel)
     }
 
@@ -117,10 +123,8 @@ impl BlockingChannel {
         params: impl FnOnce(&mut Vec<u8>),
     ) -> Result<()> {
         let prepared = self.prepare(method, params)?.one_way();
-        let (_, connection) = self.connection(&[], &mut None)?;
-        let id = connection.send(&prepared)?;
-        connection.release(id);
-        Ok(())
+        let (_, connection) = self.connection(&[], &mut None, prepared.deadline)?;
+        connection.send_one_way(&prepared)
     }
 
     fn prepare(
@@ -141,10 +145,12 @@ impl BlockingChannel {
     /// Repeats what was not executed, on another instance where there is one.
     fn attempts(&self, mut prepared: Prepared) -> Answer {
         const ATTEMPTS: usize = 3;
-        let (mut tried, mut last) = (Vec::new(), None);
+        let (mut tried, mut last, mut doubt) = (Vec::new(), None, false);
         loop {
-            let (address, connection) = match self.connection(&tried, &mut last) {
+            let found = self.connection(&tried, &mut last, prepared.deadline);
+            let (address, connection) = match found {
                 Ok(found) => found,
+                Err(error) if doubt => return Answer::Failed(in_doubt(error)),
                 Err(error) => return Answer::Failed(error),
             };
             let answer = connection.call(&prepared);
@@ -157,19 +163,22 @@ impl BlockingChannel {
                 return Answer::Failed(reflection::explain_blocking(
                     self,
                     connection.hello(),
-                    prepared.method,
+                    &prepared,
                     error,
                 ));
             }
-            let not_run = matches!(
-                error.execution(),
-                Execution::NotSent | Execution::NotStarted
-            );
-            let again = not_run || (error.execution() == Execution::Unknown && prepared.idempotent);
             tried.push(address);
-            if error.kind() != ErrorKind::Unavailable || !again || tried.len() >= ATTEMPTS {
-                return Answer::Failed(error);
+            // What is too large for one peer is so for the others.
+            let refused = error.kind() == ErrorKind::ResourceExhausted;
+            let hopeless = refused && error.execution() == Execution::NotSent;
+            if hopeless || !may_repeat(&prepared, &error) || tried.len() >= ATTEMPTS {
+                return Answer::Failed(if doubt { in_doubt(error) } else { error });
             }
+            if refused {
+                let pause = BUSY_PAUSE.mul_f64(random_fraction());
+                thread::sleep(prepared.time_left().map_or(pause, |left| left.min(pause)));
+            }
+            doubt |= error.execution() == Execution::Unknown;
             prepared.repeated();
             last = Some(error);
         }
@@ -180,6 +189,7 @@ impl BlockingChannel {
         &self,
         tried: &[Address],
         last: &mut Option<Error>,
+        deadline: Option<Instant>,
     ) -> Result<(Address, Arc<Connection>)> {
         let addresses = match &self.shared.route {
             Route::Fixed(addresses) => addresses.clone(),
@@ -191,8 +201,18 @@ impl BlockingChannel {
         let (fresh, again): (Vec<_>, Vec<_>) =
             rotated.partition(|address| !tried.contains(address));
         for address in fresh.into_iter().chain(again) {
-            match self.connected(address) {
+            let handshake = self.shared.limits.handshake_timeout;
+            let limit = deadline.map_or(handshake, |deadline| {
+                handshake.min(deadline.saturating_duration_since(Instant::now()))
+            });
+            if limit.is_zero() {
+                return Err(too_late());
+            }
+            match self.connected(address, limit) {
                 Ok(connection) => return Ok((address.clone(), connection)),
+                Err(_) if deadline.is_some_and(|deadline| deadline <= Instant::now()) => {
+                    return Err(too_late());
+                }
                 Err(error) => *last = Some(error),
             }
         }
@@ -201,24 +221,21 @@ impl BlockingChannel {
             .unwrap_or_else(|| Error::unavailable("no address is known")))
     }
 
-    fn connected(&self, address: &Address) -> Result<Arc<Connection>> {
-        let known = {
-            let mut connections = self.connections();
-            connections.retain(|(_, connection)| connection.is_open());
-            connections
-                .iter()
-                .find(|(known, _)| known == address)
-                .map(|(_, connection)| connection.clone())
-        };
-        if let Some(connection) = known
+    fn connected(&self, address: &Address, limit: Duration) -> Result<Arc<Connection>> {
+        let found = known(&mut self.connections(), address);
+        if let Some(connection) = found
             && connection.is_alive()
         {
             return Ok(connection);
         }
-        let connection = Arc::new(Connection::open(address, &self.shared.limits)?);
-        self.connections()
-            .push((address.clone(), connection.clone()));
-        Ok(connection)
+        let opened = Arc::new(Connection::open(address, &self.shared.limits, limit)?);
+        let mut connections = self.connections();
+        // Of threads that connect at once the first one wins: nobody would read the other connections.
+        if let Some(connection) = known(&mut connections, address) {
+            return Ok(connection);
+        }
+        connections.push((address.clone(), opened.clone()));
+        Ok(opened)
     }
 
     fn connections(&self) -> MutexGuard<'_, Vec<(Address, Arc<Connection>)>> {
@@ -227,6 +244,17 @@ impl BlockingChannel {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The open connection to an address; forgets those that have ended.
+fn known(
+    connections: &mut Vec<(Address, Arc<Connection>)>,
+    address: &Address,
+) -> Option<Arc<Connection>> {
+    connections.retain(|(_, connection)| connection.is_open());
+    let mut open = connections.iter();
+    open.find(|(known, _)| known == address)
+        .map(|(_, connection)| connection.clone())
 }
 
 impl fmt::Debug for BlockingChannel {
