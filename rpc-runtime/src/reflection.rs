@@ -70,7 +70,12 @@ pub(crate) fn is_framework(method: &MethodDescriptor) -> bool {
 }
 
 /// Turns "no method has the call ID 42" into what was probably meant, within the time of the call.
-pub(crate) async fn explain(link: &Arc<Link>, call: &Prepared, failure: Error) -> Error {
+pub(crate) async fn explain(
+    link: &Arc<Link>,
+    call: &Prepared,
+    ours: Option<&'static ServiceDescriptor>,
+    failure: Error,
+) -> Error {
     let method = call.method;
     if is_framework(method) {
         return failure;
@@ -81,7 +86,7 @@ pub(crate) async fn explain(link: &Arc<Link>, call: &Prepared, failure: Error) -
     )
     .await
     {
-        Some(tables) => hint(link.peer(), &tables, method, &failure),
+        Some(tables) => hint(link.peer(), &tables, method, ours, &failure),
         None => failure,
     }
 }
@@ -91,6 +96,7 @@ pub(crate) fn explain_blocking(
     channel: &BlockingChannel,
     peer: &Hello,
     call: &Prepared,
+    ours: Option<&'static ServiceDescriptor>,
     failure: Error,
 ) -> Error {
     let method = call.method;
@@ -105,6 +111,7 @@ pub(crate) fn explain_blocking(
             failure.peer().unwrap_or("the peer"),
             &tables,
             method,
+            ours,
             &failure,
         ),
         Err(_) => failure,
@@ -131,7 +138,13 @@ async fn read_tables(link: &Arc<Link>, limit: Duration) -> Option<Vec<ServiceInf
 }
 
 /// Names the closest method, and the fingerprints of both sides.
-fn hint(peer: &str, tables: &[ServiceInfo], method: &MethodDescriptor, failure: &Error) -> Error {
+fn hint(
+    peer: &str,
+    tables: &[ServiceInfo],
+    method: &MethodDescriptor,
+    ours: Option<&ServiceDescriptor>,
+    failure: &Error,
+) -> Error {
     let mut text = format!("{peer} has no method {method} (call ID {})", method.id);
     let visible = || {
         tables
@@ -141,9 +154,16 @@ fn hint(peer: &str, tables: &[ServiceInfo], method: &MethodDescriptor, failure: 
     if let Some(theirs) = visible().find(|service| service.name == method.service) {
         let _ = write!(
             text,
-            "; its {} has the fingerprint {:016x}, the method here comes from another definition",
+            "; its {} has the fingerprint {:016x}",
             theirs.name, theirs.fingerprint
         );
+        match ours {
+            Some(ours) => {
+                let _ = write!(text, ", the definition here {:016x}", ours.fingerprint);
+            }
+            // The channel was not opened for one service; what is known is the method.
+            None => text.push_str(", the method here comes from another definition"),
+        }
         if let Some(known) = theirs
             .methods
             .iter()

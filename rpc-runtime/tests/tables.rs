@@ -26,7 +26,7 @@ impl first::Greeter for English {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unknown_method_names_the_closest_one_and_both_fingerprints() {
     let server = Server::new()
         .add(first::GreeterService::new(English))

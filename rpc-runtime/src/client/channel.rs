@@ -265,7 +265,9 @@ impl Channel {
     /// Goes on after a first attempt that failed; see [`needs_more`].
     pub(crate) async fn go_on(self, prepared: Prepared, link: Arc<Link>, failure: Error) -> Answer {
         if failure.kind() == ErrorKind::Unimplemented {
-            return Answer::Failed(reflection::explain(&link, &prepared, failure).await);
+            return Answer::Failed(
+                reflection::explain(&link, &prepared, self.inner.profile.service(), failure).await,
+            );
         }
         let mut tried = Tried::default();
         let outcome = match tried.failed(&link, failure) {
@@ -296,7 +298,13 @@ impl Channel {
             match ticket.answer().await {
                 Answer::Failed(failure) if failure.kind() == ErrorKind::Unimplemented => {
                     return Ok(Answer::Failed(
-                        reflection::explain(&link, &prepared, failure).await,
+                        reflection::explain(
+                            &link,
+                            &prepared,
+                            self.inner.profile.service(),
+                            failure,
+                        )
+                        .await,
                     ));
                 }
                 Answer::Failed(failure) if may_repeat(&prepared, &failure) => {

@@ -26,9 +26,9 @@ impl Profile {
         }
     }
 
-    /// Name of the service that is called, where it is known.
-    pub(crate) fn service_name(&self) -> Option<&'static str> {
-        self.service.map(|service| service.name)
+    /// The service that is called, where it is known.
+    pub(crate) fn service(&self) -> Option<&'static ServiceDescriptor> {
+        self.service
     }
 
     /// Compares the definitions of both sides; a difference is counted, and logged the first time. It is no error:

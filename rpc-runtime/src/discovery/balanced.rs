@@ -50,7 +50,11 @@ impl Balanced {
             Target::Registry(_, named) | Target::File(_, named) => named.clone(),
             _ => None,
         };
-        let service = match (named, profile.service_name(), &target) {
+        let service = match (
+            named,
+            profile.service().map(|service| service.name),
+            &target,
+        ) {
             (Some(named), _, _) => named,
             (None, Some(service), _) => service.to_owned(),
             (None, None, Target::List(_)) => String::new(),

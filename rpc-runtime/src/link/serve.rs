@@ -206,7 +206,7 @@ impl Link {
     pub(super) fn on_call(self: &Arc<Self>, frame: Frame) -> Result<(), Refusal> {
         let part = frame.call_part();
         let (id, one_way) = (frame.request_id, frame.flags & flag::ONE_WAY != 0);
-        self.admit_id(id)?;
+        let arrived = self.admit_id(id)?;
         let Some(router) = &self.router else {
             self.refuse_call(
                 id,
@@ -237,7 +237,7 @@ impl Link {
             }
         };
         let deadline = (part.remaining_ms > 0)
-            .then(|| Instant::now() + Duration::from_millis(u64::from(part.remaining_ms)));
+            .then(|| arrived + Duration::from_millis(u64::from(part.remaining_ms)));
         let repeated = frame.flags & flag::NO_RETRY != 0;
         let context = Context::new(method, self.peer.clone(), metadata, deadline, repeated);
         let responder = Responder {
@@ -256,8 +256,9 @@ impl Link {
         Ok(())
     }
 
-    /// Request IDs of a peer are not zero and not used twice at once.
-    fn admit_id(&self, id: u32) -> Result<(), Refusal> {
+    /// Request IDs of a peer are not zero and not used twice at once. Returns when the call arrived: with the read that
+    /// brought it, so that what it waited for its turn is taken off its time.
+    fn admit_id(&self, id: u32) -> Result<Instant, Refusal> {
         let mut state = self.lock();
         if id == 0 || state.serving.contains_key(&id) {
             let text = format!(
@@ -271,7 +272,7 @@ impl Link {
             return Err(Refusal::Frame(GoAwayReason::Protocol, text));
         }
         state.last_seen = id;
-        Ok(())
+        Ok(state.last_heard)
     }
 
     /// Limits and parts of the protocol that are not served yet.

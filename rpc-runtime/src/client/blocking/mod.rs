@@ -39,6 +39,8 @@ struct Shared {
     limits: Limits,
     connections: Mutex<Vec<(Address, Arc<Connection>)>>,
     next: AtomicUsize,
+    /// The service that is called, where the channel was made for one.
+    service: Option<&'static ServiceDescriptor>,
 }
 
 /// How addresses are found.
@@ -63,15 +65,18 @@ impl BlockingChannel {
     ///
     /// As [`BlockingChannel::connect`].
     pub fn connect_to(address: &str, service: &'static ServiceDescriptor) -> Result<Self> {
-        Self::open(address, Some(service.name))
+        Self::open(address, Some(service))
     }
 
-    fn open(address: &str, service: Option<&str>) -> Result<Self> {
+    fn open(address: &str, service: Option<&'static ServiceDescriptor>) -> Result<Self> {
         let (target, _) = Target::parse(address)?;
         let route = match target {
             Target::Direct(address) => Route::Fixed(vec![address]),
             Target::List(addresses) => Route::Fixed(addresses),
-            target => Route::Lookup(discovery::BlockingLookup::new(target, service)?),
+            target => Route::Lookup(discovery::BlockingLookup::new(
+                target,
+                service.map(|service| service.name),
+            )?),
         };
         let next = AtomicUsize::new(crate::backoff::random() as usize);
         let shared = Shared {
@@ -79,6 +84,7 @@ impl BlockingChannel {
             limits: Limits::default(),
             connections: Mutex::default(),
             next,
+            service,
         };
         let channel = Self {
             shared: Arc::new(shared),
@@ -164,6 +170,7 @@ impl BlockingChannel {
                     self,
                     connection.hello(),
                     &prepared,
+                    self.shared.service,
                     error,
                 ));
             }
