@@ -478,13 +478,7 @@ impl Connection {
         self.write(&mut writer, &batch);
         drop(writer);
         self.changed.notify_all();
-        answer.unwrap_or_else(|| {
-            Answer::Failed(
-                Error::deadline(Duration::ZERO)
-                    .with_execution(Execution::Unknown)
-                    .with_peer(&*self.peer),
-            )
-        })
+        answer.unwrap_or_else(|| Answer::Failed(Error::too_slow().with_peer(&*self.peer)))
     }
 
     /// Reads once, for everybody.

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::client::channel::{Channel, needs_more};
 use crate::client::one_way::OneWay;
@@ -139,6 +140,7 @@ impl<T, E> IntoFuture for Call<T, E> {
             returns: self.returns,
             state,
             method: None,
+            deadline: None,
         }
     }
 }
@@ -150,6 +152,7 @@ pub struct CallFuture<T, E = Infallible> {
     returns: Returns<T, E>,
     state: State,
     method: Option<&'static crate::MethodDescriptor>,
+    deadline: Option<Instant>,
 }
 
 /// ```text
@@ -190,6 +193,7 @@ impl<T, E> CallFuture<T, E> {
             Ok(prepared) => prepared,
             Err(error) => return self.state = State::Failed(error),
         };
+        self.deadline = prepared.deadline;
         self.state = match self.channel.try_begin(&prepared, flush) {
             Ok(Some(ticket)) => State::Sent(Box::new(prepared), ticket),
             Ok(None) => State::Slow(Box::pin(self.channel.clone().invoke(prepared))),
@@ -197,7 +201,17 @@ impl<T, E> CallFuture<T, E> {
         };
     }
 
-    /// Cancels the call if it is cancelled by whoever waits for it.
+    /// When the call has failed at the latest; none before it began.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// The method, once the call has begun.
+    pub(crate) fn method(&self) -> Option<&'static crate::MethodDescriptor> {
+        self.method
+    }
+
+    /// The connection that the call was sent on, if it needed no waiting.
     pub(crate) fn link(&self) -> Option<&std::sync::Arc<crate::link::Link>> {
         match &self.state {
             State::Sent(_, ticket) => Some(ticket.link()),

@@ -128,6 +128,7 @@ impl Channel {
 
     async fn open(address: &str, service: Option<&str>, limits: Limits) -> Result<Self> {
         let (target, options) = Target::parse(address)?;
+        let runtime = Handle::try_current().map_err(|_| Error::no_runtime())?;
         let limits = Arc::new(limits);
         let route = match target {
             Target::Direct(address) => {
@@ -145,7 +146,7 @@ impl Channel {
             inner: Arc::new(Inner {
                 route,
                 limits,
-                runtime: Handle::current(),
+                runtime,
             }),
         })
     }
@@ -387,12 +388,9 @@ fn may_repeat(prepared: &Prepared, failure: &Error) -> bool {
 async fn until<F: Future>(prepared: &Prepared, future: F) -> Result<F::Output> {
     match prepared.deadline {
         None => Ok(future.await),
-        Some(deadline) => timeout_at(deadline, future).await.map_err(|_| {
-            Error::new(
-                ErrorKind::DeadlineExceeded,
-                "the time for the call was up before it could be sent; raise its timeout",
-            )
-        }),
+        Some(deadline) => timeout_at(deadline, future)
+            .await
+            .map_err(|_| Error::too_late()),
     }
 }
 

@@ -1,7 +1,5 @@
 //! A call before it is sent: which method, which bytes, until when.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 
 use crate::client::options::{CallOptions, Timeout};
@@ -105,7 +103,7 @@ impl Prepared {
             Some(deadline) => {
                 let left = deadline.saturating_duration_since(Instant::now());
                 if left.is_zero() {
-                    return Err(Error::deadline(Duration::ZERO));
+                    return Err(Error::too_late());
                 }
                 // Rounded up, so that the callee does not give up before the caller.
                 u32::try_from(left.as_micros().div_ceil(1_000)).unwrap_or(u32::MAX)

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
@@ -154,7 +155,9 @@ impl Serving {
     ///
     /// As [`Server::listen`].
     pub async fn listen(&mut self, address: impl AsRef<str>) -> Result<String> {
-        let (listener, real) = Listener::bind(&Address::parse(address.as_ref())?).await?;
+        let address = Address::parse(address.as_ref())?;
+        Handle::try_current().map_err(|_| Error::no_runtime())?;
+        let (listener, real) = Listener::bind(&address).await?;
         let text = real.to_string();
         for registry in &self.registries {
             let records = self.advertised.records(&text, self.services())?;
