@@ -115,11 +115,29 @@ impl Error {
         Self::new(ErrorKind::InvalidArgument, message)
     }
 
-    pub(crate) fn deadline(limit: Duration) -> Self {
-        let text = format!(
-            "no answer within {limit:?}; raise the timeout of the call, or find out what is slow"
-        );
-        Self::new(ErrorKind::DeadlineExceeded, text)
+    /// Nothing of a call was sent while there was time.
+    pub(crate) fn too_late() -> Self {
+        Self::new(
+            ErrorKind::DeadlineExceeded,
+            "the time for the call was up before it could be sent; raise its timeout, or make fewer calls at once",
+        )
+    }
+
+    /// The call was sent, and its time is up.
+    pub(crate) fn too_slow() -> Self {
+        Self::new(
+            ErrorKind::DeadlineExceeded,
+            "the time for the call is up; raise its timeout, or find out what is slow",
+        )
+        .with_execution(Execution::Unknown)
+    }
+
+    /// A tokio runtime is needed and not there.
+    pub(crate) fn no_runtime() -> Self {
+        Self::new(
+            ErrorKind::FailedPrecondition,
+            "there is no tokio runtime here; call this from asynchronous code below `#[tokio::main]`, or take the blocking client, which needs none",
+        )
     }
 
     pub(crate) fn from_status(status: Status, message: impl Into<Cow<'static, str>>) -> Self {

@@ -136,6 +136,7 @@ impl Build {
         let loaded = rpc_idl::compile_paths(&self.roots);
         let model = &loaded.compiled.model;
         let packages = model.packages.iter().map(|package| package.name.clone());
+        let left_out = left_out(model, &loaded.files_read);
         let inputs = loaded
             .files_read
             .into_iter()
@@ -150,7 +151,7 @@ impl Build {
             packages: packages
                 .filter(|package| !self.options.is_extern(package))
                 .collect(),
-            left_out: left_out(model),
+            left_out,
             diagnostics: loaded.compiled.diagnostics,
             inputs,
         }

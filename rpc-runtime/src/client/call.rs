@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::client::channel::{Channel, needs_more};
 use crate::client::one_way::OneWay;
@@ -141,6 +142,7 @@ impl<T, E> IntoFuture for Call<T, E> {
             state,
             method: None,
             started: false,
+            deadline: None,
         }
     }
 }
@@ -154,6 +156,7 @@ pub struct CallFuture<T, E = Infallible> {
     method: Option<&'static crate::MethodDescriptor>,
     /// It goes on whether anybody polls or not.
     started: bool,
+    deadline: Option<Instant>,
 }
 
 /// ```text
@@ -200,6 +203,7 @@ impl<T, E> CallFuture<T, E> {
             Ok(prepared) => prepared,
             Err(error) => return self.state = State::Failed(error),
         };
+        self.deadline = prepared.deadline;
         self.state = match self.channel.try_begin(&prepared, flush) {
             Ok(Some(ticket)) => State::Sent(Box::new(prepared), ticket),
             Ok(None) => self.rest(self.channel.clone().invoke(prepared)),
@@ -207,7 +211,17 @@ impl<T, E> CallFuture<T, E> {
         };
     }
 
-    /// The connection it is on its way on.
+    /// When the call has failed at the latest; none before it began.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// The method, once the call has begun.
+    pub(crate) fn method(&self) -> Option<&'static crate::MethodDescriptor> {
+        self.method
+    }
+
+    /// The connection that the call was sent on, if it needed no waiting.
     pub(crate) fn link(&self) -> Option<&std::sync::Arc<crate::link::Link>> {
         match &self.state {
             State::Sent(_, ticket) => Some(ticket.link()),

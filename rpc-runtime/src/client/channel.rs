@@ -125,6 +125,7 @@ impl Channel {
 
     async fn open(address: &str, profile: Profile) -> Result<Self> {
         let (target, options) = Target::parse(address)?;
+        let runtime = Handle::try_current().map_err(|_| Error::no_runtime())?;
         let profile = Arc::new(profile);
         let route = match target {
             Target::Direct(address) => {
@@ -138,7 +139,13 @@ impl Channel {
                 Route::Balanced(balanced)
             }
         };
-        Ok(Self::new(route, profile))
+        Ok(Self {
+            inner: Arc::new(Inner {
+                route,
+                profile,
+                runtime,
+            }),
+        })
     }
 
     fn new(route: Route, profile: Arc<Profile>) -> Self {
@@ -401,16 +408,10 @@ pub(crate) fn may_repeat(prepared: &Prepared, failure: &Error) -> bool {
 async fn until<F: Future>(prepared: &Prepared, future: F) -> Result<F::Output> {
     match prepared.deadline {
         None => Ok(future.await),
-        Some(deadline) => timeout_at(deadline, future).await.map_err(|_| too_late()),
+        Some(deadline) => timeout_at(deadline, future)
+            .await
+            .map_err(|_| Error::too_late()),
     }
-}
-
-/// The end of a call that was never sent.
-pub(crate) fn too_late() -> Error {
-    Error::new(
-        ErrorKind::DeadlineExceeded,
-        "the time for the call was up before it could be sent; raise its timeout",
-    )
 }
 
 fn request(method: &'static MethodDescriptor, params: impl FnOnce(&mut Vec<u8>)) -> Request {

@@ -116,7 +116,7 @@ impl Prepared {
             Some(deadline) => {
                 let left = deadline.saturating_duration_since(Instant::now());
                 if left.is_zero() {
-                    return Err(Error::deadline(Duration::ZERO));
+                    return Err(Error::too_late());
                 }
                 // Rounded up, so that the callee does not give up before the caller.
                 u32::try_from(left.as_micros().div_ceil(1_000)).unwrap_or(u32::MAX)

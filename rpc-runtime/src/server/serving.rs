@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
@@ -157,13 +158,15 @@ impl Serving {
     ///
     /// As [`Server::listen`], and after [`Serving::shutdown`].
     pub async fn listen(&mut self, address: impl AsRef<str>) -> Result<String> {
+        let address = Address::parse(address.as_ref())?;
+        Handle::try_current().map_err(|_| Error::no_runtime())?;
         if self.shared.stopping.load(Ordering::Acquire) {
             return Err(Error::new(
                 ErrorKind::FailedPrecondition,
                 "this server was shut down; make another one",
             ));
         }
-        let (listener, real) = Listener::bind(&Address::parse(address.as_ref())?).await?;
+        let (listener, real) = Listener::bind(&address).await?;
         let text = real.to_string();
         for registry in &self.registries {
             let records = self.advertised.records(&text, self.services())?;

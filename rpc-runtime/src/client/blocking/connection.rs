@@ -370,13 +370,7 @@ impl Connection {
             state.calls.try_take(id)
         };
         self.flush(Duration::ZERO);
-        answer.unwrap_or_else(|| {
-            Answer::Failed(
-                Error::deadline(Duration::ZERO)
-                    .with_execution(Execution::Unknown)
-                    .with_peer(&*self.peer),
-            )
-        })
+        answer.unwrap_or_else(|| Answer::Failed(Error::too_slow().with_peer(&*self.peer)))
     }
 
     /// Reads once, for everybody.

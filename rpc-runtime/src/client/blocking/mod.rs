@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use self::connection::Connection;
 use crate::backoff::random_fraction;
-use crate::client::channel::{BUSY_PAUSE, in_doubt, may_repeat, too_late};
+use crate::client::channel::{BUSY_PAUSE, in_doubt, may_repeat};
 use crate::client::options::CallOptions;
 use crate::client::request::{Prepared, Request};
 use crate::client::returns::Returns;
@@ -213,12 +213,12 @@ impl BlockingChannel {
                 handshake.min(deadline.saturating_duration_since(Instant::now()))
             });
             if limit.is_zero() {
-                return Err(too_late());
+                return Err(Error::too_late());
             }
             match self.connected(address, limit) {
                 Ok(connection) => return Ok((address.clone(), connection)),
                 Err(_) if deadline.is_some_and(|deadline| deadline <= Instant::now()) => {
-                    return Err(too_late());
+                    return Err(Error::too_late());
                 }
                 Err(error) => *last = Some(error),
             }
