@@ -19,7 +19,7 @@ pub(super) struct ConstState {
     file: FileId,
     name: Span,
     ty: Option<Type>,
-    written: Option<Written>,
+    written: Option<Box<Written>>,
     value: Progress,
 }
 
@@ -40,7 +40,7 @@ impl<'t> Resolver<'t, '_> {
                     file: scope.file,
                     name: item.name,
                     ty: resolver.type_of(scope, ty),
-                    written: Some(value.clone()),
+                    written: Some(Box::new(value.clone())),
                     value: Progress::New,
                 };
                 consts.push((id, state));
@@ -58,10 +58,12 @@ impl<'t> Resolver<'t, '_> {
         });
         consts.sort_by_key(|(id, _)| *id);
         self.consts = consts.into_iter().map(|(_, state)| state).collect();
+        self.const_defs = vec![None; self.consts.len()];
     }
 
     /// Type and value of a constant; `None` when it has none, which was reported.
-    pub(super) fn const_value(&mut self, id: usize, asked_at: Place) -> Option<(Type, Value)> {
+    pub(super) fn const_value(&mut self, id: u32, asked_at: Place) -> Option<(Type, Value)> {
+        let id = id as usize;
         let state = &mut self.consts[id];
         let ty = state.ty.clone()?;
         match state.value.clone() {
