@@ -90,6 +90,12 @@ impl Calls {
         self.slots.iter().any(awaited)
     }
 
+    /// Whether an answer waits to be taken.
+    pub(crate) fn is_answered(&self) -> bool {
+        let answered = |slot: &Slot| matches!(slot, Slot::Answered { .. });
+        self.slots.iter().any(answered)
+    }
+
     /// Whether another call may begin now.
     pub(crate) fn has_room(&self) -> bool {
         self.live < self.max_live

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Buf;
 use tokio::time::Instant;
 
+use crate::client::channel::too_late;
 use crate::client::request::Prepared;
 use crate::error::{Error, ErrorKind, Execution, Result};
 use crate::limits::Limits;
@@ -185,7 +186,7 @@ impl Connection {
         // It takes no place while it is on its way.
         self.lock().calls.release(id);
         self.changed.notify_all();
-        self.flush(LOOK_AROUND);
+        self.flush(TURN);
         let state = self.lock();
         match &state.closed {
             Some(error) if state.ended && state.out.handed() < frame.end => Err(error
@@ -198,7 +199,7 @@ impl Connection {
     /// Puts the frame into the output and writes it on this thread, unless another one is writing.
     fn send(&self, prepared: &Prepared) -> Result<u32> {
         let (id, _) = self.begin(prepared)?;
-        self.flush(time_left(prepared.deadline).min(LOOK_AROUND));
+        self.flush(time_left(prepared.deadline).min(TURN));
         Ok(id)
     }
 
@@ -208,9 +209,11 @@ impl Connection {
             if let Some(error) = &state.closed {
                 return Some(Err(error.clone().with_execution(Execution::NotSent)));
             }
-            let call = match prepared.frame() {
-                Ok(call) => call,
-                Err(late) => return Some(Err(late)),
+            if !state.calls.has_room() {
+                return None;
+            }
+            let Ok(call) = prepared.frame() else {
+                return Some(Err(too_late()));
             };
             if let Err(error) = self.check_length(&call) {
                 return Some(Err(error));
@@ -258,20 +261,21 @@ impl Connection {
             let turn = left.min(if unsent { TURN } else { LOOK_AROUND });
             if unsent {
                 drop(state);
-                self.flush(turn);
+                self.flush(Duration::ZERO);
                 state = self.lock();
+                // What another thread has read meanwhile may be it.
+                if let Some(found) = ready(&mut state) {
+                    return Some(found);
+                }
             }
-            if state.reading {
+            // Whoever was answered gives up a place as soon as it runs: no input would tell a reader of that.
+            if state.reading || state.calls.is_answered() {
                 state = self
                     .changed
                     .wait_timeout(state, turn)
                     .unwrap_or_else(PoisonError::into_inner)
                     .0;
                 continue;
-            }
-            // What another thread has read meanwhile may be it.
-            if let Some(found) = ready(&mut state) {
-                return Some(found);
             }
             state.reading = true;
             drop(state);
