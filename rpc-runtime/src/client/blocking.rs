@@ -7,6 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use crate::client::options::CallOptions;
@@ -314,10 +315,7 @@ impl Connection {
                 Err(error)
                     if error.kind() == io::ErrorKind::WouldBlock && Instant::now() < until => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let text = format!(
-                        "{peer} accepted the connection and said nothing; is it a server of this protocol?"
-                    );
-                    return Err(Error::unavailable(text).with_peer(&*peer));
+                    return Err(silent(&peer));
                 }
                 Err(error) => return Err(lost(error)),
             }
@@ -569,6 +567,18 @@ impl Input {
     }
 }
 
+/// A peer that took the connection and nothing else: no server, or one that this very thread keeps from answering.
+fn silent(peer: &str) -> Error {
+    let mut text = format!(
+        "{peer} accepted the connection and said nothing; is it a server of this protocol?"
+    );
+    if Handle::try_current().is_ok() {
+        text += " If it is one of this program: a blocking client in asynchronous code stops the thread that has to \
+                 answer, take the asynchronous client there";
+    }
+    Error::unavailable(text).with_peer(peer)
+}
+
 fn time_left(deadline: Option<Instant>) -> Duration {
     deadline.map_or(LOOK_AROUND, |deadline| {
         deadline.saturating_duration_since(Instant::now())
@@ -595,5 +605,21 @@ impl fmt::Debug for BlockingChannel {
             Route::Fixed(addresses) => f.debug_tuple("BlockingChannel").field(addresses).finish(),
             Route::Lookup(lookup) => f.debug_tuple("BlockingChannel").field(lookup).finish(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::silent;
+
+    #[test]
+    fn a_silent_peer_may_be_silenced_by_the_caller_itself() {
+        let outside = silent("tcp://a:1").to_string();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let inside = runtime.block_on(async { silent("tcp://a:1").to_string() });
+        assert!(!outside.contains("asynchronous client"), "{outside}");
+        assert!(inside.contains("take the asynchronous client"), "{inside}");
     }
 }
