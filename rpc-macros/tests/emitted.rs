@@ -35,6 +35,13 @@ use user::acme::user::v1::{
     UserServiceClient, UserServiceServer,
 };
 
+/// The user allows what is theirs; what is made of it must not complain again.
+#[rpc_runtime::rpc_service]
+trait Form {
+    #[allow(clippy::too_many_arguments, reason = "as many as the form has")]
+    async fn fill(&self, a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u8) -> u8;
+}
+
 mod user {
     include!("../../rpc-codegen/tests/golden/idl_user.rs");
 }
@@ -361,6 +368,14 @@ fn streams_are_known_but_not_served() {
     assert_eq!(
         watch.signature,
         "(filter: string?) -> stream User throws UserError"
+    );
+}
+
+#[test]
+fn a_method_may_have_many_arguments() {
+    assert_eq!(
+        FormClient::SERVICE.methods[0].signature,
+        "(a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u8) -> u8"
     );
 }
 

@@ -298,13 +298,18 @@ impl Side<'_> {
         } else {
             format_ident!("call")
         };
-        let count = Literal::usize_unsuffixed(method.arguments().count());
+        let count = method.arguments().count();
+        let many = (count > MANY).then(|| {
+            quote!(#[allow(clippy::too_many_arguments, reason = "there are as many in the trait, where it can be judged")])
+        });
+        let count = Literal::usize_unsuffixed(count);
         let names: Vec<_> = method.arguments().map(|argument| &argument.ident).collect();
         let types = method.arguments().map(|argument| &argument.client_type);
         let encodes = method.arguments().map(|argument| &argument.encode);
         quote! {
             #attributes
             #cfg
+            #many
             #visibility fn #ident(&self #(, #names: #types)*) -> #output {
                 self.channel.#verb(&#companion::SERVICE.methods[#index], #(#returns,)* |__rpc_out| {
                     #private::write::array(__rpc_out, #count);
@@ -334,3 +339,6 @@ fn returns(stub: &Stub<'_>, method: &Method<'_>) -> TokenStream {
         None => quote!(#private::Returns::plain(#codec)),
     }
 }
+
+/// More arguments than this, `self` aside, are what clippy complains of.
+const MANY: usize = 6;

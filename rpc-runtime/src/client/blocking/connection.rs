@@ -7,9 +7,9 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use bytes::Buf;
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use crate::client::channel::too_late;
 use crate::client::request::Prepared;
 use crate::error::{Error, ErrorKind, Execution, Result};
 use crate::limits::Limits;
@@ -115,10 +115,7 @@ impl Connection {
                 Err(error)
                     if error.kind() == io::ErrorKind::WouldBlock && Instant::now() < until => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let text = format!(
-                        "{peer} accepted the connection and said nothing; is it a server of this protocol?"
-                    );
-                    return Err(Error::unavailable(text).with_peer(&*peer));
+                    return Err(silent(&peer));
                 }
                 Err(error) => return Err(lost(error)),
             }
@@ -213,7 +210,7 @@ impl Connection {
                 return None;
             }
             let Ok(call) = prepared.frame() else {
-                return Some(Err(too_late()));
+                return Some(Err(Error::too_late()));
             };
             if let Err(error) = self.check_length(&call) {
                 return Some(Err(error));
@@ -470,6 +467,18 @@ impl Input {
     }
 }
 
+/// A peer that took the connection and nothing else: no server, or one that this very thread keeps from answering.
+fn silent(peer: &str) -> Error {
+    let mut text = format!(
+        "{peer} accepted the connection and said nothing; is it a server of this protocol?"
+    );
+    if Handle::try_current().is_ok() {
+        text += " If it is one of this program: a blocking client in asynchronous code stops the thread that has to \
+                 answer, take the asynchronous client there";
+    }
+    Error::unavailable(text).with_peer(peer)
+}
+
 fn time_left(deadline: Option<Instant>) -> Duration {
     deadline.map_or(LOOK_AROUND, |deadline| {
         deadline.saturating_duration_since(Instant::now())
@@ -486,4 +495,20 @@ fn no_room(peer: &str) -> Error {
     let text =
         format!("as many calls as {peer} allows were on their way all the time that the call had");
     Error::new(ErrorKind::DeadlineExceeded, text).with_peer(peer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::silent;
+
+    #[test]
+    fn a_silent_peer_may_be_silenced_by_the_caller_itself() {
+        let outside = silent("tcp://a:1").to_string();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let inside = runtime.block_on(async { silent("tcp://a:1").to_string() });
+        assert!(!outside.contains("asynchronous client"), "{outside}");
+        assert!(inside.contains("take the asynchronous client"), "{inside}");
+    }
 }
