@@ -22,9 +22,11 @@ fn exactly_what_was_read_is_watched() {
     assert_eq!(generated.packages, ["acme.common.v1", "acme.user.v1"]);
     assert_eq!(
         generated.left_out,
-        [
-            "user.idl:97: `watch` of acme.user.v1.UserService is left out: streams are not carried yet"
-        ]
+        [format!(
+            "{}:97: `watch` of acme.user.v1.UserService is left out: streams are not carried yet",
+            folder("user/user.idl").display()
+        )],
+        "the place is one that a terminal can open"
     );
 }
 
@@ -107,4 +109,30 @@ fn faults_leave_what_is_right_and_say_the_rest() {
     assert_eq!(generated.diagnostics.error_count(), 1);
     assert!(generated.text.contains("pub struct Good"));
     assert_eq!(generated.text.matches("::core::compile_error!").count(), 1);
+}
+
+/// The first block of a language in the README.
+fn readme(language: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let page = std::fs::read_to_string(path).expect("the page is in the checkout");
+    let fence = format!("```{language}\n");
+    let (_, rest) = page.split_once(&fence).expect("the block is there");
+    let (block, _) = rest.split_once("```").expect("the block ends");
+    block.to_owned()
+}
+
+#[test]
+fn the_readme_shows_a_definition_and_what_is_said_of_a_slip_in_it() {
+    let compile = |text: String| {
+        rpc_idl::compile(vec![rpc_idl::SourceFile {
+            path: "idl/hello.idl".to_owned(),
+            text,
+        }])
+    };
+    let definition = readme("idl");
+    assert_eq!(compile(definition.clone()).diagnostics.iter().count(), 0);
+    let slip = definition.replace("guest: Guest", "guest: Guset");
+    let diagnostics = compile(slip).diagnostics;
+    let rendered: Vec<_> = diagnostics.iter().map(|found| found.rendered()).collect();
+    assert_eq!(rendered.join("\n").trim_end(), readme("text").trim_end());
 }

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::time::Duration;
 
+use crate::descriptor::MethodDescriptor;
 use crate::status::Status;
 
 /// Result of everything that is not a call.
@@ -114,17 +115,44 @@ impl Error {
         Self::new(ErrorKind::InvalidArgument, message)
     }
 
-    pub(crate) fn deadline(limit: Duration) -> Self {
-        let text = format!(
-            "no answer within {limit:?}; raise the timeout of the call, or find out what is slow"
-        );
-        Self::new(ErrorKind::DeadlineExceeded, text)
+    /// Nothing of a call was sent while there was time.
+    pub(crate) fn too_late() -> Self {
+        Self::new(
+            ErrorKind::DeadlineExceeded,
+            "the time for the call was up before it could be sent; raise its timeout, or make fewer calls at once",
+        )
+    }
+
+    /// The call was sent, and its time is up.
+    pub(crate) fn too_slow() -> Self {
+        Self::new(
+            ErrorKind::DeadlineExceeded,
+            "the time for the call is up; raise its timeout, or find out what is slow",
+        )
+        .with_execution(Execution::Unknown)
+    }
+
+    /// A tokio runtime is needed and not there.
+    pub(crate) fn no_runtime() -> Self {
+        Self::new(
+            ErrorKind::FailedPrecondition,
+            "there is no tokio runtime here; call this from asynchronous code below `#[tokio::main]`, or take the blocking client, which needs none",
+        )
     }
 
     pub(crate) fn from_status(status: Status, message: impl Into<Cow<'static, str>>) -> Self {
         let mut error = Self::new(ErrorKind::from_status(status), message);
         error.inner.status = status;
         error
+    }
+
+    /// Names the method that was called, unless the message does already.
+    pub(crate) fn in_call(mut self, method: &MethodDescriptor) -> Self {
+        let name = method.to_string();
+        if !self.inner.message.contains(&name) {
+            self.inner.message = format!("{name}: {}", self.inner.message).into();
+        }
+        self
     }
 
     /// Sets what is known about the execution.

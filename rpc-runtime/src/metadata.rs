@@ -35,7 +35,8 @@ impl Metadata {
         };
         if key.is_empty() || key.len() > KEY_BYTES || !key.bytes().all(legal) {
             return Err(Error::invalid(format!(
-                "`{key}` is no metadata key: use 1 to {KEY_BYTES} lower-case letters, digits, `-`, `_` and `.`"
+                "`{}` is no metadata key: use 1 to {KEY_BYTES} lower-case letters, digits, `-`, `_` and `.`",
+                key.escape_debug()
             )));
         }
         self.entries.push((key, value.into()));

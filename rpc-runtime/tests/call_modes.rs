@@ -1,4 +1,9 @@
 //! One service in every call mode, over every transport.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test's panic is its report"
+)]
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, mpsc};
@@ -10,13 +15,13 @@ use rpc_runtime::{
 };
 
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-pub enum Refusal {
+enum Refusal {
     TooLarge { limit: u64 },
     Negative,
 }
 
 #[rpc_service(package = "test.v1")]
-pub trait Work {
+trait Work {
     async fn add(&self, a: u64, b: u64) -> u64;
     async fn divide(&self, a: u64, b: u64) -> Result<u64, Refusal>;
     async fn panics(&self) -> u32;
@@ -51,11 +56,7 @@ impl Work for Worker {
         a + b
     }
     async fn divide(&self, a: u64, b: u64) -> Result<u64, Refusal> {
-        if b == 0 {
-            Err(Refusal::TooLarge { limit: 7 })
-        } else {
-            Ok(a / b)
-        }
+        a.checked_div(b).ok_or(Refusal::TooLarge { limit: 7 })
     }
     async fn panics(&self) -> u32 {
         panic!("secret of the handler");

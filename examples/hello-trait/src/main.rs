@@ -10,13 +10,10 @@ impl Greeter for English {
         format!("Hello, {name}!")
     }
 }
-
 #[tokio::main]
 async fn main() -> rpc_runtime::Result<()> {
-    let server = Server::new()
-        .add(GreeterService::new(English))
-        .listen("tcp://127.0.0.1:0")
-        .await?;
+    let hello = GreeterService::new(English);
+    let server = Server::new().add(hello).listen("tcp://127.0.0.1:0").await?;
     let greeter = GreeterClient::connect(server.address()).await?;
     println!("{}", greeter.hello("world").await?);
     Ok(())

@@ -9,6 +9,7 @@
 //! waiting (an asynchronous call whose answer changes the order later). In the middle one payment process is killed
 //! with SIGKILL; orders go on, and the registry drops the instance when its lease has run out.
 
+mod load;
 mod orders;
 mod payment;
 mod process;

@@ -5,12 +5,15 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use rpc_runtime::discovery::{RegistryServer, RemoteRegistry};
-use rpc_runtime::{Error, ErrorKind, Result, Server};
-use tokio::io::{AsyncBufReadExt, BufReader};
+use rpc_runtime::{Error, ErrorKind, Result, Server, Serving};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 /// How long the registry believes in a process that is silent. Short, so that the story is; 15 s are usual.
 pub const LEASE: Duration = Duration::from_secs(3);
+
+/// Set for processes that the story starts.
+const STARTED_BY_STORY: &str = "SHOP_STARTED_BY_STORY";
 
 /// Runs the registry until it is killed; prints its address.
 pub async fn registry() -> Result<()> {
@@ -19,7 +22,7 @@ pub async fn registry() -> Result<()> {
         .listen("tcp://127.0.0.1:0")
         .await?;
     println!("{}", serving.address());
-    serving.wait().await;
+    until_story_ends(&serving).await;
     Ok(())
 }
 
@@ -32,14 +35,21 @@ pub async fn provider(server: Server, registry: &str) -> Result<()> {
         .listen("tcp://127.0.0.1:0")
         .await?;
     println!("{}", serving.address());
-    serving.wait().await;
+    until_story_ends(&serving).await;
     Ok(())
+}
+
+/// Serves for ever; a process that the story started ends with it, however that ends.
+async fn until_story_ends(serving: &Serving) {
+    if env::var_os(STARTED_BY_STORY).is_none() {
+        return serving.wait().await;
+    }
+    // Nothing is ever written there: reading ends when the story's end of the pipe is gone.
+    let _ = tokio::io::stdin().read(&mut [0]).await;
 }
 
 /// A process of this program; killed when dropped.
 pub struct Process {
-    /// What the story calls it.
-    pub name: String,
     /// Where it listens.
     pub address: String,
     child: Child,
@@ -54,6 +64,8 @@ impl Process {
         let program = env::current_exe().map_err(failed)?;
         let mut child = Command::new(program)
             .args(arguments)
+            .env(STARTED_BY_STORY, "1")
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
@@ -71,11 +83,7 @@ impl Process {
             .await
             .map_err(failed)?
             .ok_or_else(ended)?;
-        Ok(Self {
-            name: name.to_owned(),
-            address,
-            child,
-        })
+        Ok(Self { address, child })
     }
 
     /// Ends it with SIGKILL: it has no chance to say goodbye.

@@ -6,6 +6,7 @@ use rpc_runtime::discovery::{Registry, RemoteRegistry};
 use rpc_runtime::reflection::ReflectionClient;
 use rpc_runtime::{Channel, Error, ErrorKind, Result};
 
+use crate::load::Load;
 use crate::orders::OrderBook;
 use crate::process::{LEASE, Process};
 use crate::shop::common::v1::{Line, Money};
@@ -49,17 +50,16 @@ pub async fn tell() -> Result<()> {
     println!("\n== {ORDERS} orders");
     place(&orders, 1..=ORDERS).await?;
 
-    println!("\n== killing payment-1 with SIGKILL, and going on");
-    let killed = Instant::now();
+    println!("\n== killing payment-1 with SIGKILL under load, and going on");
     let victim = processes[0].address.clone();
+    let load = Load::start(&by_name).await?;
+    load.until("payment-1").await;
+    let killed = Instant::now();
     processes[0].kill().await;
     place(&orders, ORDERS + 1..=2 * ORDERS).await?;
-    println!(
-        "   {ORDERS} orders placed within {:?} of the kill; none was lost",
-        killed.elapsed()
-    );
     let gone = wait_for(&list, PaymentClient::SERVICE.name, 1).await?;
     println!("   the registry dropped {victim} after {gone:.1?} (its lease is {LEASE:?})");
+    println!("   {}", load.stop(killed, "payment-1").await?);
 
     println!("\n== three orders that cannot be fulfilled");
     refused(

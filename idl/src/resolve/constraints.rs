@@ -149,7 +149,13 @@ impl<'t> Resolver<'t, '_> {
                 bare,
                 Type::F32 | Type::F64 | Type::Duration | Type::Timestamp
             );
-        if !self.suits(scope, read, ty, good, "integers, floats, durations and timestamps") {
+        if !self.suits(
+            scope,
+            read,
+            ty,
+            good,
+            "integers, floats, durations and timestamps",
+        ) {
             return None;
         }
         let mut bound = |param: &str| -> Option<Option<Value>> {

@@ -139,6 +139,7 @@ impl Build {
             .packages
             .iter()
             .map(|package| package.name.to_string());
+        let left_out = left_out(model, &loaded.files_read);
         let inputs = loaded
             .files_read
             .into_iter()
@@ -153,7 +154,7 @@ impl Build {
             packages: packages
                 .filter(|package| !self.options.is_extern(package))
                 .collect(),
-            left_out: left_out(model),
+            left_out,
             diagnostics: loaded.compiled.diagnostics,
             inputs,
         }

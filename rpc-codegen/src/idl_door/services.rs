@@ -1,5 +1,7 @@
 //! Emits services: the trait to implement, and everything around it by the shared emitter.
 
+use std::path::PathBuf;
+
 use proc_macro2::TokenStream;
 use quote::quote;
 use rpc_idl::ids;
@@ -54,14 +56,19 @@ fn interface(scope: &Scope<'_>, service: &Service) -> TokenStream {
     }
 }
 
-/// One sentence for each method that is not generated.
-pub(crate) fn left_out(model: &model::Model) -> Vec<String> {
+/// One sentence for each method that is not generated, with its place in one of `files` as these are written.
+pub(crate) fn left_out(model: &model::Model, files: &[PathBuf]) -> Vec<String> {
+    let path = |file: &str| {
+        let found = files.iter().find(|path| path.ends_with(file));
+        found.map_or_else(|| file.to_owned(), |path| path.display().to_string())
+    };
     let mut sentences = Vec::new();
     for service in &model.services {
         for method in service.methods.iter().filter(|method| !is_served(method)) {
             let (place, name, service) = (&method.source, &method.name, service.full_name());
+            let (path, line) = (path(&place.file), place.line);
             sentences.push(format!(
-                "{place:?}: `{name}` of {service} is left out: streams are not carried yet"
+                "{path}:{line}: `{name}` of {service} is left out: streams are not carried yet"
             ));
         }
     }

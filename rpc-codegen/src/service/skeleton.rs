@@ -31,12 +31,12 @@ fn definition(stub: &Stub<'_>) -> TokenStream {
 fn constructors(stub: &Stub<'_>) -> TokenStream {
     let (name, visibility, service) = (&stub.names.skeleton, &stub.visibility, parameter(stub));
     let (cfg, allowances, deprecated) = (&stub.cfg, &stub.allowances, stub.allow_deprecated());
-    let bounds = bounds(stub);
     quote! {
         #cfg
         #allowances
         #deprecated
-        impl<#service: #bounds> #name<#service> {
+        // Unbound: a service that lacks the trait is told of once, where it is added to a server.
+        impl<#service> #name<#service> {
             /// Serves `service`.
             #visibility fn new(service: #service) -> Self {
                 Self(::std::sync::Arc::new(service))

@@ -5,7 +5,7 @@ use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Expr, ExprLit, Ident, Lit, Meta, Path, Token};
+use syn::{Attribute, Expr, ExprLit, Ident, Lit, Meta, Path, Token, token};
 
 use crate::refusals::Refusals;
 
@@ -47,7 +47,7 @@ impl ServiceArguments {
             let outcome = match argument.name().as_str() {
                 "package" => argument.package().map(|text| found.package = Some(text)),
                 "name" => argument.wire_name().map(|text| found.name = Some(text)),
-                "version" => argument.text().map(|text| found.version = Some(text)),
+                "version" => argument.version().map(|text| found.version = Some(text)),
                 _ => argument.path().map(|path| found.runtime = Some(path)),
             };
             note(outcome, refusals);
@@ -97,9 +97,15 @@ struct Argument {
 
 impl Parse for Argument {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        if !input.peek(Ident::peek_any) {
+            return Err(input.error("expected the name of an argument, as in `name = \"…\"`"));
+        }
         let name = input.call(Ident::parse_any)?;
         let equals: Option<Token![=]> = input.parse()?;
         let value = equals.map(|_| input.parse()).transpose()?;
+        if value.is_none() && input.peek(token::Paren) {
+            return Err(input.error(format!("a value follows `=`, as in `{name} = …`")));
+        }
         if value.is_none() && !input.is_empty() && !input.peek(Token![,]) {
             return Err(input.error(format!("expected `,` or `=` after `{name}`")));
         }
@@ -112,32 +118,37 @@ impl Argument {
         self.name.to_string()
     }
 
-    fn text(&self) -> syn::Result<String> {
-        match &self.value {
+    /// The text of a string that `read` makes something of.
+    fn string<T>(
+        &self,
+        what: &str,
+        example: &str,
+        read: impl FnOnce(String) -> Option<T>,
+    ) -> syn::Result<T> {
+        let text = match &self.value {
             Some(Expr::Lit(ExprLit {
                 lit: Lit::Str(text),
                 ..
-            })) => Ok(text.value()),
-            _ => Err(self.wrong("a string", "\"…\"")),
-        }
+            })) => Some(text.value()),
+            _ => None,
+        };
+        text.and_then(read).ok_or_else(|| self.wrong(what, example))
+    }
+
+    fn version(&self) -> syn::Result<String> {
+        self.string("a string", "\"1.2\"", Some)
     }
 
     fn wire_name(&self) -> syn::Result<String> {
-        let text = self.text()?;
-        if is_word(&text) {
-            Ok(text)
-        } else {
-            Err(self.wrong("a name", "\"letters_and_digits\""))
-        }
+        self.string("a name", "\"letters_and_digits\"", |text| {
+            is_word(&text).then_some(text)
+        })
     }
 
     fn package(&self) -> syn::Result<String> {
-        let text = self.text()?;
-        if text.split('.').all(is_word) {
-            Ok(text)
-        } else {
-            Err(self.wrong("a dotted name", "\"acme.user.v1\""))
-        }
+        self.string("a dotted name", "\"acme.user.v1\"", |text| {
+            text.split('.').all(is_word).then_some(text)
+        })
     }
 
     fn call_id(&self) -> syn::Result<u64> {
@@ -171,14 +182,13 @@ impl Argument {
     }
 
     fn duration(&self) -> syn::Result<u64> {
-        parse_duration(&self.text()?).ok_or_else(|| self.wrong("a duration", "\"500ms\""))
+        self.string("a duration", "\"500ms\"", |text| parse_duration(&text))
     }
 
     fn finish(&self) -> syn::Result<()> {
-        match self.text()?.as_str() {
-            "finish" => Ok(()),
-            _ => Err(self.wrong("`\"finish\"`", "\"finish\"")),
-        }
+        self.string("`\"finish\"`", "\"finish\"", |text| {
+            (text == "finish").then_some(())
+        })
     }
 
     fn flag(&self) -> syn::Result<()> {
@@ -218,7 +228,7 @@ fn parse_attributes(
             Meta::List(list) => found.extend(parse_list(list.tokens.clone(), names, refusals)),
             other => refusals.at(
                 other,
-                format!("expected arguments, as in `#[rpc({})]`", names[0]),
+                format!("expected arguments in parentheses: {}", quoted(names)),
             ),
         }
     }
@@ -239,11 +249,13 @@ fn parse_list(tokens: TokenStream, names: &[&str], refusals: &mut Refusals) -> V
     for argument in arguments {
         let name = argument.name();
         if !names.contains(&name.as_str()) {
-            let expected: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
-            let message = format!(
-                "unknown argument `{name}`, expected one of: {}",
-                expected.join(", ")
-            );
+            let message = match nearest(&name, names) {
+                Some(near) => format!("unknown argument `{name}`, did you mean `{near}`?"),
+                None => format!(
+                    "unknown argument `{name}`, expected one of: {}",
+                    quoted(names)
+                ),
+            };
             refusals.at_span(argument.name.span(), message);
         } else if known.iter().any(|earlier| earlier.name == argument.name) {
             refusals.at_span(
@@ -255,6 +267,36 @@ fn parse_list(tokens: TokenStream, names: &[&str], refusals: &mut Refusals) -> V
         }
     }
     known
+}
+
+fn quoted(names: &[&str]) -> String {
+    let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(", ")
+}
+
+/// The name that was probably meant: the first with at most a third of its letters wrong, missing, or too many.
+fn nearest<'n>(written: &str, names: &[&'n str]) -> Option<&'n str> {
+    let names = names.iter().copied();
+    names
+        .map(|name| (distance(written, name), name))
+        .filter(|(distance, name)| distance * 3 <= name.len())
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+/// How many letters must be put in, taken out or changed to make one word of the other.
+fn distance(from: &str, to: &str) -> usize {
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (i, a) in from.bytes().enumerate() {
+        let mut corner = row[0];
+        row[0] = i + 1;
+        for (j, b) in to.bytes().enumerate() {
+            let changed = corner + usize::from(a != b);
+            corner = row[j + 1];
+            row[j + 1] = changed.min(corner + 1).min(row[j] + 1);
+        }
+    }
+    row[to.len()]
 }
 
 /// Nanoseconds of `2s`, `500ms`, `1m30s`.
@@ -308,7 +350,21 @@ pub(super) fn span_of(tokens: impl ToTokens) -> Span {
 
 #[cfg(test)]
 mod tests {
-    use super::parse_duration;
+    use super::{nearest, parse_duration};
+
+    #[test]
+    fn a_slip_of_the_pen_is_recognised() {
+        let names = ["name", "id", "oneway", "idempotent", "timeout"];
+        for (written, meant) in [
+            ("idempotnt", Some("idempotent")),
+            ("one_way", Some("oneway")),
+            ("timeuot", Some("timeout")),
+            ("retries", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(written, &names), meant, "{written}");
+        }
+    }
 
     #[test]
     fn durations_are_numbers_with_units() {

@@ -13,8 +13,8 @@ use syn::{
 use super::arguments::{self, MethodArguments, ServiceArguments, is_marked_context, is_rpc};
 use super::origin::{MethodOrigin, Origin, ParamOrigin, Reading};
 use super::rust_types::{
-    self, check_result, is_context, is_result_alias, is_unit, model_type, result_arguments, shape,
-    shape_type,
+    self, check_result, is_context, is_result_alias, is_unit, is_wrong_context, model_type,
+    result_arguments, shape, shape_type,
 };
 use crate::refusals::Refusals;
 
@@ -279,8 +279,9 @@ fn read_param(typed: &PatType, refusals: &mut Refusals) -> Option<(Option<Param>
             is_context,
         })
     };
-    if marked || is_context(&typed.ty) {
-        if !matches!(rust_types::peel(&typed.ty), Type::Reference(_)) {
+    if marked || is_context(&typed.ty) || is_wrong_context(&typed.ty) {
+        if is_wrong_context(&typed.ty) || !matches!(rust_types::peel(&typed.ty), Type::Reference(_))
+        {
             refusals.at(
                 &typed.ty,
                 "the context is lent to the method: take `&Context`",

@@ -56,11 +56,20 @@ fn mend_inputs(function: &mut TraitItemFn) {
     for (index, input) in function.sig.inputs.iter_mut().enumerate() {
         let FnArg::Typed(typed) = input else { continue };
         typed.attrs.retain(|attribute| !is_rpc(attribute));
-        if !has_body && !matches!(&*typed.pat, Pat::Ident(_) | Pat::Wild(_)) {
+        if !has_body && is_pattern(&typed.pat) {
             // Refused already; here rustc would refuse it a second time.
             let name = quote::format_ident!("__rpc_{index}", span = typed.pat.span());
             *typed.pat = parse_quote!(#name);
         }
+    }
+}
+
+/// Whether rustc refuses it in a function without a body. It has a word of its own about `mut`.
+fn is_pattern(pattern: &Pat) -> bool {
+    match pattern {
+        Pat::Ident(name) => name.by_ref.is_some() || name.subpat.is_some(),
+        Pat::Wild(_) => false,
+        _ => true,
     }
 }
 

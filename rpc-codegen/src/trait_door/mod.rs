@@ -28,7 +28,8 @@ use crate::service::{self, Argument, Coded, Method, Names, Param, Sides, Stub};
 pub fn expand_service(attr: TokenStream, item: TokenStream) -> TokenStream {
     let mut refusals = Refusals::default();
     let arguments = ServiceArguments::read(attr, &mut refusals);
-    let (emptied, bodies) = bodies::set_aside(item.clone());
+    let (readable, visibilities) = bodies::without_visibilities(item.clone());
+    let (emptied, bodies) = bodies::set_aside(readable);
     let mut item = match syn::parse2::<Item>(emptied) {
         Ok(Item::Trait(item)) => item,
         Ok(other) => {
@@ -41,10 +42,15 @@ pub fn expand_service(attr: TokenStream, item: TokenStream) -> TokenStream {
         }
         Err(error) => {
             refusals.push(error);
-            let errors = refusals.into_tokens();
-            return quote!(#item #errors);
+            return expand_unread(arguments, item, refusals);
         }
     };
+    for place in visibilities {
+        refusals.at_span(
+            place,
+            "the methods of a trait are as visible as the trait: leave this out",
+        );
+    }
     bodies::put_back(&mut item, bodies);
     expand_trait(arguments, &item, refusals)
 }
@@ -59,6 +65,23 @@ pub fn read_trait(attr: TokenStream, item: &ItemTrait) -> syn::Result<rpc_idl::M
     let arguments = ServiceArguments::read(attr, &mut refusals);
     let reading = from_trait::from_trait(arguments, item, &mut refusals);
     refusals.into_result().map(|()| reading.model)
+}
+
+/// A trait that our parser does not understand, with stubs that have no methods: the mistake is told once, not again
+/// for every name that would be missing.
+fn expand_unread(
+    arguments: ServiceArguments,
+    item: TokenStream,
+    mut refusals: Refusals,
+) -> TokenStream {
+    let stubs = syn::parse2(bodies::shell(item.clone())).map(|shell| {
+        let mut reading = from_trait::from_trait(arguments, &shell, &mut refusals);
+        reading.whole = false;
+        service::emit(&stub(&reading))
+    });
+    let (item, stubs) = (bodies::without_rpc(item), stubs.unwrap_or_default());
+    let errors = refusals.into_tokens();
+    quote!(#item #stubs #errors)
 }
 
 fn expand_trait(

@@ -5,7 +5,7 @@ use rpc_idl::model;
 use syn::visit::Visit;
 use syn::{
     Expr, ExprLit, GenericArgument, Lifetime, Lit, Path, PathArguments, PathSegment, Type,
-    TypePath, TypeReference,
+    TypeParamBound, TypePath, TypeReference, TypeTraitObject,
 };
 
 use crate::refusals::Refusals;
@@ -119,6 +119,28 @@ pub(super) fn is_context(ty: &Type) -> bool {
     reference.mutability.is_none()
         && last_segment(peel(&reference.elem))
             .is_some_and(|segment| segment.ident == "Context" && segment.arguments.is_none())
+}
+
+/// Whether this is the context in another form than `&Context`, such as `&mut Context` or `Option<&Context>`.
+pub(super) fn is_wrong_context(ty: &Type) -> bool {
+    let is_named = |ty: &Type| {
+        last_segment(peel(ty))
+            .is_some_and(|segment| segment.ident == "Context" && segment.arguments.is_none())
+    };
+    match peel(ty) {
+        Type::Reference(reference) => reference.mutability.is_some() && is_named(&reference.elem),
+        // By value it may well be a type of the user's, unless they say whose it is.
+        Type::Path(path)
+            if path
+                .path
+                .segments
+                .first()
+                .is_some_and(|first| first.ident == "rpc_runtime") =>
+        {
+            is_named(ty)
+        }
+        other => option_argument(other).is_some_and(is_context),
+    }
 }
 
 /// Whether nothing travels: `()`.
@@ -264,6 +286,25 @@ fn is_primitive(ty: &Type, name: &str) -> bool {
     matches!(peel(ty), Type::Path(TypePath { qself: None, path, .. }) if path.is_ident(name))
 }
 
+fn is_future(object: &TypeTraitObject) -> bool {
+    object.bounds.iter().any(|bound| match bound {
+        TypeParamBound::Trait(bound) => bound
+            .path
+            .segments
+            .last()
+            .is_some_and(|segment| segment.ident == "Future"),
+        _ => false,
+    })
+}
+
+/// `Rc<T>`, which would be refused by rustc too, but in the middle of our code.
+fn is_rc(ty: &TypePath) -> bool {
+    ty.path
+        .segments
+        .last()
+        .is_some_and(|segment| segment.ident == "Rc" && type_arguments(segment).len() == 1)
+}
+
 fn check_reference(reference: &TypeReference, refusals: &mut Refusals) {
     // Other lifetimes are refused where they are declared.
     if let Some(lifetime) = reference
@@ -321,6 +362,9 @@ impl<'ast> Visit<'ast> for Inspector<'_> {
                     "`impl Trait` has no form on the wire: name the type; for a future write `async fn`"
                 }
             },
+            Type::TraitObject(object) if is_future(object) => {
+                "a future stays at the server: write `async fn` and the type it gives"
+            }
             Type::TraitObject(_) => {
                 "`dyn Trait` has no form on the wire: use an enum of the types you mean"
             }
@@ -340,6 +384,9 @@ impl<'ast> Visit<'ast> for Inspector<'_> {
                     .is_some_and(|first| first.ident == "Self") =>
             {
                 "`Self` is the service itself, which stays where it is: name the type that travels"
+            }
+            Type::Path(path) if is_rc(path) => {
+                "`Rc` stays on its thread: send the value itself, or an `Arc`"
             }
             other => return syn::visit::visit_type(self, other),
         };

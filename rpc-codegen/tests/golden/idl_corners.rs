@@ -1566,7 +1566,7 @@ pub mod crate_ {
                 }
                 /// Serves an implementation of [`Empty`] to remote callers.
                 pub struct EmptyService<S>(::std::sync::Arc<S>);
-                impl<S: Empty> EmptyService<S> {
+                impl<S> EmptyService<S> {
                     /// Serves `service`.
                     pub fn new(service: S) -> Self {
                         Self(::std::sync::Arc::new(service))
@@ -1839,7 +1839,7 @@ pub mod crate_ {
                 }
                 /// Serves an implementation of [`Send`] to remote callers.
                 pub struct SendService<S>(::std::sync::Arc<S>);
-                impl<S: Send> SendService<S> {
+                impl<S> SendService<S> {
                     /// Serves `service`.
                     pub fn new(service: S) -> Self {
                         Self(::std::sync::Arc::new(service))

@@ -139,7 +139,7 @@ pub mod acme {
             }
             /// Serves an implementation of [`Health`] to remote callers.
             pub struct HealthService<S>(::std::sync::Arc<S>);
-            impl<S: Health> HealthService<S> {
+            impl<S> HealthService<S> {
                 /// Serves `service`.
                 pub fn new(service: S) -> Self {
                     Self(::std::sync::Arc::new(service))
@@ -1645,7 +1645,7 @@ pub mod acme {
                 deprecated,
                 reason = "generated code serves what callers may still use"
             )]
-            impl<S: UserService> UserServiceServer<S> {
+            impl<S> UserServiceServer<S> {
                 /// Serves `service`.
                 pub fn new(service: S) -> Self {
                     Self(::std::sync::Arc::new(service))

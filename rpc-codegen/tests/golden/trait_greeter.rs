@@ -115,7 +115,7 @@ impl __RpcGreeter {
 }
 /// Serves an implementation of [`Greeter`] to remote callers.
 pub struct GreeterService<S>(::std::sync::Arc<S>);
-impl<S: Greeter> GreeterService<S> {
+impl<S> GreeterService<S> {
     /// Serves `service`.
     pub fn new(service: S) -> Self {
         Self(::std::sync::Arc::new(service))

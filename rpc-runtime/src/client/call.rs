@@ -6,7 +6,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::client::channel::{Channel, needs_more};
 use crate::client::one_way::OneWay;
@@ -139,6 +141,8 @@ impl<T, E> IntoFuture for Call<T, E> {
             returns: self.returns,
             state,
             method: None,
+            started: false,
+            deadline: None,
         }
     }
 }
@@ -150,6 +154,9 @@ pub struct CallFuture<T, E = Infallible> {
     returns: Returns<T, E>,
     state: State,
     method: Option<&'static crate::MethodDescriptor>,
+    /// It goes on whether anybody polls or not.
+    started: bool,
+    deadline: Option<Instant>,
 }
 
 /// ```text
@@ -172,11 +179,17 @@ enum State {
 impl<T, E> CallFuture<T, E> {
     /// Leaves `New`: sends the frame if that needs no waiting, else hands the rest to a task.
     fn begin(&mut self, flush: bool) {
+        self.started = true;
         self.step(flush);
-        if let State::Slow(_) = &self.state
-            && let State::Slow(rest) = std::mem::replace(&mut self.state, State::Done)
-        {
-            self.state = State::Task(self.channel.spawn(rest));
+    }
+
+    /// What has to wait: on a task of its own if the call goes on by itself, or if it is polled where there are no
+    /// timers.
+    fn rest(&self, work: impl Future<Output = Answer> + Send + 'static) -> State {
+        if self.started || Handle::try_current().is_err() {
+            State::Task(self.channel.spawn(work))
+        } else {
+            State::Slow(Box::pin(work))
         }
     }
 
@@ -190,14 +203,25 @@ impl<T, E> CallFuture<T, E> {
             Ok(prepared) => prepared,
             Err(error) => return self.state = State::Failed(error),
         };
+        self.deadline = prepared.deadline;
         self.state = match self.channel.try_begin(&prepared, flush) {
             Ok(Some(ticket)) => State::Sent(Box::new(prepared), ticket),
-            Ok(None) => State::Slow(Box::pin(self.channel.clone().invoke(prepared))),
+            Ok(None) => self.rest(self.channel.clone().invoke(prepared)),
             Err(error) => State::Failed(error),
         };
     }
 
-    /// Cancels the call if it is cancelled by whoever waits for it.
+    /// When the call has failed at the latest; none before it began.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// The method, once the call has begun.
+    pub(crate) fn method(&self) -> Option<&'static crate::MethodDescriptor> {
+        self.method
+    }
+
+    /// The connection that the call was sent on, if it needed no waiting.
     pub(crate) fn link(&self) -> Option<&std::sync::Arc<crate::link::Link>> {
         match &self.state {
             State::Sent(_, ticket) => Some(ticket.link()),
@@ -256,10 +280,7 @@ impl<T, E> Future for CallFuture<T, E> {
                     ),
                     Poll::Pending => return Poll::Pending,
                 },
-                State::Done => Answer::Failed(Error::new(
-                    ErrorKind::Internal,
-                    "polled after the call was finished",
-                )),
+                State::Done => Answer::Failed(polled_again()),
             };
             return Poll::Ready(self.decode(answer));
         }
@@ -275,14 +296,18 @@ impl<T, E> CallFuture<T, E> {
         match answer {
             Answer::Failed(failure) if needs_more(&prepared, &failure) => {
                 let link = ticket.link().clone();
-                self.state = State::Slow(Box::pin(
-                    self.channel.clone().go_on(*prepared, link, failure),
-                ));
+                self.state = self.rest(self.channel.clone().go_on(*prepared, link, failure));
                 None
             }
             answer => Some(answer),
         }
     }
+}
+
+/// For a future whose answer was given out already: waiting for another one would never end.
+pub(crate) fn polled_again() -> Error {
+    Error::new(ErrorKind::Internal, "polled after the call was finished")
+        .with_execution(Execution::Unknown)
 }
 
 impl<T, E> Drop for CallFuture<T, E> {

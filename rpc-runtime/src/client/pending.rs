@@ -6,11 +6,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
+use std::time::Duration;
 
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
-use crate::client::call::CallFuture;
-use crate::error::CallError;
+use crate::client::call::{CallFuture, polled_again};
+use crate::error::{CallError, Error, ErrorKind, Execution};
 
 /// A call that has started: await it, poll it, block on it, or cancel it. Dropping it cancels the call.
 ///
@@ -40,24 +42,53 @@ impl<T, E> Pending<T, E> {
             .is_ready()
     }
 
-    /// Blocks this thread until the answer is here. Not for asynchronous code: it would hold up its executor.
+    /// Blocks this thread until the answer is here. Not for asynchronous code: it would hold up its executor, and an
+    /// executor that has no other thread would never see the answer.
     ///
     /// # Errors
     ///
-    /// What the call failed with.
+    /// What the call failed with; `deadline_exceeded` also if the runtime of the channel stands still meanwhile.
     pub fn wait(mut self) -> Result<T, CallError<E>> {
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
         let mut cx = Context::from_waker(&waker);
         loop {
-            match Pin::new(&mut self).poll(&mut cx) {
-                Poll::Ready(outcome) => return outcome,
-                Poll::Pending => thread::park(),
+            if let Poll::Ready(outcome) = Pin::new(&mut self).poll(&mut cx) {
+                return outcome;
+            }
+            match self.patience() {
+                None => thread::park(),
+                Some(Duration::ZERO) => return Err(CallError::Failed(self.stands_still())),
+                Some(left) => thread::park_timeout(left),
             }
         }
     }
 
     /// Cancels the call, here and at the peer. The same as dropping it, said aloud.
     pub fn cancel(self) {}
+
+    /// How long to wait for the runtime to say that the time is up.
+    fn patience(&self) -> Option<Duration> {
+        let State::Running(call) = &self.state else {
+            return None;
+        };
+        let end = call.deadline()?.checked_add(GRACE)?;
+        Some(end.saturating_duration_since(Instant::now()))
+    }
+
+    fn stands_still(&self) -> Error {
+        let error = Error::new(
+            ErrorKind::DeadlineExceeded,
+            "the time for the call is up and its runtime stands still: `wait` blocks a thread that the runtime needs; `.await` the call there",
+        )
+        .with_execution(Execution::Unknown);
+        match &self.state {
+            State::Running(call) => match call.method() {
+                Some(method) => error.in_call(method),
+                None => error,
+            },
+            State::Finished(_) => error,
+        }
+    }
 
     fn advance(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if let State::Running(call) = &mut self.state {
@@ -80,7 +111,7 @@ impl<T, E> Future for Pending<T, E> {
         match &mut self.state {
             State::Finished(outcome) => match outcome.take() {
                 Some(outcome) => Poll::Ready(outcome),
-                None => Poll::Pending,
+                None => Poll::Ready(Err(CallError::Failed(polled_again()))),
             },
             State::Running(_) => Poll::Pending,
         }
@@ -126,3 +157,6 @@ impl Wake for Unpark {
         self.0.unpark();
     }
 }
+
+/// What the runtime may be late by, as the clock of a call is its; a blocked one would be late for ever.
+const GRACE: Duration = Duration::from_millis(200);

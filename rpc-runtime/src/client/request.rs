@@ -30,6 +30,8 @@ pub(crate) struct Prepared {
     metadata: Vec<u8>,
     pub(crate) deadline: Option<Instant>,
     pub(crate) idempotent: bool,
+    /// Made by the handler of a repetition: such calls are not repeated in turn, or repetitions would multiply.
+    pub(crate) once: bool,
     flags: u8,
 }
 
@@ -46,10 +48,12 @@ impl Request {
             Timeout::Never => None,
         };
         let mut flags = if self.method.oneway { flag::ONE_WAY } else { 0 };
+        let mut once = false;
         if let Some(context) = Context::current() {
             deadline = [deadline, context.deadline()].into_iter().flatten().min();
             if context.is_repeated() {
                 flags |= flag::NO_RETRY;
+                once = true;
             }
             for key in INHERITED {
                 if let (Some(value), None) =
@@ -67,6 +71,7 @@ impl Request {
             metadata,
             deadline,
             idempotent,
+            once,
             flags,
         })
     }
@@ -82,6 +87,12 @@ impl Prepared {
     /// Says to the peer that this is a repetition.
     pub(crate) fn repeated(&mut self) {
         self.flags |= flag::NO_RETRY;
+    }
+
+    /// Time until the caller gives up; `None` if it never does.
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        self.deadline
+            .map(|deadline| deadline.saturating_duration_since(Instant::now()))
     }
 
     /// The parameters.
@@ -105,7 +116,7 @@ impl Prepared {
             Some(deadline) => {
                 let left = deadline.saturating_duration_since(Instant::now());
                 if left.is_zero() {
-                    return Err(Error::deadline(Duration::ZERO));
+                    return Err(Error::too_late());
                 }
                 // Rounded up, so that the callee does not give up before the caller.
                 u32::try_from(left.as_micros().div_ceil(1_000)).unwrap_or(u32::MAX)

@@ -64,7 +64,7 @@ impl<T, E> Returns<T, E> {
                     retry_after: after,
                 })
             }
-            Answer::Failed(error) => Err(CallError::Failed(error)),
+            Answer::Failed(error) => Err(CallError::Failed(error.in_call(method))),
         }
     }
 }

@@ -331,7 +331,7 @@ pub mod rpc {
             }
             /// Serves an implementation of [`Reflection`] to remote callers.
             pub struct ReflectionService<S>(::std::sync::Arc<S>);
-            impl<S: Reflection> ReflectionService<S> {
+            impl<S> ReflectionService<S> {
                 /// Serves `service`.
                 pub fn new(service: S) -> Self {
                     Self(::std::sync::Arc::new(service))
@@ -1158,7 +1158,7 @@ pub mod rpc {
             }
             /// Serves an implementation of [`Registry`] to remote callers.
             pub struct RegistryService<S>(::std::sync::Arc<S>);
-            impl<S: Registry> RegistryService<S> {
+            impl<S> RegistryService<S> {
                 /// Serves `service`.
                 pub fn new(service: S) -> Self {
                     Self(::std::sync::Arc::new(service))

@@ -1,6 +1,5 @@
 //! The first words of a connection: preface and HELLO, within one time limit.
 
-use std::future::Future;
 use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -119,30 +118,45 @@ fn open(
     router: Option<Arc<Router>>,
 ) -> Arc<Link> {
     let (link, input) = Link::new(role, io, hello, limits, router);
-    // Both tasks end when the link is closed, which its owner (channel or server) does.
-    tokio::spawn(link.clone().read_loop(input, inbound));
-    tokio::spawn(link.clone().keep_loop());
+    // Both tasks end when the link is closed, which its owner (channel or server) does. A runtime that ends drops them:
+    // then the link closes too, or callers on other threads would wait for ever.
+    let (read, reading) = (link.clone(), CloseOnDrop(link.clone()));
+    tokio::spawn(async move {
+        let _reading = reading;
+        read.read_loop(input, inbound).await;
+    });
+    let (keep, keeping) = (link.clone(), CloseOnDrop(link.clone()));
+    tokio::spawn(async move {
+        let _keeping = keeping;
+        keep.keep_loop().await;
+    });
     link
 }
 
-fn read_hello<'a>(
-    io: &'a mut Io,
-    inbound: &'a mut Inbound,
-) -> impl Future<Output = Result<Hello, Failed>> + Send + 'a {
-    async move {
-        loop {
-            if let Some(frame) = inbound.next_frame().map_err(Failed::Refused)? {
-                return understand(&frame, &io.peer);
-            }
-            inbound.buffer().reserve(SMALL_READ);
-            let read = io
-                .reader
-                .read_buf(inbound.buffer())
-                .await
-                .map_err(Failed::Lost)?;
-            if read == 0 {
-                return Err(Failed::Lost(std::io::ErrorKind::UnexpectedEof.into()));
-            }
+/// Closes a link that one of its tasks has left; most are closed by then.
+struct CloseOnDrop(Arc<Link>);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        let peer = &**self.0.peer();
+        let error = Error::unavailable("the runtime of the connection has ended").with_peer(peer);
+        self.0.close(error);
+    }
+}
+
+async fn read_hello(io: &mut Io, inbound: &mut Inbound) -> Result<Hello, Failed> {
+    loop {
+        if let Some(frame) = inbound.next_frame().map_err(Failed::Refused)? {
+            return understand(&frame, &io.peer);
+        }
+        inbound.buffer().reserve(SMALL_READ);
+        let read = io
+            .reader
+            .read_buf(inbound.buffer())
+            .await
+            .map_err(Failed::Lost)?;
+        if read == 0 {
+            return Err(Failed::Lost(std::io::ErrorKind::UnexpectedEof.into()));
         }
     }
 }

@@ -31,7 +31,18 @@ impl Link {
         let mut timer = pin!(sleep_until(Instant::now()));
         // Set while the socket does not take what we have.
         let mut blocked_since: Option<Instant> = None;
-        while self.lock().phase != Phase::Closed {
+        loop {
+            let over = {
+                let state = self.lock();
+                if state.phase == Phase::Closed {
+                    break;
+                }
+                state.retired && !state.calls.is_awaited()
+            };
+            if over {
+                self.close(self.close_reason());
+                break;
+            }
             let due = self.next_due(blocked_since);
             if timer.deadline() != due {
                 timer.as_mut().reset(due);
@@ -62,15 +73,15 @@ impl Link {
             }
         }
         let last = poll_fn(|cx| match self.poll_flush(cx) {
-            Poll::Ready(Ok(())) => self.poll_shutdown(cx),
-            other => other,
+            Poll::Ready(_) => self.poll_shutdown(cx),
+            Poll::Pending => Poll::Pending,
         });
         let _ = timeout(LAST_WORDS, last).await;
     }
 
     /// When the clock must be looked at next.
     fn next_due(&self, blocked_since: Option<Instant>) -> Instant {
-        let state = self.lock();
+        let mut state = self.lock();
         let mut due = Instant::now() + LONGEST_SLEEP;
         let mut earlier =
             |instant: Option<Instant>| due = instant.map_or(due, |instant| due.min(instant));
@@ -78,6 +89,7 @@ impl Link {
         earlier(self.stall_due(&state, blocked_since));
         earlier(self.ping_due(&state));
         earlier(self.idle_due(&state));
+        state.keeper_due = due;
         due
     }
 
@@ -88,23 +100,26 @@ impl Link {
 
     /// When to ask whether the peer is there, or to give it up.
     fn ping_due(&self, state: &State) -> Option<Instant> {
-        let (after, wait) = match self.role {
+        let wait = match self.role {
             // A client without calls has nothing to lose; its pings would only be load.
             Role::Client if state.calls.live() == 0 => return None,
-            Role::Client => (
-                self.limits.client_ping_after,
-                self.limits.client_ping_timeout,
-            ),
-            Role::Server => (
-                self.limits.server_ping_after,
-                self.limits.server_ping_timeout,
-            ),
+            Role::Client => self.limits.client_ping_timeout,
+            Role::Server => self.limits.server_ping_timeout,
         };
-        let announced = Duration::from_millis(u64::from(self.peer_hello.min_ping_interval_ms));
         Some(match state.ping_sent {
             Some(sent) => sent + wait,
-            None => state.last_heard.max(state.last_call) + after.max(announced),
+            None => state.last_heard.max(state.last_call) + self.ping_after(),
         })
+    }
+
+    /// Silence after which the peer is asked whether it is there.
+    pub(super) fn ping_after(&self) -> Duration {
+        let after = match self.role {
+            Role::Client => self.limits.client_ping_after,
+            Role::Server => self.limits.server_ping_after,
+        };
+        let announced = u64::from(self.peer_hello.min_ping_interval_ms);
+        after.max(Duration::from_millis(announced))
     }
 
     /// When a server closes a connection that nobody uses.
@@ -153,12 +168,14 @@ impl Link {
         }
         let mut expired = Vec::new();
         let State { calls, out, .. } = &mut *state;
-        let handed = out.handed();
-        let next = calls.expire(now, handed, |id, waker| {
+        expired.extend(calls.expire_unsent(now, out));
+        let offered = out.offered();
+        let next = calls.expire(now, offered, |id, waker| {
             frame::write_cancel(out.buffer(), id);
             expired.extend(waker);
         });
         state.next_deadline = next;
+        self.made_room(&state);
         drop(state);
         expired.into_iter().for_each(std::task::Waker::wake);
         self.flush_now();

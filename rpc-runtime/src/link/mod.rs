@@ -10,10 +10,14 @@ mod read;
 mod serve;
 mod write;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::task::Poll;
 
 use tokio::sync::Notify;
@@ -46,6 +50,8 @@ pub(crate) struct Link {
     wake_keeper: Notify,
     /// A call of ours ended, so that another one may begin.
     room: Notify,
+    /// So much of our output is unread that no more frames are taken for now.
+    choked: AtomicBool,
     /// The peer took enough of our output for the reader to go on.
     drained: Notify,
     /// Ends the reader and the keeper.
@@ -78,14 +84,18 @@ struct State {
     last_heard: Instant,
     /// Last time the kernel took some of our output.
     last_written: Instant,
-    /// Last time a call began or ended.
+    /// Last time a call ended, or one began while there was no other.
     last_call: Instant,
+    /// When the keeper looks at the clock next.
+    keeper_due: Instant,
     ping_sent: Option<Instant>,
     pings: PingWatch,
     /// Replies to control frames in the output that the kernel may not have yet.
     queued_control: u32,
     /// Callers that wait for room.
     waiting_for_room: u32,
+    /// Close when nobody waits for an answer any more.
+    retired: bool,
 }
 
 /// ```text
@@ -145,10 +155,12 @@ impl Link {
             last_heard: now,
             last_written: now,
             last_call: now,
+            keeper_due: now,
             ping_sent: None,
             pings: PingWatch::default(),
             queued_control: 0,
             waiting_for_room: 0,
+            retired: false,
         };
         let link = Arc::new(Self {
             role,
@@ -160,6 +172,7 @@ impl Link {
             writer: Mutex::new(write::Writer::new(io.writer)),
             wake_keeper: Notify::new(),
             room: Notify::new(),
+            choked: AtomicBool::new(false),
             drained: Notify::new(),
             closed: Notify::new(),
             reason: OnceLock::new(),
@@ -193,6 +206,9 @@ impl Link {
         let mut state = self.lock();
         let id = self.write_call(&mut state, call, deadline)?;
         let alone = state.calls.live() == 1;
+        if alone {
+            self.watch(&mut state);
+        }
         drop(state);
         if flush {
             // A lone call is written by its caller: waking the keeper would cost it a hop. Beside other calls the
@@ -208,6 +224,16 @@ impl Link {
             id,
             done: false,
         })
+    }
+
+    /// A first call is on its way: from now on the peer must be heard.
+    fn watch(&self, state: &mut State) {
+        state.last_call = Instant::now();
+        // The keeper sleeps long while there is nothing to watch. Woken once, it looks again by itself every few
+        // seconds as long as there are calls, so that most calls need not wake it.
+        if state.keeper_due > state.last_call + self.ping_after() {
+            self.wake_keeper.notify_one();
+        }
     }
 
     /// Sends a call to which nothing comes back.
@@ -306,6 +332,21 @@ impl Link {
         self.wake_keeper.notify_one();
     }
 
+    /// Takes no more calls and closes as soon as nobody waits for an answer: for the last owner of a client's link.
+    pub(crate) fn retire(&self) {
+        let mut state = self.lock();
+        state.retired = true;
+        if state.phase == Phase::Open {
+            state.phase = Phase::Draining;
+        }
+        let over = !state.calls.is_awaited();
+        drop(state);
+        self.room.notify_waiters();
+        if over {
+            self.close(self.close_reason());
+        }
+    }
+
     /// Waits until no call of the peer is worked on. Dropping the future does nothing.
     pub(crate) async fn idle(&self) {
         loop {
@@ -325,13 +366,31 @@ impl Link {
 
     /// Ends the link: callers get `error`, handlers are dropped, the peer gets what is in the output.
     pub(crate) fn close(&self, error: Error) {
+        // While nobody else writes, what the kernel has is known to the byte. Else it may have all that a writer has.
+        let mut writer = match self.writer.try_lock() {
+            Ok(writer) => Some(writer),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        };
         let mut state = self.lock();
         if state.phase == Phase::Closed {
             return;
         }
         state.phase = Phase::Closed;
-        let handed = state.out.handed();
-        let wakers = state.calls.end_all(handed, &error);
+        let reached = match &writer {
+            Some(_) => state.out.handed(),
+            None => state.out.offered(),
+        };
+        // What the caller is told was not sent, or not completely, must not be sent after all with the last bytes.
+        for start in state.calls.beyond(reached) {
+            if !state.out.void(start)
+                && let Some(writer) = &mut writer
+            {
+                writer.cut();
+            }
+        }
+        drop(writer);
+        let wakers = state.calls.end_all(reached, &error);
         let serving: Vec<_> = state.serving.drain().map(|(_, serving)| serving).collect();
         drop(state);
         let _ = self.reason.set(error);
@@ -347,7 +406,12 @@ impl Link {
     }
 
     /// Ends the link after telling the peer why.
-    fn go_away(&self, reason: GoAwayReason, message: &str) {
+    pub(crate) fn go_away(&self, reason: GoAwayReason, message: &str) {
+        let error = Error::unavailable(format!("the connection was closed: {message}"));
+        self.say_and_close(reason, message, error.with_peer(&*self.peer));
+    }
+
+    fn say_and_close(&self, reason: GoAwayReason, message: &str, error: Error) {
         {
             let mut state = self.lock();
             let part = GoAwayPart {
@@ -358,16 +422,29 @@ impl Link {
             };
             frame::write_go_away(state.out.buffer(), &part, message);
         }
-        self.close(
-            Error::unavailable(format!("the connection was closed: {message}"))
-                .with_peer(&*self.peer),
-        );
+        self.close(error);
     }
 
     /// Why the link ended.
     pub(crate) fn close_reason(&self) -> Error {
         let unknown = || Error::unavailable("the connection is closing").with_peer(&*self.peer);
         self.reason.get().cloned().unwrap_or_else(unknown)
+    }
+
+    /// Whether so much of our answers is unread that no more frames are to be taken.
+    fn is_choked(&self, state: &State) -> bool {
+        // A side that serves nothing causes no output by reading: its own calls must not keep it from taking answers,
+        // or both sides would wait for each other.
+        let unread =
+            self.router.is_some() && state.out.unsent() > self.limits.outbound_queue_bytes as u64;
+        unread || state.queued_control >= self.limits.max_queued_control
+    }
+
+    /// Has the reader stop after this frame if enough is unread.
+    fn choke(&self, state: &State) {
+        if self.is_choked(state) {
+            self.choked.store(true, Ordering::Relaxed);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -379,6 +456,10 @@ impl Link {
     fn made_room(&self, state: &State) {
         if state.waiting_for_room > 0 {
             self.room.notify_waiters();
+        }
+        if state.retired {
+            // It may have been the last one; the keeper looks.
+            self.wake_keeper.notify_one();
         }
     }
 }
@@ -419,7 +500,10 @@ impl Drop for Ticket {
             return;
         }
         let mut state = self.link.lock();
-        if state.calls.abandon(self.id) && state.phase != Phase::Closed {
+        let tell = state.calls.abandon(self.id);
+        // An answer that nobody took has freed its slot.
+        self.link.made_room(&state);
+        if tell && state.phase != Phase::Closed {
             frame::write_cancel(state.out.buffer(), self.id);
             drop(state);
             self.link.wake_keeper.notify_one();

@@ -4,14 +4,16 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
-use super::{Link, Phase, lost};
+use super::keep::LAST_WORDS;
+use super::{Link, Phase, lost, refused};
 use crate::error::{Error, ErrorKind, Execution};
 use crate::status::Status;
 use crate::wire::calls::Answer;
@@ -42,11 +44,18 @@ impl Link {
             match self.take_frames(&mut inbound) {
                 Ok(0) if inbound.has_partial() => {}
                 Ok(_) => partial_since = None,
-                Err(refusal) => return self.refuse(refusal),
+                Err(refusal) => {
+                    self.refuse(refusal);
+                    return self.swallow(input).await;
+                }
             }
             self.flush_now();
             if !self.until_drained().await {
                 return;
+            }
+            if self.choked.swap(false, Ordering::Relaxed) {
+                // Frames that are here were left where they are.
+                continue;
             }
             if inbound.has_partial() {
                 partial_since.get_or_insert_with(Instant::now);
@@ -59,7 +68,8 @@ impl Link {
                         "a frame was not complete within {:?}",
                         self.limits.frame_timeout
                     );
-                    return self.go_away(GoAwayReason::Limit, &text);
+                    self.go_away(GoAwayReason::Limit, &text);
+                    return self.swallow(input).await;
                 }
                 Event::Read(Ok(0)) => return self.input_ended(inbound.has_partial()),
                 Event::Read(Ok(_)) => self.heard(),
@@ -95,10 +105,12 @@ impl Link {
         .await
     }
 
-    /// Handles every whole frame that is here; returns how many there were.
+    /// Handles the whole frames that are here, until too much output is unread; returns how many there were.
     fn take_frames(self: &Arc<Self>, inbound: &mut Inbound) -> Result<usize, Refusal> {
         let mut count = 0;
-        while let Some(frame) = inbound.next_frame()? {
+        while !self.choked.load(Ordering::Relaxed)
+            && let Some(frame) = inbound.next_frame()?
+        {
             self.on_frame(frame)?;
             count += 1;
         }
@@ -138,7 +150,8 @@ impl Link {
     fn on_answer(&self, frame: &Frame) {
         let answer = read_answer(frame, &self.peer);
         let mut state = self.lock();
-        state.last_call = Instant::now();
+        // The read that brought the answer was a moment ago; asking the clock again would cost more than it tells.
+        state.last_call = state.last_heard;
         let waker = state.calls.answered(frame.request_id, answer);
         self.made_room(&state);
         drop(state);
@@ -150,16 +163,14 @@ impl Link {
     fn on_ping(&self, frame: &Frame) -> Result<(), Refusal> {
         let mut state = self.lock();
         let now = Instant::now();
-        // A client may ping whenever it waits; only a server counts, and only what comes sooner than it announced.
+        // Both sides count, and only what comes sooner than they announced.
         let soon = state
             .pings
             .last
             .is_some_and(|last| now.duration_since(last) < self.limits.min_ping_interval);
         state.pings.last = Some(now);
         state.pings.strikes = if soon { state.pings.strikes + 1 } else { 0 };
-        if state.pings.strikes > PING_STRIKES
-            || state.queued_control >= self.limits.max_queued_control
-        {
+        if state.pings.strikes >= PING_STRIKES {
             let text = format!(
                 "too many PINGs: one in {:?} is allowed",
                 self.limits.min_ping_interval
@@ -172,6 +183,7 @@ impl Link {
             Kind::Pong,
             frame.fixed.as_ref().get_u64_le(),
         );
+        self.choke(&state);
         Ok(())
     }
 
@@ -212,12 +224,27 @@ impl Link {
 
     /// Answers input that breaks the protocol and ends the link.
     fn refuse(&self, refusal: Refusal) {
+        let error = refused(&self.peer, &refusal).with_execution(Execution::Unknown);
         match refusal {
-            Refusal::Frame(reason, text) => self.go_away(reason, &text),
-            Refusal::Foreign { protocol, .. } => {
-                self.close(lost(&self.peer, format!("it speaks {protocol}")))
-            }
+            Refusal::Frame(reason, text) => self.say_and_close(reason, &text, error),
+            Refusal::Foreign { .. } => self.close(error),
         }
+    }
+
+    /// Reads what the peer still sends and drops it: closing with unread input would reset the connection, and the
+    /// peer might never see why.
+    async fn swallow(&self, mut input: Input) {
+        let mut sink = vec![0; LOW_ROOM];
+        let mut left = self.limits.max_frame_bytes as usize;
+        let all = async {
+            while let Ok(count @ 1..) = input.read(&mut sink).await {
+                left = left.saturating_sub(count);
+                if left == 0 {
+                    return;
+                }
+            }
+        };
+        let _ = timeout(LAST_WORDS, all).await;
     }
 
     /// Waits until the peer has taken enough of our output; `false` if the link closed meanwhile.
@@ -228,7 +255,7 @@ impl Link {
                 if state.phase == Phase::Closed {
                     return false;
                 }
-                if state.out.unsent() <= self.limits.outbound_queue_bytes as u64 {
+                if !self.is_choked(&state) {
                     return true;
                 }
             }

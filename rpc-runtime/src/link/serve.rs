@@ -23,12 +23,16 @@ use crate::status::Status;
 use crate::wire::frame::{self, FailPart, Frame, GoAwayReason, flag};
 use crate::wire::inbound::Refusal;
 
+/// The body of an answer that has nothing to say.
+const NIL: u8 = 0xc0;
+
 thread_local! {
     /// The link whose reader polls a handler on this thread; its answers are flushed after the whole read.
     static READER: Cell<usize> = const { Cell::new(0) };
 }
 
 /// A handler that goes on after its first poll.
+#[derive(Clone)]
 pub(super) struct Serving {
     context: Context,
     /// `None` for the moment between the first poll and the spawn.
@@ -59,7 +63,7 @@ pub(crate) struct Responder {
 impl Responder {
     /// REPLY with a result.
     pub(crate) fn reply(&self, encode: impl FnOnce(&mut Vec<u8>)) {
-        self.answer(encode, |out, id, body| frame::write_reply(out, id, body));
+        self.answer(encode, frame::write_reply);
     }
 
     /// REPLY with the declared error.
@@ -78,9 +82,9 @@ impl Responder {
         );
     }
 
-    /// Nothing, for one-way methods.
+    /// The end of a one-way method: nothing, unless the caller has not said that it wants nothing.
     pub(crate) fn done(&self) {
-        self.answer(|_| {}, |_, _, _| {});
+        self.reply(|out| out.push(NIL));
     }
 
     fn answer(
@@ -120,27 +124,29 @@ impl Responder {
         if !self.one_way && state.phase != Phase::Closed {
             let limit = link.peer_hello.max_frame as usize;
             let out = state.out.buffer();
-            if let Some(message) = panicked {
-                frame::write_fail(
-                    out,
-                    self.request_id,
-                    &fail_part(Status::Internal, Execution::Executed),
-                    &message,
-                );
-            } else if body.len() + frame::HEADER + 8 > limit {
-                let text = format!(
-                    "the answer takes {} bytes, the caller accepts frames of {limit}; answer with less at once",
-                    body.len()
-                );
-                frame::write_fail(
-                    out,
-                    self.request_id,
-                    &fail_part(Status::ResourceExhausted, Execution::Executed),
-                    &text,
-                );
+            let fail = |out: &mut Vec<u8>, status, text: &str| {
+                let part = fail_part(status, Execution::Executed);
+                frame::write_fail(out, self.request_id, &part, text);
+            };
+            if let Some(text) = panicked {
+                fail(out, Status::Internal, &text);
             } else {
-                write(out, self.request_id, body);
+                let start = out.len();
+                // What is too large by itself is not even copied.
+                let fits = body.len() <= limit && {
+                    write(out, self.request_id, body);
+                    out.len() - start <= limit + frame::LENGTH_FIELD
+                };
+                if !fits {
+                    let text = format!(
+                        "the answer takes {} bytes, the caller accepts frames of {limit}; answer with less at once",
+                        body.len()
+                    );
+                    out.truncate(start);
+                    fail(out, Status::ResourceExhausted, &text);
+                }
             }
+            link.choke(&state);
         }
         drop(state);
         if idle {
@@ -200,7 +206,7 @@ impl Link {
     pub(super) fn on_call(self: &Arc<Self>, frame: Frame) -> Result<(), Refusal> {
         let part = frame.call_part();
         let (id, one_way) = (frame.request_id, frame.flags & flag::ONE_WAY != 0);
-        self.admit_id(id)?;
+        let arrived = self.admit_id(id)?;
         let Some(router) = &self.router else {
             self.refuse_call(
                 id,
@@ -231,7 +237,7 @@ impl Link {
             }
         };
         let deadline = (part.remaining_ms > 0)
-            .then(|| Instant::now() + Duration::from_millis(u64::from(part.remaining_ms)));
+            .then(|| arrived + Duration::from_millis(u64::from(part.remaining_ms)));
         let repeated = frame.flags & flag::NO_RETRY != 0;
         let context = Context::new(method, self.peer.clone(), metadata, deadline, repeated);
         let responder = Responder {
@@ -242,16 +248,17 @@ impl Link {
             answered: AtomicBool::new(false),
         };
         self.lock().inflight += 1;
-        let answer = skeleton.call(
-            index,
-            Incoming::new(frame.body, context.clone(), responder.into()),
-        );
-        self.run(id, context, answer);
+        let incoming = Incoming::new(frame.body, context.clone(), responder.into());
+        // A panic has dropped the call, which has answered by that; the reader goes on.
+        if let Ok(answer) = catch_unwind(AssertUnwindSafe(|| skeleton.call(index, incoming))) {
+            self.run(id, context, answer);
+        }
         Ok(())
     }
 
-    /// Request IDs of a peer are not zero and not used twice at once.
-    fn admit_id(&self, id: u32) -> Result<(), Refusal> {
+    /// Request IDs of a peer are not zero and not used twice at once. Returns when the call arrived: with the read that
+    /// brought it, so that what it waited for its turn is taken off its time.
+    fn admit_id(&self, id: u32) -> Result<Instant, Refusal> {
         let mut state = self.lock();
         if id == 0 || state.serving.contains_key(&id) {
             let text = format!(
@@ -265,7 +272,7 @@ impl Link {
             return Err(Refusal::Frame(GoAwayReason::Protocol, text));
         }
         state.last_seen = id;
-        Ok(())
+        Ok(state.last_heard)
     }
 
     /// Limits and parts of the protocol that are not served yet.
@@ -293,12 +300,6 @@ impl Link {
                 state.inflight
             );
             return Err((Status::ResourceExhausted, text));
-        }
-        if state.queued_control >= self.limits.max_queued_control {
-            return Err((
-                Status::ResourceExhausted,
-                "too many refusals are waiting to be read".to_owned(),
-            ));
         }
         Ok(())
     }
@@ -332,6 +333,7 @@ impl Link {
             &fail_part(status, Execution::NotStarted),
             text,
         );
+        self.choke(&state);
     }
 
     /// Polls a handler once on the reader's task; most are done by then, the others get a task of their own.
@@ -349,36 +351,31 @@ impl Link {
         if !matches!(first, Ok(Poll::Pending)) {
             return drop_quietly(answer);
         }
-        self.lock().serving.insert(
-            id,
-            Serving {
-                context: context.clone(),
-                task: None,
-            },
-        );
-        let task = tokio::spawn(finish(context, answer)).abort_handle();
+        let mut state = self.lock();
+        if state.phase != Phase::Closed {
+            let (context, task) = (context.clone(), None);
+            state.serving.insert(id, Serving { context, task });
+        }
+        drop(state);
+        let task = tokio::spawn(finish(context.clone(), answer)).abort_handle();
         let mut state = self.lock();
         if let Some(serving) = state.serving.get_mut(&id) {
             serving.task = Some(task);
-        } else if state.phase == Phase::Closed {
-            drop(state);
-            task.abort();
+            return;
+        }
+        // Not there: it is done by now, or the link was closed and has cancelled all that it knew of.
+        let closed = state.phase == Phase::Closed;
+        drop(state);
+        if closed {
+            let task = Some(task);
+            Serving { context, task }.cancel();
         }
     }
 
     pub(super) fn on_cancel(&self, id: u32) {
-        let mut state = self.lock();
-        let Some(serving) = state.serving.get(&id) else {
-            return;
-        };
-        let method = serving.context.method();
-        if method.finish {
-            serving.context.set_cancelled();
-            return;
-        }
-        // The slot (`inflight`) stays taken until the handler is really gone: its responder frees it.
-        let serving = state.serving.remove(&id);
-        drop(state);
+        // The place (`inflight`) and the ID stay taken until the handler is really gone: its responder frees both. It is
+        // told outside of the lock, because dropping it may answer.
+        let serving = self.lock().serving.get(&id).cloned();
         if let Some(serving) = serving {
             serving.cancel();
         }
@@ -388,9 +385,14 @@ impl Link {
 /// Drives a handler to its end, or to its deadline.
 async fn finish(context: Context, answer: Answer) {
     let deadline = context.deadline();
-    let guarded = context.scope(CatchPanic(answer));
+    let guarded = context.clone().scope(CatchPanic(answer));
     match deadline {
-        Some(deadline) => drop(timeout_at(deadline, guarded).await),
+        Some(deadline) => {
+            if timeout_at(deadline, guarded).await.is_err() {
+                // A synchronous handler goes on, and may ask.
+                context.set_cancelled();
+            }
+        }
         None => guarded.await,
     }
 }

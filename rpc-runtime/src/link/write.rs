@@ -63,10 +63,15 @@ impl Writer {
         }
     }
 
-    fn fail(&mut self, error: io::Error) -> Poll<io::Result<()>> {
+    /// Gives the kernel nothing more, not even the rest of a frame that it has begun with.
+    pub(super) fn cut(&mut self) {
         self.failed = true;
         self.batch.clear();
         self.sent = 0;
+    }
+
+    fn fail(&mut self, error: io::Error) -> Poll<io::Result<()>> {
+        self.cut();
         Poll::Ready(Err(error))
     }
 

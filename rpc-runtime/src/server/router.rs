@@ -9,6 +9,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::server::incoming::{Answer, Incoming};
 
 /// A mounted service: decodes, calls the user's implementation, encodes. Generated.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be called from other machines as it is",
+    label = "expected what is generated beside the trait, such as `GreeterService` for `trait Greeter`",
+    note = "put it around the implementation: `GreeterService::new(…)`"
+)]
 pub trait Skeleton: Send + Sync + 'static {
     /// The call-ID table of the service.
     fn service(&self) -> &'static ServiceDescriptor;

@@ -40,18 +40,15 @@ pub(crate) struct Options {
 const FORMS: &str = "accepted forms: tcp://host:port, unix:///path, mem://name, list://host:port,host:port, \
                      file:///path, registry://host:port/package.Service";
 
+/// The schemes of this version.
+const SCHEMES: [&str; 6] = ["tcp", "unix", "mem", "list", "file", "registry"];
+
 impl Target {
     /// Reads an address with its options.
     pub(crate) fn parse(text: &str) -> Result<(Self, Options)> {
         let wrong = |why: &str| Error::invalid(format!("`{text}` is no address: {why}; {FORMS}"));
         let Some((scheme, rest)) = text.trim().split_once("://") else {
-            let hint = match text.rsplit_once(':') {
-                Some((_, port)) if port.parse::<u16>().is_ok() => {
-                    format!("it has no scheme, write `tcp://{text}`")
-                }
-                _ => "it has no scheme".to_owned(),
-            };
-            return Err(wrong(&hint));
+            return Err(wrong(&without_scheme(text.trim())));
         };
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let options = Options::parse(query).map_err(|why| wrong(&why))?;
@@ -91,7 +88,7 @@ impl Target {
                     "`{scheme}://` is planned, and not part of this version"
                 )));
             }
-            _ => return Err(wrong(&format!("the scheme `{scheme}` is not known"))),
+            _ => return Err(wrong(&unknown_scheme(scheme))),
         };
         Ok((target, options))
     }
@@ -130,6 +127,35 @@ impl Options {
             }
         }
         Ok(options)
+    }
+}
+
+/// What is missing in `127.0.0.1:7000` and `tcp:127.0.0.1:7000`.
+fn without_scheme(text: &str) -> String {
+    let rest = SCHEMES.iter().find_map(|scheme| {
+        let rest = text.strip_prefix(scheme)?.strip_prefix(':')?;
+        Some(format!("{scheme}://{}", rest.trim_start_matches('/')))
+    });
+    let has_port = text
+        .rsplit_once(':')
+        .is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    match rest {
+        Some(meant) => format!("two slashes follow the scheme, write `{meant}`"),
+        None if has_port => format!("it has no scheme, write `tcp://{text}`"),
+        None => "it has no scheme".to_owned(),
+    }
+}
+
+fn unknown_scheme(scheme: &str) -> String {
+    let sorted = |text: &str| {
+        let mut letters: Vec<char> = text.to_lowercase().chars().collect();
+        letters.sort_unstable();
+        letters
+    };
+    // Capitals, and letters in another order: what happens most to words as short as these.
+    match SCHEMES.iter().find(|known| sorted(known) == sorted(scheme)) {
+        Some(known) => format!("the scheme `{scheme}` is not known, write `{known}://`"),
+        None => format!("the scheme `{scheme}` is not known"),
     }
 }
 
@@ -247,7 +273,11 @@ mod tests {
             ),
             ("http://a:1", "this is no HTTP"),
             ("etcd://a:1", "`etcd://` is planned"),
-            ("tpc://a:1", "the scheme `tpc` is not known"),
+            ("tpc://a:1", "the scheme `tpc` is not known, write `tcp://`"),
+            ("TCP://a:1", "the scheme `TCP` is not known, write `tcp://`"),
+            ("udp://a:1", "the scheme `udp` is not known;"),
+            ("tcp:127.0.0.1:80", "write `tcp://127.0.0.1:80`"),
+            ("tcp:/127.0.0.1:80", "write `tcp://127.0.0.1:80`"),
             ("unix://", "the path of the socket is missing"),
             ("list://", "the list is empty"),
             ("list://a:1?balance=best", "use round_robin or random"),

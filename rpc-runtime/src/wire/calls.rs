@@ -1,5 +1,6 @@
 //! Our calls on one connection: request IDs, who waits for which, and what is known of each.
 
+use std::ops::Range;
 use std::task::Waker;
 
 use bytes::Bytes;
@@ -7,6 +8,7 @@ use tokio::time::Instant;
 
 use crate::error::{Error, Execution};
 use crate::wire::frame::{FailPart, GoAwayPart};
+use crate::wire::outbound::Outbound;
 
 /// What came back for a call.
 #[derive(Clone, Debug)]
@@ -80,6 +82,12 @@ impl Calls {
     /// Calls that have a slot.
     pub(crate) fn live(&self) -> u32 {
         self.live
+    }
+
+    /// Whether somebody still waits for an answer, or has not taken it.
+    pub(crate) fn is_awaited(&self) -> bool {
+        let awaited = |slot: &Slot| matches!(slot, Slot::Waiting { .. } | Slot::Answered { .. });
+        self.slots.iter().any(awaited)
     }
 
     /// Whether another call may begin now.
@@ -268,6 +276,28 @@ impl Calls {
         next
     }
 
+    /// Ends the calls whose time is up while no writer has their frames: those are made void, and nothing comes back.
+    /// [`Calls::expire`] sees to the others, whose frames will be sent, so that `handed` is no less than
+    /// [`Outbound::offered`] there.
+    pub(crate) fn expire_unsent(&mut self, now: Instant, out: &mut Outbound) -> Vec<Waker> {
+        let error = Error::new(crate::error::ErrorKind::DeadlineExceeded, EXPIRED);
+        self.end_where(|_, frame, deadline| {
+            let late = deadline.is_some_and(|deadline| deadline <= now);
+            (late && out.void(frame.start)).then(|| error.clone())
+        })
+    }
+
+    /// Where the frames begin that the kernel has not taken to their end, of calls that are waited for.
+    pub(crate) fn beyond(&self, handed: u64) -> Vec<u64> {
+        self.slots
+            .iter()
+            .filter_map(|slot| match slot {
+                Slot::Waiting { start, end, .. } if *end > handed => Some(*start),
+                _ => None,
+            })
+            .collect()
+    }
+
     /// GOAWAY: calls above the line were not and will not be started.
     pub(crate) fn refuse_above(&mut self, part: &GoAwayPart, error: &Error) -> Vec<Waker> {
         self.end_where(|id, _, _| {
@@ -277,25 +307,30 @@ impl Calls {
 
     /// The connection is gone: every call ends with what is known of it.
     pub(crate) fn end_all(&mut self, handed: u64, error: &Error) -> Vec<Waker> {
-        self.end_where(|_, start, end| {
-            Some(error.clone().with_execution(execution(start, end, handed)))
+        self.end_where(|_, frame, _| {
+            let known = execution(frame.start, frame.end, handed);
+            Some(error.clone().with_execution(known))
         })
     }
 
-    fn end_where(&mut self, verdict: impl Fn(u32, u64, u64) -> Option<Error>) -> Vec<Waker> {
+    /// Ends the calls for which `verdict` has an error; it is told ID, place in the stream and deadline of each.
+    fn end_where(
+        &mut self,
+        mut verdict: impl FnMut(u32, Range<u64>, Option<Instant>) -> Option<Error>,
+    ) -> Vec<Waker> {
         let mut wakers = Vec::new();
         for slot in &mut self.slots {
             let Slot::Waiting {
                 id,
                 start,
                 end,
+                deadline,
                 waker,
-                ..
             } = slot
             else {
                 continue;
             };
-            let Some(error) = verdict(*id, *start, *end) else {
+            let Some(error) = verdict(*id, *start..*end, *deadline) else {
                 continue;
             };
             let id = *id;

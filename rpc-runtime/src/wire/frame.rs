@@ -38,6 +38,12 @@ pub(crate) enum Kind {
 /// Set on kinds that a peer may skip when it does not know them.
 pub(crate) const IGNORABLE: u8 = 0x80;
 
+/// An ignorable kind that no version gives a meaning: padding.
+pub(crate) const PADDING: u8 = 0xff;
+
+/// Where the kind stands in a frame.
+pub(crate) const KIND_AT: usize = 4;
+
 /// Bits of the flags byte; their meaning depends on the kind.
 pub(crate) mod flag {
     /// CALL: nothing is to be answered.

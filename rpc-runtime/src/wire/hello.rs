@@ -59,7 +59,7 @@ impl Hello {
             ("max_inflight", self.max_inflight),
             ("stream_window", self.stream_window),
             ("connection_window", self.connection_window),
-            ("min_ping_interval", self.min_ping_interval_ms),
+            ("min_ping_interval_ms", self.min_ping_interval_ms),
         ];
         for (key, number) in numbers {
             write::str(&mut out, key);
@@ -80,7 +80,7 @@ impl Hello {
         out
     }
 
-    /// Reads a body; keys nobody knows are skipped, keys that are missing keep their zero.
+    /// Reads a body; keys nobody knows are skipped, numbers that are missing are zero, `max_frame` then 64 KiB.
     pub(crate) fn decode(body: &[u8]) -> Result<Self, DecodeError> {
         let mut input = Reader::new(body);
         let mut hello = Self::default();
@@ -97,22 +97,47 @@ impl Hello {
                 "connection_window" => {
                     hello.connection_window = input.field("connection_window")?.unwrap_or_default()
                 }
-                "min_ping_interval" => {
+                "min_ping_interval_ms" => {
                     hello.min_ping_interval_ms =
-                        input.field("min_ping_interval")?.unwrap_or_default()
+                        input.field("min_ping_interval_ms")?.unwrap_or_default()
                 }
-                "features" => hello.features = input.field("features")?.unwrap_or_default(),
+                "features" => hello.features = read_features(&mut input)?,
                 "services" => hello.services = read_services(&mut input)?,
                 _ => input.skip()?,
             }
         }
         input.finish()?;
+        if hello.max_frame == 0 {
+            hello.max_frame = MAX_FRAME_UNSAID;
+        }
         Ok(hello)
     }
 }
 
-fn read_services(input: &mut Reader<'_>) -> Result<Vec<(String, u64)>, DecodeError> {
+/// Largest frame of a side that does not say what it accepts: as much as every side accepts before HELLO.
+const MAX_FRAME_UNSAID: u32 = 64 << 10;
+
+/// Most services, and most features: an entry costs three bytes to send and forty to keep for as long as the connection lives.
+const MAX_ENTRIES: usize = 4_096;
+
+fn entries(input: &mut Reader<'_>, field: &'static str) -> Result<usize, DecodeError> {
     let count = input.array()?;
+    if count > MAX_ENTRIES {
+        let text = format!("{count} entries, {MAX_ENTRIES} are allowed");
+        return Err(DecodeError::custom(text).in_field(field));
+    }
+    Ok(count)
+}
+
+fn read_features(input: &mut Reader<'_>) -> Result<Vec<String>, DecodeError> {
+    let count = entries(input, "features")?;
+    (0..count)
+        .map(|_| Ok(input.field("features")?.unwrap_or_default()))
+        .collect()
+}
+
+fn read_services(input: &mut Reader<'_>) -> Result<Vec<(String, u64)>, DecodeError> {
+    let count = entries(input, "services")?;
     let mut services = Vec::new();
     for _ in 0..count {
         let parts = input.array()?;

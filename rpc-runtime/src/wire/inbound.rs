@@ -5,6 +5,9 @@ use bytes::{Buf, Bytes, BytesMut};
 use crate::limits::Limits;
 use crate::wire::frame::{Frame, GoAwayReason, HEADER, IGNORABLE, Kind, LENGTH_FIELD, PREFACE};
 
+/// Frames above this do not share the read buffer with what comes after them.
+const KEPT_BUFFER: usize = 256 << 10;
+
 /// Cuts frames out of what was received.
 ///
 /// Holds at most one incomplete frame and what was read past the last one; nothing is allocated because a length field
@@ -142,6 +145,10 @@ impl Inbound {
             return Err(Refusal::Frame(GoAwayReason::Limit, text));
         }
         let mut frame = self.buffer.split_to(total).freeze();
+        if total > KEPT_BUFFER {
+            // The frame takes the large allocation with it; else every connection that once had a large frame keeps one.
+            self.buffer = BytesMut::from(&self.buffer[..]);
+        }
         frame.advance(HEADER);
         let fixed = split(&mut frame, fixed_len);
         let metadata = split(&mut frame, metadata_len);
@@ -251,8 +258,9 @@ fn foreign_client(start: &[u8]) -> Refusal {
             }
         }
         Some(0x90..=0x9f | 0xdc | 0xdd) => {
-            // A MessagePack-RPC response: [1, 0, error, nil]. Plain text is what every client shows.
-            let mut answer = vec![0x94, 0x01, 0x00];
+            // A MessagePack-RPC response: [1, ID, error, nil]. Plain text is what every client shows.
+            let mut answer = vec![0x94, 0x01];
+            let _ = rmp::encode::write_uint(&mut answer, u64::from(message_id(start)));
             let _ =
                 rmp::encode::write_str(&mut answer, "this listener does not serve MessagePack-RPC");
             answer.push(0xc0);
@@ -267,6 +275,12 @@ fn foreign_client(start: &[u8]) -> Refusal {
                 .to_owned(),
         ),
     }
+}
+
+/// The message ID of a MessagePack-RPC request, `[0, ID, method, params]`, as far as it is here.
+fn message_id(start: &[u8]) -> u32 {
+    let mut rest = start.get(2..).unwrap_or_default();
+    rmp::decode::read_int(&mut rest).unwrap_or(0)
 }
 
 /// Recognises a server of another protocol by the first bytes it sent us.

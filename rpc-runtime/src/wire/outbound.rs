@@ -1,5 +1,7 @@
 //! Frames on their way out, and how many of their bytes the kernel has taken.
 
+use crate::wire::frame::{KIND_AT, PADDING};
+
 /// Bytes that wait to be written, with their position in the whole stream of the connection.
 ///
 /// Positions are what tells `NotSent` from `Unknown`: a frame whose first byte was not handed over was not sent, one
@@ -29,6 +31,19 @@ impl Outbound {
         debug_assert!(empty.is_empty());
         self.taken += self.waiting.len() as u64;
         std::mem::replace(&mut self.waiting, empty)
+    }
+
+    /// Makes padding of the frame that begins at a position; `false` if a writer has it already.
+    pub(crate) fn void(&mut self, start: u64) -> bool {
+        let kind = start
+            .checked_sub(self.taken)
+            .and_then(|at| self.waiting.get_mut(at as usize + KIND_AT));
+        kind.map(|kind| *kind = PADDING).is_some()
+    }
+
+    /// Stream position up to which a writer has the bytes: the kernel may have them, whatever is counted yet.
+    pub(crate) fn offered(&self) -> u64 {
+        self.taken
     }
 
     /// Counts bytes that the kernel has taken.

@@ -1,0 +1,89 @@
+//! What a program is told that uses the runtime in a wrong way.
+
+use std::future::pending;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use rpc_runtime::{ErrorKind, Execution, Server, rpc_service};
+use tokio::runtime::Builder;
+
+#[rpc_service]
+trait Clock {
+    async fn now(&self) -> u64;
+    async fn never(&self);
+}
+
+struct Wall;
+
+impl Clock for Wall {
+    async fn now(&self) -> u64 {
+        7
+    }
+    async fn never(&self) {
+        pending().await
+    }
+}
+
+fn server() -> Server {
+    Server::new().add(ClockService::new(Wall))
+}
+
+/// The first poll of a future, with no runtime around.
+fn without_runtime<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("waits for a runtime that is not there"),
+    }
+}
+
+#[test]
+fn a_missing_runtime_is_an_error_and_no_panic() {
+    for address in ["tcp://127.0.0.1:1", "mem://x", "list://127.0.0.1:1"] {
+        let error = without_runtime(ClockClient::connect(address)).expect_err(address);
+        assert_eq!(error.kind(), ErrorKind::FailedPrecondition, "{address}");
+        assert!(error.to_string().contains("#[tokio::main]"), "{error}");
+    }
+    let error = without_runtime(server().listen("tcp://127.0.0.1:0")).unwrap_err();
+    assert!(error.to_string().contains("#[tokio::main]"), "{error}");
+}
+
+#[test]
+fn waiting_on_the_only_thread_of_a_runtime_ends_with_the_time_of_the_call() {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let server = server().listen("mem://only-thread").await.unwrap();
+        let clock = ClockClient::connect(server.address()).await.unwrap();
+        let call = clock.now().timeout(Duration::from_millis(50)).start();
+        let failure = call.wait().unwrap_err();
+        assert_eq!(failure.kind(), ErrorKind::DeadlineExceeded);
+        assert_eq!(failure.execution(), Execution::Unknown);
+        let text = failure.to_string();
+        assert!(
+            text.contains("Clock/now") && text.contains("`.await`"),
+            "{text}"
+        );
+        assert_eq!(clock.now().await.unwrap(), 7);
+    });
+}
+
+#[tokio::test]
+async fn calls_that_come_too_late_say_that_nothing_was_sent() {
+    let server = server().listen("mem://too-late").await.unwrap();
+    let clock = ClockClient::connect(server.address()).await.unwrap();
+    let failure = clock.never().timeout(Duration::ZERO).await.unwrap_err();
+    let text = failure.to_string();
+    assert!(text.contains("before it could be sent"), "{text}");
+    assert_eq!(failure.execution(), Execution::NotSent);
+}
+
+#[tokio::test]
+async fn a_metadata_key_is_shown_with_what_cannot_be_seen() {
+    let server = server().listen("mem://keys").await.unwrap();
+    let clock = ClockClient::connect(server.address()).await.unwrap();
+    let failure = clock.now().metadata("a\n", "b").await.unwrap_err();
+    assert!(
+        failure.to_string().contains(r"`a\n` is no metadata key"),
+        "{failure}"
+    );
+}

@@ -1,0 +1,56 @@
+//! What the README shows is true.
+
+use std::fs;
+use std::path::Path;
+
+fn read(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
+    fs::read_to_string(path).expect("the page is in the checkout")
+}
+
+/// The first fenced block of a language.
+fn block<'a>(page: &'a str, language: &str) -> &'a str {
+    let start = page
+        .find(&format!("```{language}\n"))
+        .expect("the block is there")
+        + language.len()
+        + 4;
+    let end = page[start..].find("```").expect("the block ends");
+    &page[start..start + end]
+}
+
+#[test]
+fn the_readme_program_is_the_example_and_has_twenty_lines_at_most() {
+    let (readme, example) = (read("README.md"), read("examples/hello-trait/src/main.rs"));
+    assert_eq!(block(&readme, "rust"), example);
+    assert!(
+        example.lines().count() <= 20,
+        "{} lines",
+        example.lines().count()
+    );
+}
+
+#[test]
+fn the_readme_names_the_rust_version_of_the_workspace() {
+    let manifest = read("Cargo.toml");
+    let version = manifest
+        .lines()
+        .find_map(|line| line.strip_prefix("rust-version = "))
+        .expect("a rust-version");
+    assert!(read("README.md").contains(&format!("Rust {} or newer", version.trim_matches('"'))));
+}
+
+#[test]
+fn every_link_of_the_readme_leads_somewhere() {
+    let readme = read("README.md");
+    for (_, rest) in readme
+        .match_indices("](")
+        .map(|(at, _)| readme.split_at(at + 2))
+    {
+        let target = rest.split(')').next().unwrap_or_default();
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("..")
+            .join(target);
+        assert!(path.exists(), "{target} is not there");
+    }
+}
