@@ -147,7 +147,8 @@ a map, or a union that has a variant without it."
 VALUE_TYPE "E0401" Error "a value of the wrong type"
 "Defaults, constants and arguments are checked against their type when they are compiled."
 VALUE_RANGE "E0402" Error "a value is out of range"
-"The value has the right kind and does not fit: an integer too large, an array literal with too few elements."
+"The value has the right kind and does not fit: an integer too large, an array literal with too few elements, a
+duration below zero, a default that breaks the rule beside it."
 UNKNOWN_VALUE "E0403" Error "unknown constant or enum value"
 "A name in a value is a constant (`MAX`, `common.MAX`) or a value of an enum (`Status.Active`)."
 CONST_CYCLE "E0404" Error "a constant that needs itself"
@@ -192,8 +193,8 @@ PATTERN "E0607" Error "a pattern cannot be read"
 "Patterns have literals, `.`, classes such as `[a-z0-9_]` and `[^,]`, groups, `|`, the repetitions `* + ? {m,n}`,
 `^` and `$`, and the escapes `\\d \\w \\s` and of any punctuation. There are no back references and no look-around."
 CONSTRAINT_TYPE "E0608" Error "a rule does not suit the type"
-"`@len` is for `string` and `bytes`, `@pattern` for `string`, `@range` for numbers, durations and timestamps, `@items` for
-lists, sets, arrays and maps."
+"`@len` is for `string` and `bytes`, `@pattern` for `string`, `@range` for integers, floats, durations and timestamps,
+`@items` for lists, sets, arrays and maps."
 ANNOTATION_DECLARATION "E0609" Error "an annotation cannot be declared so"
 "A declared annotation needs a name that is not built in, parameters of simple types, and targets out of `package`,
 `struct`, `enum`, `union`, `error`, `service`, `method`, `field`, `value`, `variant`, `param`, `const`, `type`."

@@ -34,6 +34,7 @@ pub(crate) enum Rule {
     r#field,
     r#enum_v,
     r#variant,
+    r#variant_h,
     r#single,
     r#record,
     r#end_comma,
@@ -142,6 +143,7 @@ impl Rule {
             Rule::r#field,
             Rule::r#enum_v,
             Rule::r#variant,
+            Rule::r#variant_h,
             Rule::r#single,
             Rule::r#record,
             Rule::r#end_comma,
@@ -952,6 +954,32 @@ impl ::pest::Parser<Rule> for Grammar {
                                             })
                                             .and_then(|state| { super::hidden::skip(state) })
                                             .and_then(|state| { self::r#end_comma(state) })
+                                    })
+                            },
+                        )
+                }
+                #[inline]
+                #[allow(non_snake_case, unused_variables)]
+                pub fn r#variant_h(
+                    state: ::std::boxed::Box<::pest::ParserState<'_, Rule>>,
+                ) -> ::pest::ParseResult<
+                    ::std::boxed::Box<::pest::ParserState<'_, Rule>>,
+                > {
+                    state
+                        .rule(
+                            Rule::r#variant_h,
+                            |state| {
+                                state
+                                    .sequence(|state| {
+                                        self::r#head(state)
+                                            .and_then(|state| { super::hidden::skip(state) })
+                                            .and_then(|state| { self::r#int(state) })
+                                            .and_then(|state| { super::hidden::skip(state) })
+                                            .and_then(|state| { state.match_string(":") })
+                                            .and_then(|state| { super::hidden::skip(state) })
+                                            .and_then(|state| { self::r#ident(state) })
+                                            .and_then(|state| { super::hidden::skip(state) })
+                                            .and_then(|state| { state.match_string("{") })
                                     })
                             },
                         )
@@ -3834,6 +3862,7 @@ impl ::pest::Parser<Rule> for Grammar {
                     Rule::r#field => rules::r#field(state),
                     Rule::r#enum_v => rules::r#enum_v(state),
                     Rule::r#variant => rules::r#variant(state),
+                    Rule::r#variant_h => rules::r#variant_h(state),
                     Rule::r#single => rules::r#single(state),
                     Rule::r#record => rules::r#record(state),
                     Rule::r#end_comma => rules::r#end_comma(state),

@@ -102,7 +102,7 @@ fn write_method(
             out.push_str(", ");
         }
         write_type(model, &param.ty, out, closure);
-        write_default(param.default.as_ref(), out);
+        write_default(param.default.as_deref(), out);
     }
     out.push(')');
     if let Some(param) = &method.stream_in {
@@ -175,7 +175,7 @@ fn write_fields(
     for field in &fields.fields {
         let _ = write!(out, "{indent}{} ", field.ordinal);
         write_type(model, &field.ty, out, closure);
-        write_default(field.default.as_ref(), out);
+        write_default(field.default.as_deref(), out);
         out.push('\n');
     }
 }

@@ -37,26 +37,26 @@ pub struct ServiceId(pub u32);
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Package {
     /// Full dotted name; empty for definitions without a package (trait door).
-    pub name: String,
+    pub name: Arc<str>,
     /// Doc comment lines of all its `package` lines, joined in file order.
     pub docs: Docs,
     /// Annotations on the package lines.
-    pub annotations: Vec<Annotation>,
+    pub annotations: Box<[Annotation]>,
 }
 
 /// A named type.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TypeDef {
     /// Package it is declared in.
-    pub package: String,
+    pub package: Arc<str>,
     /// Name without the package.
-    pub name: String,
+    pub name: Arc<str>,
     /// Doc comment.
     pub docs: Docs,
     /// Annotations as written, known and custom ones.
-    pub annotations: Vec<Annotation>,
+    pub annotations: Box<[Annotation]>,
     /// `@deprecated`.
-    pub deprecated: Option<Deprecated>,
+    pub deprecated: Option<Box<Deprecated>>,
     /// Where it was written.
     pub source: Source,
     /// What it is.
@@ -82,9 +82,9 @@ pub enum TypeKind {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Struct {
     /// Fields, sorted by ordinal.
-    pub fields: Vec<Field>,
+    pub fields: Box<[Field]>,
     /// What may not be used again.
-    pub reserved: Reserved,
+    pub reserved: Arc<Reserved>,
 }
 
 /// One field. On the wire it is element `ordinal - 1` of an array.
@@ -93,21 +93,21 @@ pub struct Field {
     /// 1-based; at most 4096.
     pub ordinal: u32,
     /// Name in the definition (snake case by convention).
-    pub name: String,
+    pub name: Arc<str>,
     /// Doc comment.
     pub docs: Docs,
     /// Type; `T?` is [`Type::Optional`].
     pub ty: Type,
     /// Value when the field is missing, already checked against `ty`.
-    pub default: Option<Value>,
+    pub default: Option<Box<Value>>,
     /// `@len`, `@range`, `@pattern`, `@items`, in the order written.
-    pub constraints: Vec<Constraint>,
+    pub constraints: Box<[Constraint]>,
     /// `@sensitive`: redacted in `Debug`.
     pub sensitive: bool,
     /// `@deprecated`.
-    pub deprecated: Option<Deprecated>,
+    pub deprecated: Option<Box<Deprecated>>,
     /// All annotations as written.
-    pub annotations: Vec<Annotation>,
+    pub annotations: Box<[Annotation]>,
     /// Where it was written.
     pub source: Source,
 }
@@ -116,9 +116,9 @@ pub struct Field {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reserved {
     /// Inclusive ranges of ordinals or enum numbers; `max` is `i64::MAX`.
-    pub ranges: Vec<(i64, i64)>,
+    pub ranges: Box<[(i64, i64)]>,
     /// Names.
-    pub names: Vec<String>,
+    pub names: Box<[Arc<str>]>,
 }
 
 /// `enum`: a named number.
@@ -129,9 +129,9 @@ pub struct Enum {
     /// The integer type after the colon; `Type::I32` when none was written.
     pub repr: Type,
     /// Values, sorted by number.
-    pub values: Vec<EnumValue>,
+    pub values: Box<[EnumValue]>,
     /// What may not be used again.
-    pub reserved: Reserved,
+    pub reserved: Arc<Reserved>,
 }
 
 /// One value of an enum.
@@ -140,13 +140,13 @@ pub struct EnumValue {
     /// The number on the wire.
     pub number: i64,
     /// Name (Pascal case by convention).
-    pub name: String,
+    pub name: Arc<str>,
     /// Doc comment.
     pub docs: Docs,
     /// `@deprecated`.
-    pub deprecated: Option<Deprecated>,
+    pub deprecated: Option<Box<Deprecated>>,
     /// All annotations as written.
-    pub annotations: Vec<Annotation>,
+    pub annotations: Box<[Annotation]>,
     /// Where it was written.
     pub source: Source,
 }
@@ -157,9 +157,9 @@ pub struct Union {
     /// `closed`: an unknown variant is a decode error instead of a kept value.
     pub closed: bool,
     /// Variants, sorted by ordinal.
-    pub variants: Vec<Variant>,
+    pub variants: Box<[Variant]>,
     /// What may not be used again.
-    pub reserved: Reserved,
+    pub reserved: Arc<Reserved>,
 }
 
 /// One variant of a union or error.
@@ -168,19 +168,19 @@ pub struct Variant {
     /// 1-based; at most 4096.
     pub ordinal: u32,
     /// Name (Pascal case by convention).
-    pub name: String,
+    pub name: Arc<str>,
     /// Doc comment.
     pub docs: Docs,
     /// What it carries.
     pub payload: Payload,
     /// `@status(...)` of an error variant.
-    pub status: Option<String>,
+    pub status: Option<Arc<str>>,
     /// `@retryable` of an error variant; the name is that of `@retryable(after = field)`.
-    pub retryable: Option<Retryable>,
+    pub retryable: Option<Box<Retryable>>,
     /// `@deprecated`.
-    pub deprecated: Option<Deprecated>,
+    pub deprecated: Option<Box<Deprecated>>,
     /// All annotations as written.
-    pub annotations: Vec<Annotation>,
+    pub annotations: Box<[Annotation]>,
     /// Where it was written.
     pub source: Source,
 }
@@ -193,23 +193,23 @@ pub enum Payload {
     /// `Circle(f64)`: the bare value.
     Single(Type),
     /// `Rect { 1: w: f64 }`: a record.
-    Fields(Struct),
+    Fields(Box<Struct>),
 }
 
 /// `@retryable`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retryable {
     /// Name of the field (a `duration`) that says how long to wait, if one was named.
-    pub after: Option<String>,
+    pub after: Option<Arc<str>>,
 }
 
 /// A service: a named set of methods.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Service {
     /// Package it is declared in; empty in the trait door without `package = "…"`.
-    pub package: String,
+    pub package: Arc<str>,
     /// Name without the package.
-    pub name: String,
+    pub name: Arc<str>,
     /// Doc comment.
     pub docs: Docs,
     /// Services whose methods are part of this one, as written.
@@ -222,9 +222,9 @@ pub struct Service {
     /// `@version`.
     pub version: Option<String>,
     /// `@deprecated`.
-    pub deprecated: Option<Deprecated>,
+    pub deprecated: Option<Box<Deprecated>>,
     /// All annotations as written.
-    pub annotations: Vec<Annotation>,
+    pub annotations: Box<[Annotation]>,
     /// Where it was written.
     pub source: Source,
 }
@@ -233,17 +233,17 @@ pub struct Service {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Method {
     /// Name in the definition.
-    pub name: String,
+    pub name: Arc<str>,
     /// The name that is hashed into the call ID: `@wire_name`, else `name`.
-    pub wire_name: String,
+    pub wire_name: Arc<str>,
     /// Number of the method on both machines; see [`ids::call_id`](crate::ids::call_id). `@id(n)` overrides it.
     pub call_id: u64,
     /// Doc comment.
     pub docs: Docs,
     /// Parameters that travel, as written; the position is the ordinal. A `stream` parameter is not among them.
-    pub params: Vec<Param>,
+    pub params: Box<[Param]>,
     /// The `stream` parameter, always the last one.
-    pub stream_in: Option<Param>,
+    pub stream_in: Option<Box<Param>>,
     /// Result; `None` is void. With `stream_out` it is the type of one item.
     pub result: Option<Type>,
     /// Whether the result is `stream T`.
@@ -257,21 +257,21 @@ pub struct Method {
     /// `@timeout`, in nanoseconds; that of the service where the method has none. So are `retry`, `auth` and `max_size`.
     pub timeout: Option<u64>,
     /// `@retry`.
-    pub retry: Option<Retry>,
+    pub retry: Option<Box<Retry>>,
     /// `@hedge(after)`, in nanoseconds.
     pub hedge: Option<u64>,
     /// `@auth(...)`.
-    pub auth: Option<Auth>,
+    pub auth: Option<Box<Auth>>,
     /// `@max_size`, in bytes.
     pub max_size: Option<u64>,
     /// `@lb(key = param)`: parameter whose value keys the consistent hash.
-    pub lb_key: Option<String>,
+    pub lb_key: Option<Arc<str>>,
     /// `@on_cancel(finish)`: the handler runs to its end although the caller is gone.
     pub finish: bool,
     /// `@deprecated`.
-    pub deprecated: Option<Deprecated>,
+    pub deprecated: Option<Box<Deprecated>>,
     /// All annotations as written.
-    pub annotations: Vec<Annotation>,
+    pub annotations: Box<[Annotation]>,
     /// Where it was written.
     pub source: Source,
 }
@@ -293,17 +293,17 @@ pub enum MethodKind {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Param {
     /// Name.
-    pub name: String,
+    pub name: Arc<str>,
     /// Doc comment.
     pub docs: Docs,
     /// Type; for a `stream` parameter the type of one item.
     pub ty: Type,
     /// Value when a caller leaves it out.
-    pub default: Option<Value>,
+    pub default: Option<Box<Value>>,
     /// `@len`, `@range`, `@pattern`, `@items`.
-    pub constraints: Vec<Constraint>,
+    pub constraints: Box<[Constraint]>,
     /// All annotations as written.
-    pub annotations: Vec<Annotation>,
+    pub annotations: Box<[Annotation]>,
     /// Where it was written.
     pub source: Source,
 }
@@ -332,9 +332,9 @@ pub enum Auth {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Const {
     /// Package it is declared in.
-    pub package: String,
+    pub package: Arc<str>,
     /// Name.
-    pub name: String,
+    pub name: Arc<str>,
     /// Doc comment.
     pub docs: Docs,
     /// Type.
@@ -342,9 +342,9 @@ pub struct Const {
     /// Value, already checked against `ty`.
     pub value: Value,
     /// `@deprecated`.
-    pub deprecated: Option<Deprecated>,
+    pub deprecated: Option<Box<Deprecated>>,
     /// All annotations as written.
-    pub annotations: Vec<Annotation>,
+    pub annotations: Box<[Annotation]>,
     /// Where it was written.
     pub source: Source,
 }
@@ -353,9 +353,9 @@ pub struct Const {
 #[derive(Clone, Debug, PartialEq)]
 pub struct AnnotationDef {
     /// Package it is declared in.
-    pub package: String,
+    pub package: Arc<str>,
     /// Name without the package.
-    pub name: String,
+    pub name: Arc<str>,
     /// Doc comment.
     pub docs: Docs,
     /// Parameters.
@@ -489,9 +489,9 @@ pub enum Constraint {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Annotation {
     /// Name; for custom ones the full dotted name.
-    pub name: String,
+    pub name: Arc<str>,
     /// Arguments: the name (empty for a positional one) and the value.
-    pub args: Vec<(String, AnnotationValue)>,
+    pub args: Box<[(Arc<str>, AnnotationValue)]>,
 }
 
 /// An argument of an annotation.
@@ -500,7 +500,7 @@ pub enum AnnotationValue {
     /// A literal.
     Literal(Value),
     /// A bare word, such as `not_found`.
-    Word(String),
+    Word(Arc<str>),
     /// A list.
     List(Vec<AnnotationValue>),
 }
@@ -516,13 +516,13 @@ pub struct Deprecated {
 
 /// A doc comment: its text without the `///`, lines joined by `\n`. Takes no part in comparisons of models.
 #[derive(Clone, Default)]
-pub struct Docs(pub String);
+pub struct Docs(pub Box<str>);
 
 /// Where something was written, for documentation. Takes no part in comparisons of models.
 #[derive(Clone, Default)]
 pub struct Source {
     /// Path relative to the root that was searched, with `/`; empty in the trait door. All definitions of a file share it.
-    pub file: Arc<str>,
+    pub file: Arc<String>,
     /// 1-based line; 0 when unknown.
     pub line: u32,
 }

@@ -44,7 +44,7 @@ pub(crate) struct Source {
     /// Path in diagnostics.
     pub(crate) path: String,
     /// Path in the model: relative to the root that was searched.
-    pub(crate) short_path: Arc<str>,
+    pub(crate) short_path: Arc<String>,
     pub(crate) text: String,
     lines: OnceLock<Vec<u32>>,
 }
@@ -83,7 +83,7 @@ impl Sources {
         let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
         self.files.push(Source {
             path,
-            short_path: short_path.into(),
+            short_path: Arc::new(short_path),
             text,
             lines: OnceLock::new(),
         });
@@ -133,10 +133,12 @@ impl Source {
 
     fn line_starts(&self) -> &[u32] {
         self.lines.get_or_init(|| {
-            let newlines = self.text.bytes().enumerate().filter(|(_, b)| *b == b'\n');
-            std::iter::once(0)
-                .chain(newlines.map(|(at, _)| at as u32 + 1))
-                .collect()
+            let newlines = self.text.bytes().filter(|b| *b == b'\n').count();
+            let mut starts = Vec::with_capacity(newlines + 1);
+            starts.push(0);
+            let after = |(at, _)| at as u32 + 1;
+            starts.extend(self.text.match_indices('\n').map(after));
+            starts
         })
     }
 }

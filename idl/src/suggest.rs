@@ -8,7 +8,11 @@ pub(crate) fn nearest<'a>(
     if word.is_empty() || word.len() > 100 {
         return None;
     }
-    let limit = (word.len() / 3).clamp(1, 4);
+    // Of very short names only the case may differ: any two of them are near each other.
+    let limit = match word.len() {
+        0..3 => 0,
+        length => (length / 3).min(4),
+    };
     let mut best: Option<(usize, &str)> = None;
     for candidate in candidates {
         if candidate.len().abs_diff(word.len()) > limit || candidate == word {

@@ -55,7 +55,10 @@ fn directories_are_searched_and_everything_read_is_listed() {
     assert_eq!(names(&root, &files_read), ["a.idl", "deep/er/b.idl"]);
     assert_eq!(names(&root, &dirs_searched), ["", "deep", "deep/er"]);
     let b = &compiled.model.types[1];
-    assert_eq!((&*b.source.file, b.source.line), ("deep/er/b.idl", 3));
+    assert_eq!(
+        (b.source.file.as_str(), b.source.line),
+        ("deep/er/b.idl", 3)
+    );
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn lists_are_sorted_by_full_name_and_members_by_number() {
     let TypeKind::Struct(record) = &model.types[0].kind else {
         panic!("not a struct");
     };
-    assert_eq!(record.fields[0].name, "a");
+    assert_eq!(&*record.fields[0].name, "a");
 }
 
 #[test]
@@ -91,11 +91,7 @@ fn what_is_good_stays_when_something_is_wrong() {
     let TypeKind::Struct(record) = &model.types[0].kind else {
         panic!("not a struct");
     };
-    let names: Vec<_> = record
-        .fields
-        .iter()
-        .map(|field| field.name.as_str())
-        .collect();
+    let names: Vec<_> = record.fields.iter().map(|field| &*field.name).collect();
     assert_eq!(names, ["good", "last"]);
     assert_eq!(model.types[1].kind, TypeKind::Alias(Type::Any));
     assert_eq!(model.services[0].methods.len(), 1);

@@ -116,11 +116,11 @@ fn from_trait(text: &str) -> Model {
 /// Annotations say once more, as written, what the model's other fields say.
 fn without_annotations(mut model: Model) -> Model {
     for service in &mut model.services {
-        service.annotations.clear();
+        service.annotations = Box::default();
         service
             .methods
             .iter_mut()
-            .for_each(|method| method.annotations.clear());
+            .for_each(|method| method.annotations = Box::default());
     }
     model
 }

@@ -45,7 +45,7 @@ pub mod __private {
 
 /// Includes what a build script with `rpc_codegen::build("idl")` generated: one module for each package.
 ///
-/// ```ignore
+/// ```text
 /// rpc_runtime::include_idl!();
 /// use acme::user::v1::UserServiceClient;
 /// ```

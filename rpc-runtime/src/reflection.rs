@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use crate::generated::reflection::v1::{
-    MethodInfo, ReflectionBlockingClient, ReflectionClient, ServiceInfo,
+    MethodInfo, Reflection, ReflectionBlockingClient, ReflectionClient, ServiceInfo,
 };
 
-use crate::client::{BlockingChannel, CallOptions, Request, Returns};
+use crate::client::{BlockingChannel, CallOptions, Prepared, Request, Returns};
 use crate::codec::Codec;
 use crate::descriptor::{MethodDescriptor, ServiceDescriptor};
 use crate::error::{Error, ErrorKind};
-use crate::generated::reflection::v1::{Reflection, ReflectionService};
+use crate::generated::reflection::v1::ReflectionService;
 use crate::limits::Limits;
 use crate::link::Link;
 use crate::server::Skeleton;
@@ -69,17 +69,24 @@ pub(crate) fn is_framework(method: &MethodDescriptor) -> bool {
     method.service.starts_with("rpc.")
 }
 
-/// Turns "no method has the call ID 42" into what was probably meant.
+/// Turns "no method has the call ID 42" into what was probably meant, within the time of the call.
 pub(crate) async fn explain(
     link: &Arc<Link>,
-    method: &'static MethodDescriptor,
+    call: &Prepared,
+    ours: Option<&'static ServiceDescriptor>,
     failure: Error,
 ) -> Error {
+    let method = call.method;
     if is_framework(method) {
         return failure;
     }
-    match read_tables(link).await {
-        Some(tables) => hint(link.peer(), &tables, method, &failure),
+    match read_tables(
+        link,
+        call.time_left().map_or(EXPLAIN, |left| left.min(EXPLAIN)),
+    )
+    .await
+    {
+        Some(tables) => hint(link.peer(), &tables, method, ours, &failure),
         None => failure,
     }
 }
@@ -88,26 +95,30 @@ pub(crate) async fn explain(
 pub(crate) fn explain_blocking(
     channel: &BlockingChannel,
     peer: &Hello,
-    method: &'static MethodDescriptor,
+    call: &Prepared,
+    ours: Option<&'static ServiceDescriptor>,
     failure: Error,
 ) -> Error {
+    let method = call.method;
     if is_framework(method) || peer.fingerprint(ReflectionClient::SERVICE.name).is_none() {
         return failure;
     }
-    let client =
-        ReflectionBlockingClient::new(channel.with_options(CallOptions::new().timeout(EXPLAIN)));
+    let limit = call.time_left().map_or(EXPLAIN, |left| left.min(EXPLAIN));
+    let options = CallOptions::new().timeout(limit);
+    let client = ReflectionBlockingClient::new(channel.with_options(options));
     match client.services() {
         Ok(tables) => hint(
             failure.peer().unwrap_or("the peer"),
             &tables,
             method,
+            ours,
             &failure,
         ),
         Err(_) => failure,
     }
 }
 
-async fn read_tables(link: &Arc<Link>) -> Option<Vec<ServiceInfo>> {
+async fn read_tables(link: &Arc<Link>, limit: Duration) -> Option<Vec<ServiceInfo>> {
     let method = ReflectionClient::SERVICE
         .methods
         .iter()
@@ -115,7 +126,7 @@ async fn read_tables(link: &Arc<Link>) -> Option<Vec<ServiceInfo>> {
     let request = Request {
         method,
         params: vec![0x90],
-        options: CallOptions::new().timeout(EXPLAIN),
+        options: CallOptions::new().timeout(limit),
     };
     let prepared = request.prepare(&Limits::default()).ok()?;
     let mut ticket = link
@@ -127,7 +138,13 @@ async fn read_tables(link: &Arc<Link>) -> Option<Vec<ServiceInfo>> {
 }
 
 /// Names the closest method, and the fingerprints of both sides.
-fn hint(peer: &str, tables: &[ServiceInfo], method: &MethodDescriptor, failure: &Error) -> Error {
+fn hint(
+    peer: &str,
+    tables: &[ServiceInfo],
+    method: &MethodDescriptor,
+    ours: Option<&ServiceDescriptor>,
+    failure: &Error,
+) -> Error {
     let mut text = format!("{peer} has no method {method} (call ID {})", method.id);
     let visible = || {
         tables
@@ -137,9 +154,16 @@ fn hint(peer: &str, tables: &[ServiceInfo], method: &MethodDescriptor, failure: 
     if let Some(theirs) = visible().find(|service| service.name == method.service) {
         let _ = write!(
             text,
-            "; its {} has the fingerprint {:016x}, the method here comes from another definition",
+            "; its {} has the fingerprint {:016x}",
             theirs.name, theirs.fingerprint
         );
+        match ours {
+            Some(ours) => {
+                let _ = write!(text, ", the definition here {:016x}", ours.fingerprint);
+            }
+            // The channel was not opened for one service; what is known is the method.
+            None => text.push_str(", the method here comes from another definition"),
+        }
         if let Some(known) = theirs
             .methods
             .iter()

@@ -14,12 +14,17 @@ use tokio::time::{Instant, sleep};
 #[rpc_service(package = "test.v1")]
 trait Who {
     async fn name(&self) -> String;
+    async fn name_later(&self) -> String;
 }
 
 struct Named(&'static str);
 
 impl Who for Named {
     async fn name(&self) -> String {
+        self.0.to_owned()
+    }
+    async fn name_later(&self) -> String {
+        sleep(Duration::from_secs(5)).await;
         self.0.to_owned()
     }
 }
@@ -381,4 +386,60 @@ async fn an_address_that_nobody_can_call_is_not_registered() {
     let _serving = server.listen("tcp://127.0.0.1:0").await.unwrap();
     until_listed(&list, 1).await;
     assert_eq!(list.all()[0].address, "tcp://192.0.2.1:7000");
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_on_an_instance_that_leaves_the_list_end_before_its_connection() {
+    let list = InProcess::new();
+    let listen = |name, address| {
+        Server::new()
+            .add(WhoService::new(Named(name)))
+            .listen(address)
+    };
+    let a = listen("a", "mem://gone-a").await.unwrap();
+    let _b = listen("b", "mem://gone-b").await.unwrap();
+    let ttl = Duration::from_secs(3600);
+    let lease = list
+        .register(&Instance::new(SERVICE, "mem://gone-a"), ttl)
+        .await
+        .unwrap();
+    let client = WhoClient::new(Channel::discover(list.clone(), SERVICE));
+    assert_eq!(client.name().await.unwrap(), "a");
+    let calls: Vec<_> = (0..3).map(|_| client.name_later().start()).collect();
+    let dropped = client.name_later().start();
+    list.register(&Instance::new(SERVICE, "mem://gone-b"), ttl)
+        .await
+        .unwrap();
+    list.deregister(&lease).await.unwrap();
+    while client.name().await.unwrap() != "b" {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(a.connections(), 1, "calls are running there");
+    drop(dropped);
+    for call in calls {
+        assert_eq!(call.await.unwrap(), "a");
+    }
+    let started = Instant::now();
+    while a.connections() > 0 {
+        sleep(Duration::from_millis(1)).await;
+        assert!(started.elapsed() < Duration::from_secs(1), "it closes");
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_stands_twice_on_a_list_is_connected_to_once() {
+    let list = InProcess::new();
+    let serving = provider("a", "mem://twice", list.clone()).await;
+    until_listed(&list, 1).await;
+    let earlier_life = Instance {
+        id: "before".to_owned(),
+        ..Instance::new(SERVICE, "mem://twice")
+    };
+    let unknown = Instance::new(SERVICE, "quic://of.times.to.come:1");
+    let ttl = Duration::from_secs(15);
+    list.register(&earlier_life, ttl).await.unwrap();
+    list.register(&unknown, ttl).await.unwrap();
+    let client = WhoClient::new(Channel::discover(list, SERVICE));
+    assert_eq!(ask(&client, 6).await["a"], 6);
+    assert_eq!(serving.connections(), 1);
 }

@@ -1,4 +1,5 @@
 //! What a program is told that uses the runtime in a wrong way.
+#![expect(clippy::panic, reason = "a test's panic is its report")]
 
 use std::future::pending;
 use std::pin::pin;

@@ -1,5 +1,4 @@
 //! Call-ID tables: compared, collided, read from a running server, and used to explain what went wrong.
-#![expect(clippy::unwrap_used, reason = "a test's panic is its report")]
 
 use rpc_runtime::reflection::ReflectionClient;
 use rpc_runtime::{ErrorKind, Execution, Server, rpc_service};
@@ -27,7 +26,7 @@ impl first::Greeter for English {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unknown_method_names_the_closest_one_and_both_fingerprints() {
     let server = Server::new()
         .add(first::GreeterService::new(English))
@@ -57,6 +56,12 @@ async fn an_unknown_method_names_the_closest_one_and_both_fingerprints() {
         client.channel().peer_fingerprint("table.v1.Greeter"),
         Some(first::GreeterClient::SERVICE.fingerprint)
     );
+
+    assert_eq!(client.channel().fingerprint_mismatches(), 1);
+    let same = first::GreeterClient::connect(server.address())
+        .await
+        .unwrap();
+    assert_eq!(same.channel().fingerprint_mismatches(), 0);
 
     let address = server.address().to_owned();
     let blocking = std::thread::spawn(move || {

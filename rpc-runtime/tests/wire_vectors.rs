@@ -1,4 +1,4 @@
-//! The byte vectors of docs/wire.md against what both sides really write and read.
+//! The byte vectors of docs/wire.md against what both sides write and read.
 
 #![allow(
     clippy::unwrap_used,

@@ -67,7 +67,7 @@ fn unfinished(model: &Model, id: TypeId, finite: &[bool]) -> Option<(String, Typ
     let of_record = |record: &Struct| {
         record.fields.iter().find_map(|field| {
             let next = needs(model, &field.ty)?;
-            (!finite[next.0 as usize]).then(|| (field.name.clone(), next))
+            (!finite[next.0 as usize]).then(|| (field.name.to_string(), next))
         })
     };
     match &model.ty(id).kind {
@@ -80,7 +80,7 @@ fn unfinished(model: &Model, id: TypeId, finite: &[bool]) -> Option<(String, Typ
                     Payload::Unit => None,
                     Payload::Single(ty) => {
                         let next = needs(model, ty)?;
-                        (!finite[next.0 as usize]).then(|| (variant.name.clone(), next))
+                        (!finite[next.0 as usize]).then(|| (variant.name.to_string(), next))
                     }
                     Payload::Fields(record) => {
                         let (field, next) = of_record(record)?;

@@ -74,7 +74,7 @@ pub(crate) fn names(
             let name = span.of(scope.text);
             if reserved
                 .names
-                .binary_search_by(|other| other.as_str().cmp(name))
+                .binary_search_by(|other| (**other).cmp(name))
                 .is_ok()
             {
                 let message = format!("the name `{name}` is reserved");

@@ -103,7 +103,7 @@ fn break_cycles(model: &mut Model, origins: &Origins, sink: &mut Sink) {
                         .position(|(step, ..)| *step == parent)
                         .unwrap_or(0);
                     let steps = path[from..].iter().map(|(step, ..)| *step).chain([parent]);
-                    let names: Vec<_> = steps.map(|id| model.service(id).name.as_str()).collect();
+                    let names: Vec<_> = steps.map(|id| &*model.service(id).name).collect();
                     let message = format!("services extend each other: {}", names.join(" -> "));
                     let place = origins.get(id).extends[at];
                     sink.report(

@@ -6,11 +6,11 @@
 use pest::Parser as _;
 use pest::iterators::Pair;
 
-use crate::ast::{File, Item, ItemKind};
+use crate::ast::{File, Item, ItemKind, Payload, Record};
 use crate::codes;
 use crate::diagnostic::{Draft, Sink};
 use crate::grammar::{Grammar, Rule};
-use crate::parse::tree::{Builder, add_member};
+use crate::parse::tree::{Builder, Member, add_member};
 use crate::parse::{expected, foreign, scan};
 use crate::source::{FileId, Place, Span};
 
@@ -317,6 +317,11 @@ impl Driver<'_, '_> {
             add_member(kind, Builder { base: at }.member(pair));
             return next.max(at + 1);
         }
+        if rule == Rule::union_member
+            && let Some(next) = self.broken_variant(kind, at, end)
+        {
+            return next;
+        }
         let next =
             scan::member_end(&self.bytes()[..end], at, rule != Rule::service_member).max(at + 1);
         let foreign = foreign::member(rule, self.text, at, end);
@@ -326,6 +331,39 @@ impl Driver<'_, '_> {
         };
         self.sink.report(draft);
         foreign.map_or(next, |foreign| foreign.end.max(at + 1))
+    }
+
+    /// Reads the fields of a variant one by one; nothing if the fault is not in its fields.
+    fn broken_variant(&mut self, kind: &mut ItemKind, at: usize, end: usize) -> Option<usize> {
+        let mut pairs = Grammar::parse(Rule::variant_h, &self.text[at..end]).ok()?;
+        let pair = pairs.next()?;
+        let mut place = at + pair.as_span().end();
+        let mut variant = Builder { base: at }.variant(pair);
+        let mut fields = ItemKind::Struct(Record::default());
+        let mut is_broken = false;
+        loop {
+            place = scan::skip_trivia(&self.bytes()[..end], place);
+            if place >= end || self.sink.is_full() {
+                return is_broken.then_some(end);
+            }
+            if self.bytes()[place] == b'}' {
+                break;
+            }
+            is_broken |= Grammar::parse(Rule::struct_member, &self.text[place..end]).is_err();
+            place = self.member_at(&mut fields, Rule::struct_member, place, end);
+        }
+        if !is_broken {
+            return None;
+        }
+        if let ItemKind::Struct(record) = fields {
+            variant.payload = Payload::Record(record);
+        }
+        add_member(kind, Member::Variant(variant));
+        let after = place + 1;
+        match scan::next(&self.bytes()[..end], after) {
+            Some(token) if token.kind == scan::Kind::Mark(b',') => Some(token.end),
+            _ => Some(after),
+        }
     }
 
     fn open_body(&mut self, item: &Item, body: usize, end: usize) {

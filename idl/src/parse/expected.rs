@@ -142,11 +142,16 @@ impl Describe<'_> {
             .into_iter()
             .find(|mark| wanted.contains(&Expected::Token((*mark).to_owned())));
         if let (Some(mark), Some(last)) = (separator, self.last)
-            && self.is_on_later_line(last)
+            && (self.is_on_later_line(last) || (mark == ";" && self.found_text() == "}"))
         {
             return self.missing(mark, last);
         }
         self.unexpected(rule, wanted)
+    }
+
+    fn found_text(&self) -> &str {
+        self.found
+            .map_or("", |found| &self.text[found.start..found.end])
     }
 
     fn is_on_later_line(&self, last: Token) -> bool {
@@ -201,7 +206,7 @@ impl Describe<'_> {
         let last = self
             .last
             .map_or("", |last| &self.text[last.start..last.end]);
-        if let Some(hint) = hint(rule, last, word, wants(":")) {
+        if let Some(hint) = hint(rule, last, word, wants) {
             return draft.help(hint);
         }
         if let Some(near) = suggest::nearest(word, words) {
@@ -257,34 +262,129 @@ impl Describe<'_> {
 }
 
 /// How to mend mistakes that many make.
-fn hint(rule: Rule, last: &str, found: &str, wants_colon: bool) -> Option<&'static str> {
+fn hint(rule: Rule, last: &str, found: &str, wants: impl Fn(&str) -> bool) -> Option<&'static str> {
     let is_word = found.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    let numbered = matches!(
-        rule,
-        Rule::struct_member | Rule::enum_member | Rule::union_member
-    );
-    Some(match (rule, last, found) {
-        (_, "optional", _) if is_word => "an optional type has a question mark: `string?`",
-        (_, "stream", _) if is_word => "only a parameter or a result can be a stream",
-        (_, _, "pub" | "public" | "async" | "static" | "export" | "abstract") => {
+    let starts = matches!(last, "" | "{" | "}" | "," | ";");
+    let general = match (last, found) {
+        ("optional", _) if is_word => "an optional type has a question mark: `string?`",
+        ("repeated", _) if is_word => "many of a type are a list: `list<string>`",
+        ("required", _) if is_word => {
+            "leave the word out; a field without `?` and without a default is required"
+        }
+        ("stream", _) if is_word && wants(":") => {
+            "`stream` stands before the type: `name: stream T`"
+        }
+        ("stream", _) if is_word => "only a parameter or a result can be a stream",
+        (_, "pub" | "public" | "async" | "static" | "export" | "abstract") => {
             "leave the word out; all definitions are public and all methods asynchronous"
         }
-        (Rule::service_member, _, "rpc" | "def" | "func" | "function") => {
-            "a method starts with `fn`"
+        (_, "#") => "comments start with `//`",
+        (_, "'") => "strings stand in double quotes",
+        (_, "@") if !starts => "annotations stand before what they describe",
+        (_, ":") if wants("=") && wants(")") => "arguments are written `name = value`",
+        (_, ".") if last.starts_with(|c: char| c.is_ascii_digit()) => {
+            "bounds are written `min = 0, max = 9`; in `reserved` a range is `3..9`, without blanks"
         }
-        (Rule::service_member, "->", "(") => "there are no tuples; return a `struct`",
-        (Rule::service_member, _, ")" | "," | "&") if wants_colon => {
+        (_, "^" | "[" | "\\") if last == "(" => "a pattern stands in quotes",
+        _ => "",
+    };
+    if !general.is_empty() {
+        return Some(general);
+    }
+    match rule {
+        Rule::item => item_hint(last, found, wants),
+        Rule::service_member => method_hint(last, found, is_word && starts, wants),
+        Rule::struct_member | Rule::enum_member | Rule::union_member => {
+            member_hint(rule, last, found, is_word && starts, wants)
+        }
+        _ => None,
+    }
+}
+
+fn item_hint(last: &str, found: &str, wants: impl Fn(&str) -> bool) -> Option<&'static str> {
+    Some(match found {
+        "extends" if wants("{") => {
+            "only services extend others; let it have a field of that type instead"
+        }
+        ":" if wants("extends") => "the services that it takes over stand after `extends`",
+        ":" if wants("=") => "an alias is written `type Id = u64;`",
+        "=" if wants(":") => "a constant has a type: `const MAX: u32 = 5;`",
+        _ if !wants("struct") || !matches!(last, "" | ";" | "}") => return None,
+        "use" | "using" | "include" | "require" | "from" => {
+            "a package is imported by its name: `import acme.common.v1;`"
+        }
+        "interface" | "trait" | "protocol" | "api" => "it is a `service` here",
+        "class" | "record" | "data" | "table" | "type_def" | "model" => "it is a `struct` here",
+        "oneof" | "variant" => "it is a `union` here",
+        "module" | "mod" | "namespace" => {
+            "the package stands once, at the top: `package acme.user.v1;`"
+        }
+        "let" | "var" | "val" => "it is a `const` here, with a type: `const MAX: u32 = 5;`",
+        "fn" | "func" | "function" | "def" | "rpc" | "oneway" => "methods stand in a `service`",
+        _ => return None,
+    })
+}
+
+fn method_hint(
+    last: &str,
+    found: &str,
+    starts_with_word: bool,
+    wants: impl Fn(&str) -> bool,
+) -> Option<&'static str> {
+    let is_word = found.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    Some(match (last, found) {
+        (_, "rpc" | "def" | "func" | "function") => "a method starts with `fn`",
+        ("throws", "(") => "one error type stands after `throws`, without brackets",
+        ("->", "(") => "there are no tuples; return a `struct`",
+        (_, "[") => TYPE_BRACKETS,
+        (_, "&") if !wants(",") && !wants(")") => NO_REFERENCES,
+        (_, ")" | "," | "&") if wants(":") => {
             "a parameter is written `name: type`, and there is no `self`"
         }
-        (Rule::service_member, _, ",") => {
-            "a method throws one error type; its variants say what went wrong"
+        (_, _) if is_word && wants(":") => "a parameter is written `name: type`, the name first",
+        (_, ",") => "a method throws one error type; its variants say what went wrong",
+        (")", ":" | "=") => "what comes back follows `->`",
+        (")", "throw" | "raises" | "returns") => return None,
+        (")", _) if is_word => "what comes back follows `->`, the error follows `throws`",
+        _ if starts_with_word => "a method is written `fn name(param: type) -> type;`",
+        _ => return None,
+    })
+}
+
+fn member_hint(
+    rule: Rule,
+    last: &str,
+    found: &str,
+    starts_with_word: bool,
+    wants: impl Fn(&str) -> bool,
+) -> Option<&'static str> {
+    Some(match (rule, found) {
+        (_, "&") => NO_REFERENCES,
+        (Rule::union_member, ",") if wants(")") => {
+            "a variant carries one value; more are fields: `1: Rect { 1: w: f64, 2: h: f64 }`"
         }
-        (_, "" | "{" | "," | ";", _) if numbered && is_word => {
-            "members start with their number, which is what is on the wire: `1: name`"
+        (Rule::union_member, ":") if wants("(") => {
+            "what a variant carries stands in brackets: `1: Circle(f64)`"
+        }
+        (Rule::struct_member | Rule::union_member, "[") => TYPE_BRACKETS,
+        (Rule::struct_member, "(") if last == ":" => {
+            "there are no tuples; define a `struct`, or use `array<T, N>`"
+        }
+        (Rule::enum_member, _) if starts_with_word => {
+            "values start with their number, which is what is on the wire: `0: Name`"
+        }
+        (Rule::union_member, _) if starts_with_word && wants("reserved") && !wants("}") => {
+            "variants start with their number, which is what is on the wire: `1: Name(type)`"
+        }
+        _ if starts_with_word => {
+            "members start with their number, which is what is on the wire: `1: name: type`"
         }
         _ => return None,
     })
 }
+
+const TYPE_BRACKETS: &str = "a list is `list<T>`, one of fixed length `array<T, N>`";
+const NO_REFERENCES: &str = "there are no references; write the type alone";
 
 /// "`,`, `;` or a name".
 fn list(wanted: &BTreeSet<Expected>) -> String {

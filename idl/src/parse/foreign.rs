@@ -65,6 +65,16 @@ pub(crate) fn member(rule: Rule, text: &str, at: usize, end: usize) -> Option<Fo
 
 /// Whether the piece is what it looks like, and not a field of ours without its colon.
 fn is_likely(pair: &Pair<'_, Rule>) -> bool {
+    if pair.as_rule() == Rule::thrift_method {
+        // `fn f()` without its semicolon is ours, and `func f()` comes from elsewhere.
+        let words = [
+            "fn", "func", "function", "def", "rpc", "async", "pub", "public",
+        ];
+        return !words.iter().any(|word| {
+            let rest = pair.as_str().trim_start().strip_prefix(word);
+            rest.is_some_and(|rest| rest.starts_with(char::is_whitespace))
+        });
+    }
     if pair.as_rule() != Rule::thrift_field {
         return true;
     }
@@ -343,6 +353,7 @@ fn package_of(quoted: &str) -> String {
     let path = path
         .strip_suffix(".proto")
         .or_else(|| path.strip_suffix(".thrift"))
+        .or_else(|| path.strip_suffix(".idl"))
         .unwrap_or(path);
     let words = path.split(['/', '.']).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join(".").replace('-', "_")

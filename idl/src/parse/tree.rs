@@ -187,7 +187,7 @@ impl Builder {
         }
     }
 
-    fn variant(self, pair: Pair<'_, Rule>) -> Variant {
+    pub(crate) fn variant(self, pair: Pair<'_, Rule>) -> Variant {
         let mut head = HeadBuilder::default();
         let (mut ordinal, mut name) = (self.span(&pair), self.span(&pair));
         let mut payload = Payload::Unit;

@@ -1,6 +1,7 @@
 //! Annotations against the list of those that exist.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::ast::{self, Argument, Head, Value as Written, ValueKind};
 use crate::codes;
@@ -82,12 +83,12 @@ impl Notes {
         self.find(name).map(|read| read.span)
     }
 
-    pub(super) fn deprecated(&self) -> Option<Deprecated> {
+    pub(super) fn deprecated(&self) -> Option<Box<Deprecated>> {
         self.find("deprecated")?;
-        Some(Deprecated {
+        Some(Box::new(Deprecated {
             note: self.text("deprecated", "note").map(|(text, _)| text),
             since: self.text("deprecated", "since").map(|(text, _)| text),
-        })
+        }))
     }
 }
 
@@ -112,7 +113,6 @@ impl<'t> Resolver<'t, '_> {
             }
             self.note(scope, annotation, target, &mut notes);
         }
-        notes.list.shrink_to_fit();
         notes
     }
 
@@ -134,7 +134,7 @@ impl<'t> Resolver<'t, '_> {
         }
         if let Some(args) = self.known_args(scope, annotation, known) {
             notes.list.push(model::Annotation {
-                name: name.to_owned(),
+                name: self.shared(name),
                 args: self.args_as_written(scope, &annotation.args),
             });
             let span = annotation.span;
@@ -352,12 +352,38 @@ impl<'t> Resolver<'t, '_> {
         &self,
         scope: &Scope<'t>,
         args: &[Argument],
-    ) -> Vec<(String, AnnotationValue)> {
+    ) -> Box<[(Arc<str>, AnnotationValue)]> {
         let pairs = args.iter().map(|arg| {
             let name = arg.name.map_or("", |name| name.of(scope.text));
-            (name.to_owned(), as_written(scope, &arg.value))
+            (self.shared(name), self.as_written(scope, &arg.value))
         });
         pairs.collect()
+    }
+
+    /// A value whose type nobody knows: names stay words.
+    fn as_written(&self, scope: &Scope<'t>, value: &Written) -> AnnotationValue {
+        let text = value.span.of(scope.text);
+        let literal = match &value.kind {
+            ValueKind::Int => match literal::int(text) {
+                Some(Int::Small(number)) => Value::Int(number),
+                Some(Int::Big(number)) => Value::BigUint(number),
+                None => return AnnotationValue::Word(self.shared(text)),
+            },
+            ValueKind::Float => Value::Float(literal::float(text).unwrap_or_default()),
+            ValueKind::Quantity => match literal::quantity(text) {
+                Some(Quantity::Nanoseconds(nanos)) => Value::Duration(nanos),
+                Some(Quantity::Bytes(bytes)) => Value::Int(bytes),
+                None => return AnnotationValue::Word(self.shared(text)),
+            },
+            ValueKind::String => Value::String(literal::string(text).unwrap_or_default()),
+            ValueKind::Bool(value) => Value::Bool(*value),
+            ValueKind::Name | ValueKind::Map(_) => return AnnotationValue::Word(self.shared(text)),
+            ValueKind::List(items) => {
+                let items = items.iter().map(|item| self.as_written(scope, item));
+                return AnnotationValue::List(items.collect());
+            }
+        };
+        AnnotationValue::Literal(literal)
     }
 }
 
@@ -393,30 +419,4 @@ fn target_word(target: u32) -> &'static str {
         known::PARAM => "a parameter",
         _ => "a constant",
     }
-}
-
-/// A value whose type nobody knows: names stay words.
-fn as_written(scope: &Scope<'_>, value: &Written) -> AnnotationValue {
-    let text = value.span.of(scope.text);
-    let literal = match &value.kind {
-        ValueKind::Int => match literal::int(text) {
-            Some(Int::Small(number)) => Value::Int(number),
-            Some(Int::Big(number)) => Value::BigUint(number),
-            None => return AnnotationValue::Word(text.to_owned()),
-        },
-        ValueKind::Float => Value::Float(literal::float(text).unwrap_or_default()),
-        ValueKind::Quantity => match literal::quantity(text) {
-            Some(Quantity::Nanoseconds(nanos)) => Value::Duration(nanos),
-            Some(Quantity::Bytes(bytes)) => Value::Int(bytes),
-            None => return AnnotationValue::Word(text.to_owned()),
-        },
-        ValueKind::String => Value::String(literal::string(text).unwrap_or_default()),
-        ValueKind::Bool(value) => Value::Bool(*value),
-        ValueKind::Name | ValueKind::Map(_) => return AnnotationValue::Word(text.to_owned()),
-        ValueKind::List(items) => {
-            let items = items.iter().map(|item| as_written(scope, item));
-            return AnnotationValue::List(items.collect());
-        }
-    };
-    AnnotationValue::Literal(literal)
 }

@@ -147,9 +147,15 @@ impl<'t> Resolver<'t, '_> {
         let good = int_range(&bare).is_some()
             || matches!(
                 bare,
-                Type::F32 | Type::F64 | Type::Duration | Type::Timestamp | Type::Decimal
+                Type::F32 | Type::F64 | Type::Duration | Type::Timestamp
             );
-        if !self.suits(scope, read, ty, good, "numbers, durations and timestamps") {
+        if !self.suits(
+            scope,
+            read,
+            ty,
+            good,
+            "integers, floats, durations and timestamps",
+        ) {
             return None;
         }
         let mut bound = |param: &str| -> Option<Option<Value>> {
@@ -197,7 +203,7 @@ impl<'t> Resolver<'t, '_> {
     }
 }
 
-/// Whether a value keeps a rule. Patterns are left to the runtime, which has the matcher.
+/// Whether a value keeps a rule.
 fn keeps(constraint: &Constraint, value: &Value) -> bool {
     let within = |count: usize, min: &Option<u64>, max: &Option<u64>| {
         let count = count as u64;
@@ -206,6 +212,9 @@ fn keeps(constraint: &Constraint, value: &Value) -> bool {
     match (constraint, value) {
         (Constraint::Len { min, max }, Value::String(text)) => {
             within(text.chars().count(), min, max)
+        }
+        (Constraint::Pattern(pattern), Value::String(text)) => {
+            pattern::matches(pattern, text) != Some(false)
         }
         (Constraint::Len { min, max }, Value::Bytes(bytes)) => within(bytes.len(), min, max),
         (Constraint::Range { min, max }, value) => {

@@ -16,7 +16,7 @@ impl<'t> Resolver<'t, '_> {
         &mut self,
         scope: &Scope<'t>,
         item: &Item,
-        id: usize,
+        id: u32,
         body: &ast::AnnotationDef,
     ) {
         let name = item.name.of(scope.text);
@@ -58,8 +58,8 @@ impl<'t> Resolver<'t, '_> {
             self.report(draft);
         }
         let def = AnnotationDef {
-            package: self.names.packages[scope.package].name.to_owned(),
-            name: name.to_owned(),
+            package: self.package_name(scope),
+            name: name.into(),
             docs: self.docs(scope, &item.head.docs),
             params,
             targets,
@@ -77,16 +77,16 @@ impl<'t> Resolver<'t, '_> {
             return None;
         }
         let default = match &param.default {
-            Some(value) => Some(self.value(scope, value, &ty)?),
+            Some(value) => Some(Box::new(self.value(scope, value, &ty)?)),
             None => None,
         };
         Some(model::Param {
-            name: param.name.of(scope.text).to_owned(),
+            name: self.shared(param.name.of(scope.text)),
             docs: self.docs(scope, &param.head.docs),
             ty,
             default,
-            constraints: Vec::new(),
-            annotations: Vec::new(),
+            constraints: Box::default(),
+            annotations: Box::default(),
             source: self.source(scope, param.name),
         })
     }
@@ -98,7 +98,7 @@ impl<'t> Resolver<'t, '_> {
         target: u32,
     ) -> Option<model::Annotation> {
         let id = self.find_custom(scope, annotation.name)?;
-        let (_, def) = self.annotation_defs.get(id)?;
+        let (_, def) = self.annotation_defs.get(id as usize)?;
         let (params, name) = (
             def.params.clone(),
             model::full_name(&def.package, &def.name),
@@ -116,7 +116,7 @@ impl<'t> Resolver<'t, '_> {
         for (position, argument) in annotation.args.iter().enumerate() {
             let wanted = argument.name.map(|name| name.of(scope.text));
             let found = match wanted {
-                Some(wanted) => params.iter().position(|param| param.name == wanted),
+                Some(wanted) => params.iter().position(|param| *param.name == *wanted),
                 None => (position < params.len()).then_some(position),
             };
             let span = argument.name.unwrap_or(argument.value.span);
@@ -129,7 +129,7 @@ impl<'t> Resolver<'t, '_> {
             given[at] = true;
             let value = self.value(scope, &argument.value, &params[at].ty)?;
             args.push((
-                wanted.unwrap_or("").to_owned(),
+                self.shared(wanted.unwrap_or("")),
                 AnnotationValue::Literal(value),
             ));
         }
@@ -140,11 +140,14 @@ impl<'t> Resolver<'t, '_> {
                 return None;
             }
         }
-        Some(model::Annotation { name, args })
+        Some(model::Annotation {
+            name: self.shared(&name),
+            args: args.into(),
+        })
     }
 
     /// The declared annotation that `a.b.c` means: in this package, then with an alias or package before it.
-    fn find_custom(&mut self, scope: &Scope<'t>, span: Span) -> Option<usize> {
+    fn find_custom(&mut self, scope: &Scope<'t>, span: Span) -> Option<u32> {
         let path = span.of(scope.text);
         let own = self.names.packages[scope.package]
             .symbols

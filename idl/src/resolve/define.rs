@@ -1,14 +1,15 @@
 //! Structs, enums, unions, errors, aliases, constants and packages of the model.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::ast::{self, File, Item};
 use crate::check::members::{self, Numbers};
 use crate::codes;
 use crate::diagnostic::Draft;
 use crate::model::{
-    Const, Enum, EnumValue, Field, Package, Payload, Reserved, Retryable, Struct, Type, TypeDef,
-    TypeId, TypeKind, Union, Value, Variant,
+    Annotation, Const, Docs, Enum, EnumValue, Field, Package, Payload, Reserved, Retryable, Struct,
+    Type, TypeDef, TypeId, TypeKind, Union, Value, Variant,
 };
 use crate::resolve::annotate::Notes;
 use crate::resolve::names::Scope;
@@ -22,7 +23,7 @@ const MAX_ORDINAL: i128 = 4096;
 impl<'t> Resolver<'t, '_> {
     /// Packages with the docs and annotations of all their files.
     pub(super) fn packages(&mut self, files: &[File]) {
-        let mut packages: BTreeMap<&str, Package> = BTreeMap::new();
+        let mut packages: BTreeMap<&str, (String, Vec<Annotation>)> = BTreeMap::new();
         let scopes = std::rc::Rc::clone(&self.scopes);
         for file in files {
             let scope = &scopes[index(file.id)];
@@ -32,37 +33,38 @@ impl<'t> Resolver<'t, '_> {
             let name = self.names.packages[scope.package].name;
             let docs = self.docs(scope, &line.head.docs);
             let notes = self.notes(scope, &line.head, known::PACKAGE);
-            let package = packages.entry(name).or_insert_with(|| Package {
-                name: name.to_owned(),
-                ..Package::default()
-            });
-            if !docs.0.is_empty() && !package.docs.0.is_empty() {
-                package.docs.0.push('\n');
+            let (all_docs, annotations) = packages.entry(name).or_default();
+            if !docs.0.is_empty() && !all_docs.is_empty() {
+                all_docs.push('\n');
             }
-            package.docs.0.push_str(&docs.0);
+            all_docs.push_str(&docs.0);
             for annotation in notes.list {
-                if !package.annotations.contains(&annotation) {
-                    package.annotations.push(annotation);
+                if !annotations.contains(&annotation) {
+                    annotations.push(annotation);
                 }
             }
         }
-        for package in packages.values_mut() {
+        let made = packages.into_iter().map(|(name, (docs, mut annotations))| {
             // The order of files is chance.
-            package
-                .annotations
-                .sort_by_cached_key(|annotation| format!("{annotation:?}"));
-        }
-        self.model.packages = packages.into_values().collect();
+            annotations.sort_by_cached_key(|annotation| format!("{annotation:?}"));
+            Package {
+                name: self.shared(name),
+                docs: Docs(docs.into()),
+                annotations: annotations.into(),
+            }
+        });
+        self.model.packages = made.collect();
     }
 
     fn define(&mut self, scope: &Scope<'t>, item: &Item, id: TypeId, target: u32, kind: TypeKind) {
         let notes = self.notes(scope, &item.head, target);
+        let placeholder = self.model.ty(id);
         let def = TypeDef {
-            package: self.names.packages[scope.package].name.to_owned(),
-            name: item.name.of(scope.text).to_owned(),
+            package: Arc::clone(&placeholder.package),
+            name: Arc::clone(&placeholder.name),
             docs: self.docs(scope, &item.head.docs),
             deprecated: notes.deprecated(),
-            annotations: notes.list,
+            annotations: notes.list.into(),
             source: self.source(scope, item.name),
             kind,
         };
@@ -74,22 +76,22 @@ impl<'t> Resolver<'t, '_> {
         self.define(scope, item, id, known::TYPE, kind);
     }
 
-    pub(super) fn define_const(&mut self, scope: &Scope<'t>, item: &Item, id: usize) {
+    pub(super) fn define_const(&mut self, scope: &Scope<'t>, item: &Item, id: u32) {
         let notes = self.notes(scope, &item.head, known::CONST);
         let Some((ty, value)) = self.const_value(id, item.name.at(scope.file)) else {
             return;
         };
         let def = Const {
-            package: self.names.packages[scope.package].name.to_owned(),
-            name: item.name.of(scope.text).to_owned(),
+            package: self.package_name(scope),
+            name: item.name.of(scope.text).into(),
             docs: self.docs(scope, &item.head.docs),
             ty,
             value,
             deprecated: notes.deprecated(),
-            annotations: notes.list,
+            annotations: notes.list.into(),
             source: self.source(scope, item.name),
         };
-        self.const_defs.push((id, def));
+        self.const_defs[id as usize] = Some(def);
     }
 
     pub(super) fn define_struct(
@@ -128,7 +130,10 @@ impl<'t> Resolver<'t, '_> {
             }
         }
         fields.sort_by_key(|field| field.ordinal);
-        Struct { fields, reserved }
+        Struct {
+            fields: fields.into(),
+            reserved,
+        }
     }
 
     fn field(
@@ -146,14 +151,14 @@ impl<'t> Resolver<'t, '_> {
         self.default_keeps(scope, &constraints, default.as_ref(), written);
         Some(Field {
             ordinal: u32::try_from(ordinal?).ok()?,
-            name: field.name.of(scope.text).to_owned(),
+            name: self.shared(field.name.of(scope.text)),
             docs: self.docs(scope, &field.head.docs),
             ty,
-            default,
-            constraints,
+            default: default.map(Box::new),
+            constraints: constraints.into(),
             sensitive: notes.has("sensitive"),
             deprecated: notes.deprecated(),
-            annotations: notes.list,
+            annotations: notes.list.into(),
             source: self.source(scope, field.name),
         })
     }
@@ -204,16 +209,17 @@ impl<'t> Resolver<'t, '_> {
         check.run(bad, self.sink);
     }
 
-    fn reserved(&mut self, scope: &Scope<'t>, written: &[ast::Reserved]) -> Reserved {
-        let mut reserved = Reserved::default();
+    fn reserved(&mut self, scope: &Scope<'t>, written: &[ast::Reserved]) -> Arc<Reserved> {
+        if written.is_empty() {
+            return Arc::clone(&self.nothing_reserved);
+        }
+        let (mut ranges, mut names) = (Vec::new(), Vec::new());
         for entry in written {
             match entry {
-                ast::Reserved::Name(span) => reserved.names.extend(self.text(scope, *span)),
+                ast::Reserved::Name(span) => names.extend(self.text(scope, *span).map(Arc::from)),
                 ast::Reserved::Number(span) => {
                     let number = self.reserved_number(scope, *span, span.of(scope.text));
-                    reserved
-                        .ranges
-                        .extend(number.map(|number| (number, number)));
+                    ranges.extend(number.map(|number| (number, number)));
                 }
                 ast::Reserved::Range(span) => {
                     let text = span.of(scope.text);
@@ -224,7 +230,7 @@ impl<'t> Resolver<'t, '_> {
                         to => self.reserved_number(scope, *span, to),
                     };
                     match (from, to) {
-                        (Some(from), Some(to)) if from <= to => reserved.ranges.push((from, to)),
+                        (Some(from), Some(to)) if from <= to => ranges.push((from, to)),
                         (Some(_), Some(_)) => {
                             let message = format!("the range {text} is empty");
                             let place = span.at(scope.file);
@@ -236,9 +242,12 @@ impl<'t> Resolver<'t, '_> {
                 }
             }
         }
-        reserved.ranges.sort_unstable();
-        reserved.names.sort_unstable();
-        reserved
+        ranges.sort_unstable();
+        names.sort_unstable();
+        Arc::new(Reserved {
+            ranges: ranges.into(),
+            names: names.into(),
+        })
     }
 
     fn reserved_number(&mut self, scope: &Scope<'t>, span: Span, text: &str) -> Option<i64> {
@@ -284,10 +293,10 @@ impl<'t> Resolver<'t, '_> {
             };
             values.push(EnumValue {
                 number,
-                name: value.name.of(scope.text).to_owned(),
+                name: self.shared(value.name.of(scope.text)),
                 docs: self.docs(scope, &value.head.docs),
                 deprecated: notes.deprecated(),
-                annotations: notes.list,
+                annotations: notes.list.into(),
                 source: self.source(scope, value.name),
             });
         }
@@ -295,7 +304,7 @@ impl<'t> Resolver<'t, '_> {
         let definition = Enum {
             closed: body.closed,
             repr,
-            values,
+            values: values.into(),
             reserved,
         };
         self.define(scope, item, id, known::ENUM, TypeKind::Enum(definition));
@@ -379,7 +388,7 @@ impl<'t> Resolver<'t, '_> {
         variants.sort_by_key(|variant| variant.ordinal);
         let union = Union {
             closed: body.closed,
-            variants,
+            variants: variants.into(),
             reserved,
         };
         let kind = if is_error {
@@ -400,20 +409,22 @@ impl<'t> Resolver<'t, '_> {
         let payload = match &variant.payload {
             ast::Payload::Unit => Some(Payload::Unit),
             ast::Payload::Single(ty) => self.type_of(scope, ty).map(Payload::Single),
-            ast::Payload::Record(body) => Some(Payload::Fields(self.record(scope, body))),
+            ast::Payload::Record(body) => Some(Payload::Fields(Box::new(self.record(scope, body)))),
         };
         let notes = self.notes(scope, &variant.head, target);
         let payload = payload?;
         let retryable = self.retryable(scope, &notes, &payload);
         Some(Variant {
             ordinal: u32::try_from(ordinal?).ok()?,
-            name: variant.name.of(scope.text).to_owned(),
+            name: self.shared(variant.name.of(scope.text)),
             docs: self.docs(scope, &variant.head.docs),
             payload,
-            status: notes.text("status", "code").map(|(code, _)| code),
-            retryable,
+            status: notes
+                .text("status", "code")
+                .map(|(code, _)| self.shared(&code)),
+            retryable: retryable.map(Box::new),
             deprecated: notes.deprecated(),
-            annotations: notes.list,
+            annotations: notes.list.into(),
             source: self.source(scope, variant.name),
         })
     }
@@ -431,11 +442,11 @@ impl<'t> Resolver<'t, '_> {
         let Some((after, span)) = notes.text("retryable", "after") else {
             return Some(Retryable { after: None });
         };
-        let fields = match payload {
-            Payload::Fields(record) => record.fields.as_slice(),
+        let fields: &[Field] = match payload {
+            Payload::Fields(record) => &record.fields,
             _ => &[],
         };
-        let field = fields.iter().find(|field| field.name == after);
+        let field = fields.iter().find(|field| *field.name == *after);
         let fault = match field.map(|field| self.model.resolve(&field.ty)) {
             Some(Type::Duration) => None,
             Some(Type::Optional(inner)) if *self.model.resolve(inner) == Type::Duration => None,
@@ -449,6 +460,8 @@ impl<'t> Resolver<'t, '_> {
             );
             return Some(Retryable { after: None });
         }
-        Some(Retryable { after: Some(after) })
+        Some(Retryable {
+            after: Some(self.shared(&after)),
+        })
     }
 }

@@ -49,9 +49,14 @@ fn add<'t>(scope: &mut Scope<'t>, import: &Import, names: &Names<'t>, sink: &mut
             place,
             format!("there is no package `{path}`"),
         );
-        match suggest::nearest(path, names.by_name.keys().copied()) {
+        let own = names.packages[scope.package].name;
+        let others = names.by_name.keys().copied().filter(|name| *name != own);
+        match suggest::nearest(path, others) {
             Some(near) => {
                 draft = draft.suggest(format!("`{near}` is spelt alike"), import.path, near);
+            }
+            None if path.ends_with(".idl") => {
+                draft = draft.help("packages are imported, never files: write what stands behind `package` in that file");
             }
             None => {
                 draft = draft.help("no file that was read has this `package` line; give its directory to the compiler too");
@@ -102,7 +107,7 @@ fn add<'t>(scope: &mut Scope<'t>, import: &Import, names: &Names<'t>, sink: &mut
 }
 
 /// The last part that is not a version: `common` of `acme.common.v1`.
-fn default_alias(path: &str) -> &str {
+pub(crate) fn default_alias(path: &str) -> &str {
     let is_version = |part: &&str| {
         let digits = part.strip_prefix('v').unwrap_or("x");
         digits.starts_with(|c: char| c.is_ascii_digit())

@@ -251,3 +251,31 @@ pub(super) fn targets_text(on: u32) -> String {
         [some @ .., last] => format!("a {} or {last}", some.join(", ")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manual_has_every_annotation_and_word() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/idl.md");
+        let manual = std::fs::read_to_string(path).unwrap();
+        for known in KNOWN {
+            let shown = format!("| `@{}", known.name);
+            let also = format!("`, `@{}", known.name);
+            assert!(
+                manual.contains(&shown) || manual.contains(&also),
+                "@{} is not in the manual",
+                known.name
+            );
+        }
+        let words = LINTS.iter().chain(STATUS);
+        let targets = TARGETS.iter().map(|(name, _)| name);
+        for word in words.chain(targets) {
+            assert!(
+                manual.contains(&format!("`{word}`")),
+                "{word} is not in the manual"
+            );
+        }
+    }
+}

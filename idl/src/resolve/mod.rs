@@ -12,6 +12,7 @@ mod service;
 mod types;
 mod values;
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::mem;
 use std::rc::Rc;
@@ -48,6 +49,8 @@ pub(crate) fn resolve(sources: &Sources, mut files: Vec<File>, sink: &mut Sink) 
         const_defs: Vec::new(),
         sets: Vec::new(),
         origins: check::services::Origins::default(),
+        texts: RefCell::default(),
+        nothing_reserved: Arc::default(),
     };
     resolver.placeholders();
     resolver.aliases(&files);
@@ -63,6 +66,7 @@ pub(crate) fn resolve(sources: &Sources, mut files: Vec<File>, sink: &mut Sink) 
             resolver.item(&scopes[index], &item, id);
         }
     }
+    drop(files);
     resolver.finish_lists();
     resolver.check_whole();
     imports::report_unused(&resolver.scopes, resolver.sink);
@@ -82,12 +86,16 @@ struct Resolver<'t, 's> {
     unsound: HashSet<FileId>,
     /// How many constants are being evaluated.
     const_depth: usize,
-    /// Declared annotations and constants by their place in the order of names.
-    annotation_defs: Vec<(usize, AnnotationDef)>,
-    const_defs: Vec<(usize, Const)>,
+    /// Declared annotations with their place in the order of names, and constants by it.
+    annotation_defs: Vec<(u32, AnnotationDef)>,
+    const_defs: Vec<Option<Const>>,
     /// Sets of named types; what those hold is known only at the end.
     sets: Vec<(Place, TypeId)>,
     origins: check::services::Origins,
+    /// Names in the model, each kept once: most members are called like others.
+    texts: RefCell<HashSet<Arc<str>>>,
+    /// What most bodies reserve.
+    nothing_reserved: Arc<Reserved>,
 }
 
 impl<'t> Resolver<'t, '_> {
@@ -98,37 +106,40 @@ impl<'t> Resolver<'t, '_> {
     fn placeholders(&mut self) {
         // Of the right kind from the start: what refers to a type asks for that before its turn comes.
         let kind = |shape: Shape| match shape {
-            Shape::Struct => TypeKind::Struct(Struct::default()),
+            Shape::Struct => TypeKind::Struct(Struct {
+                fields: Box::default(),
+                reserved: Arc::clone(&self.nothing_reserved),
+            }),
             Shape::Enum => TypeKind::Enum(Enum {
                 closed: false,
                 repr: Type::I32,
-                values: Vec::new(),
-                reserved: Reserved::default(),
+                values: Box::default(),
+                reserved: Arc::clone(&self.nothing_reserved),
             }),
             Shape::Union | Shape::Error => TypeKind::Union(Union {
                 closed: false,
-                variants: Vec::new(),
-                reserved: Reserved::default(),
+                variants: Box::default(),
+                reserved: Arc::clone(&self.nothing_reserved),
             }),
             _ => TypeKind::Alias(Type::Any),
         };
-        let placeholder = |package: &str, name: &str, shape: Shape| TypeDef {
-            package: package.to_owned(),
-            name: name.to_owned(),
+        let no_source = Source::default();
+        let placeholder = |package: &Arc<str>, name: &str, shape: Shape| TypeDef {
+            package: Arc::clone(package),
+            name: name.into(),
             docs: Docs::default(),
-            annotations: Vec::new(),
+            annotations: Box::default(),
             deprecated: None,
-            source: Source::default(),
+            source: no_source.clone(),
             kind: kind(shape),
         };
+        let packages = self.names.packages.iter();
+        let packages: Vec<_> = packages.map(|package| self.shared(package.name)).collect();
         let types = self.names.types.iter();
         self.model.types = types
-            .map(|decl| {
-                let package = self.names.packages[decl.package].name;
-                placeholder(package, decl.name, decl.shape)
-            })
+            .map(|decl| placeholder(&packages[decl.package], decl.name, decl.shape))
             .collect();
-        self.model.services = service::placeholders(&self.names);
+        self.model.services = service::placeholders(&self.names, &packages);
         self.origins.prepare(self.model.services.len());
     }
 
@@ -181,9 +192,16 @@ impl<'t> Resolver<'t, '_> {
     }
 
     fn finish_lists(&mut self) {
-        self.const_defs.sort_by_key(|(id, _)| *id);
-        self.model.consts = self.const_defs.drain(..).map(|(_, def)| def).collect();
-        self.model.annotations = self.annotation_defs.drain(..).map(|(_, def)| def).collect();
+        // What only lookups needed goes before room is taken for the lists.
+        self.consts = Vec::new();
+        self.enum_values = HashMap::new();
+        self.names.packages = Vec::new();
+        self.names.by_name = HashMap::new();
+        self.texts = RefCell::default();
+        let consts = mem::take(&mut self.const_defs).into_iter();
+        self.model.consts = consts.flatten().collect();
+        let annotations = mem::take(&mut self.annotation_defs).into_iter();
+        self.model.annotations = annotations.map(|(_, def)| def).collect();
     }
 
     fn check_whole(&mut self) {
@@ -193,17 +211,36 @@ impl<'t> Resolver<'t, '_> {
         check::services::check(&mut self.model, &self.origins, self.sink);
     }
 
+    /// A name for the model: the same text is the same memory.
+    fn shared(&self, text: &str) -> Arc<str> {
+        let mut texts = self.texts.borrow_mut();
+        if let Some(known) = texts.get(text) {
+            return Arc::clone(known);
+        }
+        let new: Arc<str> = text.into();
+        texts.insert(Arc::clone(&new));
+        new
+    }
+
+    fn package_name(&self, scope: &Scope<'t>) -> Arc<str> {
+        self.shared(self.names.packages[scope.package].name)
+    }
+
     /// Docs of a head.
     fn docs(&self, scope: &Scope<'t>, docs: &[Span]) -> Docs {
-        let mut out = String::new();
-        for (index, doc) in docs.iter().enumerate() {
+        let lines = docs.iter().map(|doc| {
             let line = doc.of(scope.text).trim_start_matches('/').trim_end();
+            line.strip_prefix(' ').unwrap_or(line)
+        });
+        let length: usize = lines.clone().map(|line| line.len() + 1).sum();
+        let mut out = String::with_capacity(length.saturating_sub(1));
+        for (index, line) in lines.enumerate() {
             if index > 0 {
                 out.push('\n');
             }
-            out.push_str(line.strip_prefix(' ').unwrap_or(line));
+            out.push_str(line);
         }
-        Docs(out)
+        Docs(out.into())
     }
 
     fn source(&self, scope: &Scope<'t>, span: Span) -> Source {

@@ -47,8 +47,8 @@ pub(crate) enum SymbolId {
 pub(crate) enum ItemId {
     Type(TypeId),
     Service(ServiceId),
-    Const(usize),
-    Annotation(usize),
+    Const(u32),
+    Annotation(u32),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -207,9 +207,20 @@ impl<'t> Names<'t> {
 
     /// Gives out IDs in the order of full names, whatever file and order the definitions were written in.
     fn number(&mut self, mut pending: Vec<Pending<'t>>, sink: &mut Sink) {
+        pending.shrink_to_fit();
         pending.sort_by(|a, b| self.full(&a.declared).cmp(self.full(&b.declared)));
         let declared: Vec<_> = pending.iter().map(|pending| pending.declared).collect();
         members::definitions(&declared, sink);
+        let services = declared
+            .iter()
+            .filter(|found| found.shape == Shape::Service);
+        self.services.reserve_exact(services.count());
+        let others = [Shape::Service, Shape::Const, Shape::Annotation];
+        let types = declared
+            .iter()
+            .filter(|found| !others.contains(&found.shape));
+        self.types.reserve_exact(types.count());
+        drop(declared);
         let (mut consts, mut annotations) = (0, 0);
         for Pending { declared, at } in pending {
             let id = match declared.shape {

@@ -1,5 +1,7 @@
 //! Services and their methods.
 
+use std::sync::Arc;
+
 use crate::ast::{self, Item};
 use crate::check::members;
 use crate::check::services::ServiceOrigin;
@@ -13,20 +15,21 @@ use crate::resolve::{Resolver, known};
 use crate::source::Span;
 
 /// One empty service for each that was declared, in the order of IDs.
-pub(super) fn placeholders(names: &Names<'_>) -> Vec<Service> {
+pub(super) fn placeholders(names: &Names<'_>, packages: &[Arc<str>]) -> Vec<Service> {
     let services = names.services.iter();
+    let source = model::Source::default();
     services
         .map(|declared| Service {
-            package: names.packages[declared.package].name.to_owned(),
-            name: declared.name.to_owned(),
+            package: Arc::clone(&packages[declared.package]),
+            name: declared.name.into(),
             docs: model::Docs::default(),
             extends: Vec::new(),
             methods: Vec::new(),
             reserved: Vec::new(),
             version: None,
             deprecated: None,
-            annotations: Vec::new(),
-            source: model::Source::default(),
+            annotations: Box::default(),
+            source: source.clone(),
         })
         .collect()
 }
@@ -72,8 +75,8 @@ impl<'t> Resolver<'t, '_> {
         reserved.sort_unstable();
         let names: Vec<Span> = body.methods.iter().map(|method| method.name).collect();
         let as_reserved = Reserved {
-            ranges: Vec::new(),
-            names: reserved.clone(),
+            ranges: Box::default(),
+            names: reserved.iter().map(|name| name.as_str().into()).collect(),
         };
         let bad = members::names(scope, &names, "method", &as_reserved, self.sink);
         let full_name = self.model.service(id).full_name();
@@ -95,7 +98,7 @@ impl<'t> Resolver<'t, '_> {
         service.reserved = reserved;
         service.version = notes.text("version", "version").map(|(text, _)| text);
         service.deprecated = notes.deprecated();
-        service.annotations = notes.list;
+        service.annotations = notes.list.into();
         service.source = source;
         self.origins.set(id, origin);
     }
@@ -213,11 +216,11 @@ impl<'t> Resolver<'t, '_> {
         };
         Some(Method {
             call_id: call_id?.unwrap_or_else(|| ids::call_id(service, &wire_name)),
-            name: name.to_owned(),
-            wire_name,
+            name: self.shared(name),
+            wire_name: self.shared(&wire_name),
             docs: self.docs(scope, &method.head.docs),
-            params,
-            stream_in,
+            params: params.into(),
+            stream_in: stream_in.map(Box::new),
             result,
             stream_out,
             throws,
@@ -227,17 +230,23 @@ impl<'t> Resolver<'t, '_> {
                 .number("timeout", "limit")
                 .map(|(n, _)| n)
                 .or(defaults.timeout),
-            retry: self.retry(scope, &notes).or_else(|| defaults.retry.clone()),
+            retry: self
+                .retry(scope, &notes)
+                .or_else(|| defaults.retry.clone())
+                .map(Box::new),
             hedge: notes.number("hedge", "after").map(|(nanos, _)| nanos),
-            auth: self.auth(scope, &notes).or_else(|| defaults.auth.clone()),
+            auth: self
+                .auth(scope, &notes)
+                .or_else(|| defaults.auth.clone())
+                .map(Box::new),
             max_size: notes
                 .number("max_size", "size")
                 .map(|(n, _)| n)
                 .or(defaults.max_size),
-            lb_key,
+            lb_key: lb_key.map(|key| self.shared(&key)),
             finish: notes.has("on_cancel"),
             deprecated: notes.deprecated(),
-            annotations: notes.list,
+            annotations: notes.list.into(),
             source: self.source(scope, method.name),
         })
     }
@@ -281,12 +290,12 @@ impl<'t> Resolver<'t, '_> {
         let written = param.default.as_deref();
         self.default_keeps(scope, &constraints, default.as_ref(), written);
         Some(Param {
-            name: param.name.of(scope.text).to_owned(),
+            name: self.shared(param.name.of(scope.text)),
             docs: self.docs(scope, &param.head.docs),
             ty,
-            default,
-            constraints,
-            annotations: notes.list,
+            default: default.map(Box::new),
+            constraints: constraints.into(),
+            annotations: notes.list.into(),
             source: self.source(scope, param.name),
         })
     }

@@ -4,6 +4,7 @@ use crate::ast::{File, ItemKind, TypeArg, TypeRef};
 use crate::codes;
 use crate::diagnostic::Draft;
 use crate::model::{Type, TypeId, TypeKind};
+use crate::resolve::imports::default_alias;
 use crate::resolve::names::{BUILTIN, Found, ItemId, Scope, Shape, SymbolId};
 use crate::resolve::{Resolver, index};
 use crate::source::Span;
@@ -202,6 +203,20 @@ impl<'t> Resolver<'t, '_> {
     }
 
     fn wrong_arguments(&mut self, scope: &Scope<'t>, ty: &TypeRef, path: &str) {
+        let (span, place) = (ty.path, ty.span.at(scope.file));
+        let is_known = matches!(self.names.find(scope, path), Found::Symbol(_));
+        if !is_known && let Some(other) = elsewhere(path) {
+            let message = format!("there is no type `{path}`");
+            let draft = Draft::new(codes::UNKNOWN_TYPE, place, message);
+            return self.report(draft.help(other));
+        }
+        let lower = path.to_ascii_lowercase();
+        if !is_known && matches!(lower.as_str(), "list" | "set" | "map" | "array") && lower != path
+        {
+            let message = format!("there is no type `{path}`");
+            let draft = Draft::new(codes::UNKNOWN_TYPE, span.at(scope.file), message);
+            return self.report(draft.suggest(format!("did you mean `{lower}`?"), span, lower));
+        }
         let shape = match path {
             "list" | "set" => format!("write `{path}<T>`"),
             "map" => "write `map<K, V>`".to_owned(),
@@ -302,6 +317,13 @@ impl<'t> Resolver<'t, '_> {
                     format!("there is no type `{path}`"),
                 )
                 .label(format!("nothing is imported as `{qualifier}`"));
+                let mut meant: Vec<_> = self.names.packages.iter().collect();
+                meant.retain(|package| default_alias(package.name) == qualifier);
+                meant.sort_by_key(|package| package.name);
+                if let Some(package) = meant.first() {
+                    let line = format!("add `import {};` below the `package` line", package.name);
+                    return self.report(draft.help(line));
+                }
                 let mut aliases: Vec<_> = scope.aliases.keys().copied().collect();
                 aliases.sort_unstable();
                 if let Some(near) = suggest::nearest(qualifier, aliases) {
@@ -498,9 +520,15 @@ fn elsewhere(path: &str) -> Option<&'static str> {
         "binary" => "write `bytes`",
         "boolean" => "write `bool`",
         "void" => "a method that returns nothing has no `->`",
-        "Vec" | "vec" => "write `list<T>`",
-        "Option" | "optional" => "write `T?`",
-        "HashMap" => "write `map<K, V>`",
+        "Vec" | "vec" | "vector" | "Array" | "sequence" | "repeated" => {
+            "write `list<T>`, or `array<T, N>` for a fixed length"
+        }
+        "Option" | "optional" | "Optional" | "option" | "Maybe" => "write `T?`",
+        "HashMap" | "BTreeMap" | "dict" | "Dict" | "Record" => "write `map<K, V>`",
+        "HashSet" | "BTreeSet" => "write `set<T>`",
+        "Result" => "what comes back stands behind `->`, the error behind `throws`",
+        "stream" | "Stream" => "write `stream T`, without brackets",
+        "Box" | "Arc" | "Rc" => "write the type alone; boxes are put where they are needed",
         "Uuid" | "UUID" => "write `uuid`",
         _ => return None,
     })

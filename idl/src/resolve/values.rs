@@ -19,7 +19,7 @@ pub(super) struct ConstState {
     file: FileId,
     name: Span,
     ty: Option<Type>,
-    written: Option<Written>,
+    written: Option<Box<Written>>,
     value: Progress,
 }
 
@@ -40,7 +40,7 @@ impl<'t> Resolver<'t, '_> {
                     file: scope.file,
                     name: item.name,
                     ty: resolver.type_of(scope, ty),
-                    written: Some(value.clone()),
+                    written: Some(Box::new(value.clone())),
                     value: Progress::New,
                 };
                 consts.push((id, state));
@@ -58,10 +58,12 @@ impl<'t> Resolver<'t, '_> {
         });
         consts.sort_by_key(|(id, _)| *id);
         self.consts = consts.into_iter().map(|(_, state)| state).collect();
+        self.const_defs = vec![None; self.consts.len()];
     }
 
     /// Type and value of a constant; `None` when it has none, which was reported.
-    pub(super) fn const_value(&mut self, id: usize, asked_at: Place) -> Option<(Type, Value)> {
+    pub(super) fn const_value(&mut self, id: u32, asked_at: Place) -> Option<(Type, Value)> {
+        let id = id as usize;
         let state = &mut self.consts[id];
         let ty = state.ty.clone()?;
         match state.value.clone() {
@@ -142,7 +144,7 @@ impl<'t> Resolver<'t, '_> {
             (ValueKind::Quantity, _) => match literal::quantity(text) {
                 None => self.bad_literal(scope, written.span, "the quantity does not fit"),
                 Some(Quantity::Nanoseconds(nanos)) if *resolved == Type::Duration => {
-                    Some(Value::Duration(nanos))
+                    self.duration_value(scope, written.span, nanos)
                 }
                 Some(Quantity::Bytes(bytes)) if int_range(resolved).is_some() => {
                     self.int_value(scope, written.span, Some(Int::Small(bytes)), resolved)
@@ -155,6 +157,21 @@ impl<'t> Resolver<'t, '_> {
             }
             _ => self.wrong_type(scope, written, ty),
         }
+    }
+
+    fn duration_value(&mut self, scope: &Scope<'t>, span: Span, nanos: i64) -> Option<Value> {
+        if nanos >= 0 {
+            return Some(Value::Duration(nanos));
+        }
+        let message = format!(
+            "`{}` is negative, and a `duration` is not",
+            span.of(scope.text)
+        );
+        let draft = Draft::new(codes::VALUE_RANGE, span.at(scope.file), message);
+        self.report(
+            draft.help("a span that may go back in time is an `i64` of a unit of your choice"),
+        );
+        None
     }
 
     fn float_value(&mut self, scope: &Scope<'t>, written: &Written, ty: &Type) -> Option<Value> {
@@ -432,6 +449,9 @@ impl<'t> Resolver<'t, '_> {
         }
         let message = format!("there is no constant `{path}`");
         let mut draft = Draft::new(codes::UNKNOWN_VALUE, span.at(scope.file), message);
+        if let Some(help) = elsewhere(path) {
+            return self.report(draft.help(help));
+        }
         if let Type::Named(id) = resolved
             && self.enum_values.contains_key(&(*id, path))
         {
@@ -475,7 +495,15 @@ impl<'t> Resolver<'t, '_> {
             }
             (Type::Named(id), _) => {
                 let name = self.names.types[id.0 as usize].name;
-                draft.help(format!("write a value of the enum, such as `{name}.Name`"))
+                let values = self
+                    .enum_values
+                    .iter()
+                    .filter(|((owner, _), _)| owner == id);
+                let least = values.min_by_key(|(_, number)| **number);
+                let value = least.map_or("Name", |((_, value), _)| *value);
+                draft.help(format!(
+                    "write a value of the enum, such as `{name}.{value}`"
+                ))
             }
             _ => draft,
         };
@@ -487,6 +515,18 @@ impl<'t> Resolver<'t, '_> {
         self.report(Draft::new(codes::BAD_LITERAL, span.at(scope.file), message));
         None
     }
+}
+
+/// What other languages call a value.
+fn elsewhere(path: &str) -> Option<&'static str> {
+    Some(match path {
+        "null" | "nil" | "None" | "none" | "undefined" => {
+            "an optional field without a default is absent until it is set; leave the default out"
+        }
+        "True" | "TRUE" | "yes" => "write `true`",
+        "False" | "FALSE" | "no" => "write `false`",
+        _ => return None,
+    })
 }
 
 /// What a value looks like.

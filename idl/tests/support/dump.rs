@@ -37,7 +37,7 @@ pub(crate) fn dump(model: &Model) -> String {
     for def in &model.types {
         docs(&mut out, "", &def.docs);
         annotations(&mut out, "", &def.annotations);
-        deprecated(&mut out, "", def.deprecated.as_ref());
+        deprecated(&mut out, "", def.deprecated.as_deref());
         let name = def.full_name();
         match &def.kind {
             TypeKind::Alias(target) => {
@@ -139,7 +139,7 @@ fn method(out: &mut String, model: &Model, method: &Method) {
     if !extra.is_empty() {
         let _ = writeln!(out, "        {}", extra.join(", "));
     }
-    deprecated(out, "        ", method.deprecated.as_ref());
+    deprecated(out, "        ", method.deprecated.as_deref());
 }
 
 fn union(out: &mut String, model: &Model, word: &str, name: &str, def: &Union) {
@@ -187,7 +187,7 @@ fn fields(out: &mut String, model: &Model, indent: &str, record: &Struct) {
             let _ = write!(out, " {constraint:?}");
         }
         out.push('\n');
-        deprecated(out, &format!("{indent}    "), field.deprecated.as_ref());
+        deprecated(out, &format!("{indent}    "), field.deprecated.as_deref());
     }
     reserved(out, indent, &record.reserved);
 }
@@ -226,7 +226,7 @@ fn annotations(out: &mut String, indent: &str, annotations: &[Annotation]) {
 fn annotation_value(value: &AnnotationValue) -> String {
     match value {
         AnnotationValue::Literal(value) => format!("{value:?}"),
-        AnnotationValue::Word(word) => word.clone(),
+        AnnotationValue::Word(word) => word.to_string(),
         AnnotationValue::List(items) => {
             let items: Vec<_> = items.iter().map(annotation_value).collect();
             format!("[{}]", items.join(", "))

@@ -135,7 +135,10 @@ impl Build {
     pub fn generate(&self) -> Generated {
         let loaded = rpc_idl::compile_paths(&self.roots);
         let model = &loaded.compiled.model;
-        let packages = model.packages.iter().map(|package| package.name.clone());
+        let packages = model
+            .packages
+            .iter()
+            .map(|package| package.name.to_string());
         let left_out = left_out(model, &loaded.files_read);
         let inputs = loaded
             .files_read

@@ -161,7 +161,7 @@ fn slot_names(fields: &[Field]) -> Vec<&str> {
     let mut names = Vec::new();
     for field in fields {
         names.resize(slot(field), "");
-        names.push(field.name.as_str());
+        names.push(&*field.name);
     }
     names
 }

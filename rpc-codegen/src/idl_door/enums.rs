@@ -80,7 +80,7 @@ impl<'a> Shape<'a> {
         } = self;
         let (docs, deprecation) = (
             documented(&def.docs, &def.source),
-            deprecated(def.deprecated.as_ref()),
+            deprecated(def.deprecated.as_deref()),
         );
         let has_zero = self.definition.values.iter().any(|value| value.number == 0);
         let default = has_zero.then(|| quote!(, Default));
@@ -92,7 +92,7 @@ impl<'a> Shape<'a> {
             .map(|(value, variant)| {
                 let (docs, deprecation) = (
                     described(&value.docs, &format!("{}: {}.", value.number, value.name)),
-                    deprecated(value.deprecated.as_ref()),
+                    deprecated(value.deprecated.as_deref()),
                 );
                 let default = (value.number == 0).then(|| quote!(#[default]));
                 quote!(#docs #deprecation #default #variant,)

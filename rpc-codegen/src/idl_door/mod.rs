@@ -70,17 +70,17 @@ fn emit_package(scope: &Scope<'_>) -> TokenStream {
     for constant in model
         .consts
         .iter()
-        .filter(|constant| constant.package == scope.package)
+        .filter(|constant| *constant.package == *scope.package)
     {
         items.extend(emit_const(scope, constant));
     }
     for (id, def) in (0..).map(TypeId).zip(&model.types) {
-        if def.package == scope.package {
+        if *def.package == *scope.package {
             items.extend(emit_type(scope, id, def));
         }
     }
     for (id, service) in (0..).map(ServiceId).zip(&model.services) {
-        if service.package == scope.package {
+        if *service.package == *scope.package {
             items.extend(services::emit(scope, id, service));
         }
     }
@@ -101,7 +101,7 @@ fn emit_alias(scope: &Scope<'_>, def: &TypeDef, target: &Type) -> TokenStream {
     let (name, target) = (names::camel(&def.name), scope.owned(target));
     let (docs, deprecation) = (
         docs::documented(&def.docs, &def.source),
-        docs::deprecated(def.deprecated.as_ref()),
+        docs::deprecated(def.deprecated.as_deref()),
     );
     quote!(#docs #deprecation pub type #name = #target;)
 }
@@ -117,6 +117,6 @@ fn emit_const(scope: &Scope<'_>, constant: &rpc_idl::model::Const) -> TokenStrea
     );
     let value = scope.constant(&constant.ty, &constant.value);
     let docs = docs::documented(&constant.docs, &constant.source);
-    let deprecation = docs::deprecated(constant.deprecated.as_ref());
+    let deprecation = docs::deprecated(constant.deprecated.as_deref());
     quote!(#docs #deprecation pub const #name: #ty = #value;)
 }

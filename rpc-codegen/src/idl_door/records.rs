@@ -48,7 +48,7 @@ pub(super) fn declarations(
     let declare = |field: &Field| {
         let (name, ty) = (names::snake(&field.name), scope.field(owner, &field.ty));
         let docs = described(&field.docs, &format!("Field {}.", field.ordinal));
-        let deprecation = deprecated(field.deprecated.as_ref());
+        let deprecation = deprecated(field.deprecated.as_deref());
         quote!(#docs #deprecation #visibility #name: #ty,)
     };
     fields.iter().map(declare).collect()
@@ -116,7 +116,7 @@ impl Shape<'_> {
         let Self { def, name, .. } = self;
         let (docs, deprecation) = (
             documented(&def.docs, &def.source),
-            deprecated(def.deprecated.as_ref()),
+            deprecated(def.deprecated.as_deref()),
         );
         let fields = declarations(self.scope, self.id, self.fields, &quote!(pub));
         let debug = (!self.is_sensitive()).then(|| quote!(Debug,));
@@ -189,7 +189,7 @@ impl Shape<'_> {
             stored
         };
         let docs = format!(" Sets `{}`.", name.unraw());
-        let deprecation = deprecated(field.deprecated.as_ref());
+        let deprecation = deprecated(field.deprecated.as_deref());
         quote! {
             #[doc = #docs]
             #deprecation

@@ -28,7 +28,7 @@ fn interface(scope: &Scope<'_>, service: &Service) -> TokenStream {
     let name = names::camel(&service.name);
     let (docs, deprecation) = (
         documented(&service.docs, &service.source),
-        deprecated(service.deprecated.as_ref()),
+        deprecated(service.deprecated.as_deref()),
     );
     let left_out = left_out_note(service);
     let parents = service
@@ -97,7 +97,7 @@ fn declaration(scope: &Scope<'_>, method: &model::Method) -> TokenStream {
     let name = names::snake(&method.name);
     let (docs, deprecation) = (
         described(&method.docs, &format!("Answers `{}`.", method.name)),
-        deprecated(method.deprecated.as_ref()),
+        deprecated(method.deprecated.as_deref()),
     );
     let params = method.params.iter().map(|param| {
         let (name, ty) = (names::snake(&param.name), scope.owned(&param.ty));
@@ -150,7 +150,7 @@ fn stub<'m>(scope: &Scope<'m>, id: ServiceId, service: &'m Service) -> Stub<'m> 
         names: Names::of(&names::camel(&service.name)),
         visibility: quote!(pub),
         cfg: TokenStream::new(),
-        deprecated: deprecated(service.deprecated.as_ref()),
+        deprecated: deprecated(service.deprecated.as_deref()),
         allowances: TokenStream::new(),
         methods,
         companion: TokenStream::new(),
@@ -162,7 +162,7 @@ fn method<'m>(scope: &Scope<'m>, declared_by: ServiceId, facts: &'m model::Metho
     let private = scope.options.private();
     let (docs, deprecation) = (
         described(&facts.docs, &format!("Calls `{}`.", facts.name)),
-        deprecated(facts.deprecated.as_ref()),
+        deprecated(facts.deprecated.as_deref()),
     );
     let value = value_type(scope, facts);
     let error = facts.throws.as_ref().map(|ty| scope.owned(ty));

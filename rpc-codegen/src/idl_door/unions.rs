@@ -103,7 +103,7 @@ impl<'a> Shape<'a> {
         let Self { def, name, .. } = self;
         let (docs, deprecation) = (
             documented(&def.docs, &def.source),
-            deprecated(def.deprecated.as_ref()),
+            deprecated(def.deprecated.as_deref()),
         );
         let variants = self
             .union
@@ -138,7 +138,7 @@ impl<'a> Shape<'a> {
     fn declaration(&self, variant: &Variant) -> TokenStream {
         let name = names::camel(&variant.name);
         let docs = described(&variant.docs, &format!("Variant {}.", variant.ordinal));
-        let deprecation = deprecated(variant.deprecated.as_ref());
+        let deprecation = deprecated(variant.deprecated.as_deref());
         let payload = match &variant.payload {
             Payload::Unit => TokenStream::new(),
             Payload::Single(ty) => {

@@ -55,7 +55,7 @@ fn type_text(model: &Model, package: &str, ty: &Type) -> String {
         Type::Set(ty) => format!("set<{}>", inner(ty)),
         Type::Map(key, value) => format!("map<{}, {}>", inner(key), inner(value)),
         Type::Array(ty, length) => format!("array<{}, {length}>", inner(ty)),
-        Type::Named(id) if model.ty(*id).package == package => model.ty(*id).name.clone(),
+        Type::Named(id) if *model.ty(*id).package == *package => model.ty(*id).name.to_string(),
         Type::Named(id) => model.ty(*id).full_name(),
         Type::Foreign(text) => text.clone(),
     }

@@ -66,15 +66,15 @@ pub(crate) fn from_trait(
 
 fn empty_service(package: String, name: String, attributes: &[Attribute]) -> Service {
     Service {
-        package,
-        name,
+        package: package.into(),
+        name: name.into(),
         docs: docs(attributes),
         extends: Vec::new(),
         methods: Vec::new(),
         reserved: Vec::new(),
         version: None,
-        deprecated: deprecated(attributes),
-        annotations: Vec::new(),
+        deprecated: deprecated(attributes).map(Box::new),
+        annotations: Box::default(),
         source: Source::default(),
     }
 }
@@ -147,11 +147,11 @@ fn read_method(
         .id
         .unwrap_or_else(|| ids::call_id(&service.full_name(), &wire_name));
     let method = Method {
-        name,
-        wire_name,
+        name: name.into(),
+        wire_name: wire_name.into(),
         call_id,
         docs: docs(&function.attrs),
-        params,
+        params: params.into(),
         stream_in: None,
         result: (!is_unit(&value)).then(|| model_type(&value)),
         stream_out: false,
@@ -165,8 +165,8 @@ fn read_method(
         max_size: None,
         lb_key: None,
         finish: arguments.finish,
-        deprecated: deprecated(&function.attrs),
-        annotations: Vec::new(),
+        deprecated: deprecated(&function.attrs).map(Box::new),
+        annotations: Box::default(),
         source: Source::default(),
     };
     let origin = MethodOrigin {
@@ -292,12 +292,12 @@ fn read_param(typed: &PatType, refusals: &mut Refusals) -> Option<(Option<Param>
     let shape = shape(&typed.ty, refusals)?;
     let origin = origin(false)?;
     let param = Param {
-        name: origin.ident.unraw().to_string(),
+        name: origin.ident.unraw().to_string().into(),
         docs: Docs::default(),
         ty: shape_type(&shape),
         default: None,
-        constraints: Vec::new(),
-        annotations: Vec::new(),
+        constraints: Box::default(),
+        annotations: Box::default(),
         source: Source::default(),
     };
     Some((Some(param), origin))
@@ -425,7 +425,7 @@ fn docs(attributes: &[Attribute]) -> Docs {
             );
         }
     }
-    Docs(lines.join("\n"))
+    Docs(lines.join("\n").into())
 }
 
 fn deprecated(attributes: &[Attribute]) -> Option<Deprecated> {

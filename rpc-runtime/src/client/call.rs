@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -140,6 +141,7 @@ impl<T, E> IntoFuture for Call<T, E> {
             returns: self.returns,
             state,
             method: None,
+            started: false,
             deadline: None,
         }
     }
@@ -152,6 +154,8 @@ pub struct CallFuture<T, E = Infallible> {
     returns: Returns<T, E>,
     state: State,
     method: Option<&'static crate::MethodDescriptor>,
+    /// It goes on whether anybody polls or not.
+    started: bool,
     deadline: Option<Instant>,
 }
 
@@ -175,11 +179,17 @@ enum State {
 impl<T, E> CallFuture<T, E> {
     /// Leaves `New`: sends the frame if that needs no waiting, else hands the rest to a task.
     fn begin(&mut self, flush: bool) {
+        self.started = true;
         self.step(flush);
-        if let State::Slow(_) = &self.state
-            && let State::Slow(rest) = std::mem::replace(&mut self.state, State::Done)
-        {
-            self.state = State::Task(self.channel.spawn(rest));
+    }
+
+    /// What has to wait: on a task of its own if the call goes on by itself, or if it is polled where there are no
+    /// timers.
+    fn rest(&self, work: impl Future<Output = Answer> + Send + 'static) -> State {
+        if self.started || Handle::try_current().is_err() {
+            State::Task(self.channel.spawn(work))
+        } else {
+            State::Slow(Box::pin(work))
         }
     }
 
@@ -196,7 +206,7 @@ impl<T, E> CallFuture<T, E> {
         self.deadline = prepared.deadline;
         self.state = match self.channel.try_begin(&prepared, flush) {
             Ok(Some(ticket)) => State::Sent(Box::new(prepared), ticket),
-            Ok(None) => State::Slow(Box::pin(self.channel.clone().invoke(prepared))),
+            Ok(None) => self.rest(self.channel.clone().invoke(prepared)),
             Err(error) => State::Failed(error),
         };
     }
@@ -270,10 +280,7 @@ impl<T, E> Future for CallFuture<T, E> {
                     ),
                     Poll::Pending => return Poll::Pending,
                 },
-                State::Done => Answer::Failed(Error::new(
-                    ErrorKind::Internal,
-                    "polled after the call was finished",
-                )),
+                State::Done => Answer::Failed(polled_again()),
             };
             return Poll::Ready(self.decode(answer));
         }
@@ -289,14 +296,18 @@ impl<T, E> CallFuture<T, E> {
         match answer {
             Answer::Failed(failure) if needs_more(&prepared, &failure) => {
                 let link = ticket.link().clone();
-                self.state = State::Slow(Box::pin(
-                    self.channel.clone().go_on(*prepared, link, failure),
-                ));
+                self.state = self.rest(self.channel.clone().go_on(*prepared, link, failure));
                 None
             }
             answer => Some(answer),
         }
     }
+}
+
+/// For a future whose answer was given out already: waiting for another one would never end.
+pub(crate) fn polled_again() -> Error {
+    Error::new(ErrorKind::Internal, "polled after the call was finished")
+        .with_execution(Execution::Unknown)
 }
 
 impl<T, E> Drop for CallFuture<T, E> {

@@ -1,6 +1,7 @@
 //! Where calls go: one peer, a balanced set of instances, or a skeleton in this process.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use crate::client::call::Call;
 use crate::client::direct::Direct;
 use crate::client::one_way::OneWay;
 use crate::client::options::CallOptions;
+use crate::client::profile::Profile;
 use crate::client::request::{Prepared, Request};
 use crate::client::returns::Returns;
 use crate::context::Context;
@@ -32,7 +34,7 @@ use crate::wire::calls::Answer;
 const ATTEMPTS: usize = 3;
 
 /// Longest pause before a call that a busy peer has refused is made again.
-const BUSY_PAUSE: Duration = Duration::from_millis(20);
+pub(crate) const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
 /// Where calls go. Cloning is cheap and shares the connections; they close when the last clone is dropped.
 ///
@@ -52,7 +54,7 @@ pub struct Channel {
 
 struct Inner {
     route: Route,
-    limits: Arc<Limits>,
+    profile: Arc<Profile>,
     runtime: Handle,
 }
 
@@ -70,7 +72,7 @@ impl Channel {
     ///
     /// The address cannot be read, or nobody answers there.
     pub async fn connect(address: impl AsRef<str>) -> Result<Self> {
-        Self::open(address.as_ref(), None, Limits::default()).await
+        Self::open(address.as_ref(), Profile::new(Limits::default(), None)).await
     }
 
     /// Connects to where a service is: what generated clients call.
@@ -79,9 +81,7 @@ impl Channel {
     ///
     /// The address cannot be read, nobody answers there, or the registry knows no instance.
     pub async fn connect_to(address: &str, service: &'static ServiceDescriptor) -> Result<Self> {
-        let channel = Self::open(address, Some(service.name), Limits::default()).await?;
-        channel.compare(service);
-        Ok(channel)
+        Self::open(address, Profile::new(Limits::default(), Some(service))).await
     }
 
     /// Connects with other limits than the default ones.
@@ -90,14 +90,16 @@ impl Channel {
     ///
     /// As [`Channel::connect`].
     pub async fn connect_with(address: impl AsRef<str>, limits: Limits) -> Result<Self> {
-        Self::open(address.as_ref(), None, limits).await
+        Self::open(address.as_ref(), Profile::new(limits, None)).await
     }
 
     /// One peer that is connected to when the first call is made.
     pub(crate) fn lazy(address: Address) -> Self {
-        let limits = Limits::default();
-        let direct = Direct::new(address, Arc::new(limits.clone()));
-        Self::new(Route::Direct(direct), limits)
+        let profile = Arc::new(Profile::new(Limits::default(), None));
+        Self::new(
+            Route::Direct(Direct::new(address, profile.clone())),
+            profile,
+        )
     }
 
     /// Calls a skeleton of this process with nothing between: no connection, no frames.
@@ -106,7 +108,8 @@ impl Channel {
     ///
     /// Outside of a tokio runtime.
     pub fn local(skeleton: impl Skeleton) -> Self {
-        Self::new(Route::Local(Arc::new(skeleton)), Limits::default())
+        let profile = Arc::new(Profile::new(Limits::default(), None));
+        Self::new(Route::Local(Arc::new(skeleton)), profile)
     }
 
     /// Calls the instances that a registry knows of a service. Nothing is asked before the first call.
@@ -115,29 +118,23 @@ impl Channel {
     ///
     /// Outside of a tokio runtime.
     pub fn discover(registry: impl Registry, service: impl Into<String>) -> Self {
-        let limits = Arc::new(Limits::default());
-        let balanced = Balanced::start(Arc::new(registry), service.into(), None, limits.clone());
-        Self {
-            inner: Arc::new(Inner {
-                route: Route::Balanced(balanced),
-                limits,
-                runtime: Handle::current(),
-            }),
-        }
+        let profile = Arc::new(Profile::new(Limits::default(), None));
+        let balanced = Balanced::start(Arc::new(registry), service.into(), None, profile.clone());
+        Self::new(Route::Balanced(balanced), profile)
     }
 
-    async fn open(address: &str, service: Option<&str>, limits: Limits) -> Result<Self> {
+    async fn open(address: &str, profile: Profile) -> Result<Self> {
         let (target, options) = Target::parse(address)?;
         let runtime = Handle::try_current().map_err(|_| Error::no_runtime())?;
-        let limits = Arc::new(limits);
+        let profile = Arc::new(profile);
         let route = match target {
             Target::Direct(address) => {
-                let direct = Direct::new(address, limits.clone());
+                let direct = Direct::new(address, profile.clone());
                 direct.link().await?;
                 Route::Direct(direct)
             }
             target => {
-                let balanced = Balanced::open(target, service, &options, limits.clone()).await?;
+                let balanced = Balanced::open(target, &options, profile.clone()).await?;
                 balanced.first().await?;
                 Route::Balanced(balanced)
             }
@@ -145,18 +142,19 @@ impl Channel {
         Ok(Self {
             inner: Arc::new(Inner {
                 route,
-                limits,
+                profile,
                 runtime,
             }),
         })
     }
 
-    fn new(route: Route, limits: Limits) -> Self {
+    fn new(route: Route, profile: Arc<Profile>) -> Self {
+        let runtime = Handle::current();
         Self {
             inner: Arc::new(Inner {
                 route,
-                limits: Arc::new(limits),
-                runtime: Handle::current(),
+                profile,
+                runtime,
             }),
         }
     }
@@ -180,30 +178,20 @@ impl Channel {
         OneWay::new(self.clone(), request(method, params))
     }
 
+    /// How many connections of this channel led to a peer whose definition of the called service differs from the one
+    /// here. The first of them was logged too. Only channels that a generated client opened know the service.
+    pub fn fingerprint_mismatches(&self) -> u64 {
+        self.inner.profile.mismatches()
+    }
+
     /// The fingerprint that the peer announced for a service: `None` if it has no such service, or no peer is
     /// connected. Equal to the one of the generated client if both sides were made from the same definition.
     pub fn peer_fingerprint(&self, service: &str) -> Option<u64> {
         self.ready()?.peer_hello().fingerprint(service)
     }
 
-    /// Says once per connection that both sides were made from different definitions. That is no error: additive
-    /// changes are compatible.
-    fn compare(&self, service: &'static ServiceDescriptor) {
-        let Some(link) = self.ready() else { return };
-        if let Some(theirs) = link.peer_hello().fingerprint(service.name)
-            && theirs != service.fingerprint
-        {
-            log::warn!(
-                "{}: the definition here has the fingerprint {:016x}, that of {} has {theirs:016x}",
-                service.name,
-                service.fingerprint,
-                link.peer()
-            );
-        }
-    }
-
     pub(crate) fn limits(&self) -> &Limits {
-        &self.inner.limits
+        &self.inner.profile.limits
     }
 
     pub(crate) fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
@@ -264,7 +252,7 @@ impl Channel {
             let link = self.link(&prepared, &mut tried).await?;
             match link.send_one_way(&prepared.frame()?) {
                 Ok(()) => return Ok(()),
-                Err(NotBegun::Full) => link.room().await,
+                Err(NotBegun::Full) => until(&prepared, link.room()).await?,
                 Err(NotBegun::Gone) => tried.failed(&link, link.close_reason())?,
                 Err(NotBegun::Refused(error)) => return Err(error),
             }
@@ -276,30 +264,32 @@ impl Channel {
         if let Route::Local(skeleton) = &self.inner.route {
             return local(skeleton.clone(), prepared).await;
         }
-        self.attempts(prepared, Tried::default())
-            .await
-            .unwrap_or_else(Answer::Failed)
+        let mut tried = Tried::default();
+        let outcome = self.attempts(prepared, &mut tried).await;
+        tried.conclude(outcome)
     }
 
     /// Goes on after a first attempt that failed; see [`needs_more`].
     pub(crate) async fn go_on(self, prepared: Prepared, link: Arc<Link>, failure: Error) -> Answer {
         if failure.kind() == ErrorKind::Unimplemented {
-            return Answer::Failed(reflection::explain(&link, prepared.method, failure).await);
+            return Answer::Failed(
+                reflection::explain(&link, &prepared, self.inner.profile.service(), failure).await,
+            );
         }
         let mut tried = Tried::default();
         let outcome = match tried.failed(&link, failure) {
-            Ok(()) => self.attempts(prepared, tried).await,
+            Ok(()) => self.attempts(prepared, &mut tried).await,
             Err(error) => Err(error),
         };
-        outcome.unwrap_or_else(Answer::Failed)
+        tried.conclude(outcome)
     }
 
-    async fn attempts(&self, mut prepared: Prepared, mut tried: Tried) -> Result<Answer> {
+    async fn attempts(&self, mut prepared: Prepared, tried: &mut Tried) -> Result<Answer> {
         loop {
             if tried.count > 0 {
                 prepared.repeated();
             }
-            let link = self.link(&prepared, &mut tried).await?;
+            let link = self.link(&prepared, tried).await?;
             let mut ticket = match link.begin(&prepared.frame()?, prepared.deadline, true) {
                 Ok(ticket) => ticket,
                 Err(NotBegun::Full) => {
@@ -315,7 +305,13 @@ impl Channel {
             match ticket.answer().await {
                 Answer::Failed(failure) if failure.kind() == ErrorKind::Unimplemented => {
                     return Ok(Answer::Failed(
-                        reflection::explain(&link, prepared.method, failure).await,
+                        reflection::explain(
+                            &link,
+                            &prepared,
+                            self.inner.profile.service(),
+                            failure,
+                        )
+                        .await,
                     ));
                 }
                 Answer::Failed(failure) if may_repeat(&prepared, &failure) => {
@@ -350,6 +346,8 @@ pub(crate) struct Tried {
     /// How many peers there are; set by a balanced route.
     pub(crate) instances: usize,
     pub(crate) last: Option<Error>,
+    /// An attempt ended without it being known whether it was executed.
+    in_doubt: bool,
 }
 
 impl Tried {
@@ -357,11 +355,30 @@ impl Tried {
     fn failed(&mut self, link: &Link, error: Error) -> Result<()> {
         self.peers.push(link.peer().clone());
         self.count += 1;
+        self.in_doubt |= error.execution() == Execution::Unknown;
         if self.count >= ATTEMPTS.max(self.instances) {
             return Err(error);
         }
         self.last = Some(error);
         Ok(())
+    }
+}
+
+impl Tried {
+    /// The end of a call of several attempts: what the last one did not do, an earlier one may have done.
+    fn conclude(&self, outcome: Result<Answer>) -> Answer {
+        match outcome.unwrap_or_else(Answer::Failed) {
+            Answer::Failed(error) if self.in_doubt => Answer::Failed(in_doubt(error)),
+            answer => answer,
+        }
+    }
+}
+
+/// A failure of a call of which an earlier attempt may have run.
+pub(crate) fn in_doubt(error: Error) -> Error {
+    match error.execution() {
+        Execution::NotSent | Execution::NotStarted => error.with_execution(Execution::Unknown),
+        Execution::Unknown | Execution::Executed => error,
     }
 }
 
@@ -371,15 +388,18 @@ pub(crate) fn needs_more(prepared: &Prepared, failure: &Error) -> bool {
 }
 
 /// Never twice: only what is known not to have started, or what is declared idempotent.
-fn may_repeat(prepared: &Prepared, failure: &Error) -> bool {
+pub(crate) fn may_repeat(prepared: &Prepared, failure: &Error) -> bool {
+    let passing = matches!(
+        failure.kind(),
+        ErrorKind::Unavailable | ErrorKind::ResourceExhausted
+    );
     match failure.execution() {
-        Execution::NotSent | Execution::NotStarted => {
-            matches!(
-                failure.kind(),
-                ErrorKind::Unavailable | ErrorKind::ResourceExhausted
-            )
+        // The peer has not seen it, so this is not a repetition to anybody.
+        Execution::NotSent => passing,
+        Execution::NotStarted => passing && !prepared.once,
+        Execution::Unknown => {
+            prepared.idempotent && !prepared.once && failure.kind() == ErrorKind::Unavailable
         }
-        Execution::Unknown => prepared.idempotent && failure.kind() == ErrorKind::Unavailable,
         Execution::Executed => false,
     }
 }
@@ -418,7 +438,19 @@ async fn local(skeleton: Arc<dyn Skeleton>, prepared: Prepared) -> Answer {
     let context = Context::new(method, "local".into(), metadata, prepared.deadline, false);
     let (incoming, mut answer) =
         Incoming::local(prepared.params().to_vec().into(), context.clone());
-    let handler = context.scope(CatchPanic(skeleton.call(index, incoming)));
+    let panicked = || {
+        Error::new(
+            ErrorKind::Internal,
+            format!("the handler of {method} panicked"),
+        )
+        .with_execution(Execution::Executed)
+    };
+    let Ok(work) = catch_unwind(AssertUnwindSafe(|| skeleton.call(index, incoming))) else {
+        return Answer::Failed(panicked());
+    };
+    // Nobody else would tell a synchronous handler that the caller has gone.
+    let mut gone = CancelOnDrop(Some(context.clone()));
+    let handler = context.scope(CatchPanic(work));
     let in_time = match prepared.deadline {
         Some(deadline) => timeout_at(deadline, handler).await.is_ok(),
         None => {
@@ -426,11 +458,11 @@ async fn local(skeleton: Arc<dyn Skeleton>, prepared: Prepared) -> Answer {
             true
         }
     };
+    if in_time {
+        gone.0 = None;
+    }
     let unanswered = if in_time {
-        Error::new(
-            ErrorKind::Internal,
-            format!("the handler of {method} panicked"),
-        )
+        panicked()
     } else {
         Error::new(
             ErrorKind::DeadlineExceeded,
@@ -440,6 +472,17 @@ async fn local(skeleton: Arc<dyn Skeleton>, prepared: Prepared) -> Answer {
     answer
         .try_recv()
         .unwrap_or_else(|_| Answer::Failed(unanswered.with_execution(Execution::Executed)))
+}
+
+/// Tells the handler of a local call that its caller has given up.
+struct CancelOnDrop(Option<Context>);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        if let Some(context) = &self.0 {
+            context.set_cancelled();
+        }
+    }
 }
 
 impl fmt::Debug for Channel {

@@ -1,25 +1,29 @@
 //! A channel to one address: one connection, opened when needed, opened again when lost.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio::sync::Mutex as AsyncMutex;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout};
 
 use crate::backoff::Backoff;
+use crate::client::profile::Profile;
 use crate::error::{Error, Result};
-use crate::limits::Limits;
 use crate::link::{self, Link};
 use crate::transport::{self, Address};
 
-/// One peer and the connection to it.
+/// One peer and the connection to it. Dropping it lets the calls on their way end, then the connection closes.
 #[derive(Debug)]
 pub(crate) struct Direct {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
     address: Address,
-    limits: Arc<Limits>,
+    profile: Arc<Profile>,
     current: Mutex<Current>,
-    /// Held while connecting, so that many callers make one attempt.
-    connecting: AsyncMutex<()>,
 }
 
 #[derive(Debug)]
@@ -28,95 +32,162 @@ struct Current {
     backoff: Backoff,
     /// No attempt is made before this; the error says why the last one failed.
     wait: Option<(Instant, Error)>,
+    attempt: Option<Attempt>,
+}
+
+/// Connecting, for all who wait. It has a task of its own: callers that give up soon would otherwise begin it again and
+/// again, and a peer that swallows packets would never be found out.
+#[derive(Debug)]
+struct Attempt {
+    outcome: watch::Receiver<Option<Result<Arc<Link>>>>,
+    task: AbortHandle,
+}
+
+impl Attempt {
+    /// Whether its task is there; a runtime that ended has taken it along.
+    fn is_under_way(&self) -> bool {
+        self.outcome.has_changed().is_ok()
+    }
 }
 
 impl Direct {
-    pub(crate) fn new(address: Address, limits: Arc<Limits>) -> Self {
-        let current = Current {
+    pub(crate) fn new(address: Address, profile: Arc<Profile>) -> Self {
+        let current = Mutex::new(Current {
             link: None,
             backoff: Backoff::default(),
             wait: None,
+            attempt: None,
+        });
+        let shared = Shared {
+            address,
+            profile,
+            current,
         };
         Self {
-            address,
-            limits,
-            current: Mutex::new(current),
-            connecting: AsyncMutex::new(()),
+            shared: Arc::new(shared),
         }
     }
 
     /// Where it leads.
     pub(crate) fn address(&self) -> &Address {
-        &self.address
+        &self.shared.address
     }
 
     /// The connection if there is one; it may turn out to be closed when a call begins.
     pub(crate) fn ready(&self) -> Option<Arc<Link>> {
-        self.lock().link.clone()
+        self.shared.lock().link.clone()
     }
 
     /// Whether a call could begin, or an attempt to connect could be made, right now.
     pub(crate) fn is_usable(&self) -> bool {
-        let current = self.lock();
-        current.link.as_ref().is_some_and(|link| link.is_open())
-            || current
-                .wait
-                .as_ref()
-                .is_none_or(|(until, _)| *until <= Instant::now())
+        let current = self.shared.lock();
+        if current.link.as_ref().is_some_and(|link| link.is_open()) {
+            return true;
+        }
+        let connecting = current.attempt.as_ref().is_some_and(Attempt::is_under_way);
+        let waits = current
+            .wait
+            .as_ref()
+            .is_some_and(|(until, _)| *until > Instant::now());
+        !connecting && !waits
     }
 
-    /// The connection, opened if there is none.
+    /// The connection, opened if there is none. Dropping the future does not stop the attempt.
     ///
     /// # Errors
     ///
     /// `unavailable`, not sent: nobody listens, or the last attempt failed and the next one is not due.
     pub(crate) async fn link(&self) -> Result<Arc<Link>> {
-        if let Some(link) = self.open_link() {
-            return Ok(link);
-        }
-        let _attempt = self.connecting.lock().await;
-        if let Some(link) = self.open_link() {
-            return Ok(link);
-        }
-        self.check_wait()?;
-        match self.connect().await {
-            Ok(link) => {
-                let mut current = self.lock();
-                current.link = Some(link.clone());
-                current.backoff.reset();
-                current.wait = None;
-                Ok(link)
+        loop {
+            let mut outcome = {
+                let mut current = self.shared.lock();
+                if let Some(link) = current.link.as_ref().filter(|link| link.is_open()) {
+                    return Ok(link.clone());
+                }
+                match &current.attempt {
+                    Some(attempt) if attempt.is_under_way() => attempt.outcome.clone(),
+                    _ => {
+                        self.shared.check_wait(&current)?;
+                        let attempt = self.attempt();
+                        let outcome = attempt.outcome.clone();
+                        current.attempt = Some(attempt);
+                        outcome
+                    }
+                }
+            };
+            // An attempt whose runtime ended is begun again, on ours.
+            if let Ok(outcome) = outcome.wait_for(Option::is_some).await
+                && let Some(outcome) = &*outcome
+            {
+                return outcome.clone();
             }
-            Err(error) => {
-                let mut current = self.lock();
-                let pause = current.backoff.next();
-                current.wait = Some((Instant::now() + pause, error.clone()));
-                Err(error)
+        }
+    }
+
+    fn attempt(&self) -> Attempt {
+        let (tell, outcome) = watch::channel(None);
+        let (address, profile) = (self.shared.address.clone(), self.shared.profile.clone());
+        let shared = Arc::downgrade(&self.shared);
+        let task = tokio::spawn(async move {
+            let connected = connect(&address, &profile).await;
+            let outcome = keep(&shared, connected);
+            tell.send_replace(Some(outcome));
+        });
+        Attempt {
+            outcome,
+            task: task.abort_handle(),
+        }
+    }
+}
+
+async fn connect(address: &Address, profile: &Profile) -> Result<Arc<Link>> {
+    let attempt = async {
+        let io = transport::connect(address).await?;
+        link::connect(io, profile.limits.clone(), None).await
+    };
+    // The handshake has a limit of its own; this one is for a host that swallows packets.
+    match timeout(profile.limits.handshake_timeout.saturating_mul(2), attempt).await {
+        Ok(outcome) => outcome,
+        Err(_) => {
+            Err(Error::unavailable(format!("{address} does not answer"))
+                .with_peer(address.to_string()))
+        }
+    }
+}
+
+/// Notes what came of an attempt.
+fn keep(shared: &Weak<Shared>, connected: Result<Arc<Link>>) -> Result<Arc<Link>> {
+    let Some(shared) = shared.upgrade() else {
+        let gone = Error::unavailable("the channel was dropped");
+        if let Ok(link) = connected {
+            link.close(gone.clone());
+        }
+        return Err(gone);
+    };
+    let mut current = shared.lock();
+    current.attempt = None;
+    match &connected {
+        Ok(link) => {
+            let old = current.link.replace(link.clone());
+            current.backoff.reset();
+            current.wait = None;
+            drop(current);
+            shared.profile.compare(link);
+            // A peer that takes no more calls on it need not be trusted to close it.
+            if let Some(old) = old {
+                old.retire();
             }
         }
-    }
-
-    async fn connect(&self) -> Result<Arc<Link>> {
-        let attempt = async {
-            let io = transport::connect(&self.address).await?;
-            link::connect(io, self.limits.clone(), None).await
-        };
-        // The handshake has a limit of its own; this one is for a host that swallows packets.
-        match timeout(self.limits.handshake_timeout * 2, attempt).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(
-                Error::unavailable(format!("{} does not answer", self.address))
-                    .with_peer(self.address.to_string()),
-            ),
+        Err(error) => {
+            let pause = current.backoff.next();
+            current.wait = Some((Instant::now() + pause, error.clone()));
         }
     }
+    connected
+}
 
-    fn open_link(&self) -> Option<Arc<Link>> {
-        self.ready().filter(|link| link.is_open())
-    }
-
-    fn check_wait(&self) -> Result<()> {
-        let current = self.lock();
+impl Shared {
+    fn check_wait(&self, current: &Current) -> Result<()> {
         let Some((until, error)) = &current.wait else {
             return Ok(());
         };
@@ -138,10 +209,60 @@ impl Direct {
     }
 }
 
-impl Drop for Direct {
+impl Drop for Shared {
     fn drop(&mut self) {
-        if let Some(link) = self.lock().link.take() {
-            link.close(Error::unavailable("the channel was dropped"));
+        let current = self
+            .current
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(attempt) = current.attempt.take() {
+            attempt.task.abort();
         }
+        // Calls hold the channel, so there are none, unless the instance has left a list while they run.
+        if let Some(link) = current.link.take() {
+            link.retire();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::Limits;
+    use crate::server::router::Router;
+    use crate::transport::Listener;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_attempt_to_connect_outlives_the_call_that_began_it() {
+        let address = Address::parse("mem://slow-to-accept").unwrap();
+        let (mut listener, _) = Listener::bind(&address).await.unwrap();
+        let profile = Arc::new(Profile::new(Limits::default(), None));
+        let direct = Direct::new(address, profile.clone());
+        for _ in 0..3 {
+            let hurry = timeout(Duration::from_secs(1), direct.link());
+            hurry.await.expect_err("nobody says HELLO yet");
+            assert!(!direct.is_usable(), "others are to be preferred meanwhile");
+        }
+        let io = listener.accept().await.unwrap();
+        let router = Arc::new(Router::default());
+        let server = link::accept(io, profile.limits.clone(), router).await;
+        let server = server.unwrap();
+        assert!(direct.link().await.unwrap().is_open());
+        let another = timeout(Duration::from_secs(1), listener.accept()).await;
+        assert!(another.is_err(), "one connection is enough");
+        drop(direct);
+        server.closed().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_swallows_packets_is_found_out_whatever_callers_wait() {
+        let address = Address::parse("mem://never-accepts").unwrap();
+        let (_listener, _) = Listener::bind(&address).await.unwrap();
+        let direct = Direct::new(address, Arc::new(Profile::new(Limits::default(), None)));
+        let hurry = timeout(Duration::from_secs(1), direct.link());
+        hurry.await.expect_err("nobody says HELLO");
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let shared = direct.shared.lock();
+        assert!(shared.wait.is_some(), "the failure was noted");
     }
 }

@@ -8,12 +8,14 @@ mod direct;
 mod one_way;
 mod options;
 mod pending;
+mod profile;
 mod request;
 mod returns;
 
 pub(crate) use channel::Tried;
 pub(crate) use direct::Direct;
-pub(crate) use request::Request;
+pub(crate) use profile::Profile;
+pub(crate) use request::{Prepared, Request};
 
 pub use batch::Batch;
 pub use blocking::BlockingChannel;

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use crate::client::call::polled_again;
 use crate::client::channel::Channel;
 use crate::client::request::Request;
 use crate::error::{Error, Result};
@@ -96,7 +97,9 @@ impl Future for OneWayFuture {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         match &mut self.0 {
-            State::Ended(outcome) => outcome.take().map_or(Poll::Pending, Poll::Ready),
+            State::Ended(outcome) => {
+                Poll::Ready(outcome.take().unwrap_or_else(|| Err(polled_again())))
+            }
             State::Slow(rest) => rest.as_mut().poll(cx),
         }
     }

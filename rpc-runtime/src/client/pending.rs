@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use crate::client::call::CallFuture;
+use crate::client::call::{CallFuture, polled_again};
 use crate::error::{CallError, Error, ErrorKind, Execution};
 
 /// A call that has started: await it, poll it, block on it, or cancel it. Dropping it cancels the call.
@@ -111,7 +111,7 @@ impl<T, E> Future for Pending<T, E> {
         match &mut self.state {
             State::Finished(outcome) => match outcome.take() {
                 Some(outcome) => Poll::Ready(outcome),
-                None => Poll::Pending,
+                None => Poll::Ready(Err(CallError::Failed(polled_again()))),
             },
             State::Running(_) => Poll::Pending,
         }

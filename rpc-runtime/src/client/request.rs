@@ -1,5 +1,7 @@
 //! A call before it is sent: which method, which bytes, until when.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use crate::client::options::{CallOptions, Timeout};
@@ -28,6 +30,8 @@ pub(crate) struct Prepared {
     metadata: Vec<u8>,
     pub(crate) deadline: Option<Instant>,
     pub(crate) idempotent: bool,
+    /// Made by the handler of a repetition: such calls are not repeated in turn, or repetitions would multiply.
+    pub(crate) once: bool,
     flags: u8,
 }
 
@@ -44,10 +48,12 @@ impl Request {
             Timeout::Never => None,
         };
         let mut flags = if self.method.oneway { flag::ONE_WAY } else { 0 };
+        let mut once = false;
         if let Some(context) = Context::current() {
             deadline = [deadline, context.deadline()].into_iter().flatten().min();
             if context.is_repeated() {
                 flags |= flag::NO_RETRY;
+                once = true;
             }
             for key in INHERITED {
                 if let (Some(value), None) =
@@ -65,6 +71,7 @@ impl Request {
             metadata,
             deadline,
             idempotent,
+            once,
             flags,
         })
     }
@@ -80,6 +87,12 @@ impl Prepared {
     /// Says to the peer that this is a repetition.
     pub(crate) fn repeated(&mut self) {
         self.flags |= flag::NO_RETRY;
+    }
+
+    /// Time until the caller gives up; `None` if it never does.
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        self.deadline
+            .map(|deadline| deadline.saturating_duration_since(Instant::now()))
     }
 
     /// The parameters.

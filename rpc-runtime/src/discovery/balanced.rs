@@ -8,11 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use crate::backoff::random;
-use crate::client::{Direct, Tried};
+use crate::client::{Direct, Profile, Tried};
 use crate::discovery::directory::{Directory, Listing};
 use crate::discovery::{FileRegistry, ListRegistry, Registry, RemoteRegistry};
 use crate::error::{Error, Result};
-use crate::limits::Limits;
 use crate::link::Link;
 use crate::transport::{Address, Options, Target};
 
@@ -22,7 +21,7 @@ pub(crate) struct Balanced {
     directory: Directory,
     members: Mutex<Members>,
     picker: Picker,
-    limits: Arc<Limits>,
+    profile: Arc<Profile>,
 }
 
 struct Members {
@@ -44,15 +43,18 @@ impl Balanced {
     /// Opens an address that names a registry.
     pub(crate) async fn open(
         target: Target,
-        service: Option<&str>,
         options: &Options,
-        limits: Arc<Limits>,
+        profile: Arc<Profile>,
     ) -> Result<Self> {
         let named = match &target {
             Target::Registry(_, named) | Target::File(_, named) => named.clone(),
             _ => None,
         };
-        let service = match (named, service, &target) {
+        let service = match (
+            named,
+            profile.service().map(|service| service.name),
+            &target,
+        ) {
             (Some(named), _, _) => named,
             (None, Some(service), _) => service.to_owned(),
             (None, None, Target::List(_)) => String::new(),
@@ -74,7 +76,7 @@ impl Balanced {
             registry,
             service,
             options.balance.as_deref(),
-            limits,
+            profile,
         ))
     }
 
@@ -83,7 +85,7 @@ impl Balanced {
         registry: Arc<dyn Registry>,
         service: String,
         balance: Option<&str>,
-        limits: Arc<Limits>,
+        profile: Arc<Profile>,
     ) -> Self {
         let directory = Directory::start(registry, service.clone());
         let mut seen = directory.subscribe();
@@ -102,7 +104,7 @@ impl Balanced {
             directory,
             members: Mutex::new(members),
             picker,
-            limits,
+            profile,
         }
     }
 
@@ -182,12 +184,12 @@ impl Balanced {
         }
     }
 
-    /// The connections to the latest list; those to instances that left it are dropped.
+    /// The connections to the latest list; those to instances that left it close when their calls have ended.
     fn members(&self) -> Arc<[Arc<Direct>]> {
         let mut members = self.lock();
         if members.seen.has_changed().unwrap_or(false) {
             let listing = members.seen.borrow_and_update().clone();
-            members.update(&listing, &self.limits);
+            members.update(&listing, &self.profile);
         }
         members.order.clone()
     }
@@ -198,17 +200,21 @@ impl Balanced {
 }
 
 impl Members {
-    fn update(&mut self, listing: &Listing, limits: &Arc<Limits>) {
+    fn update(&mut self, listing: &Listing, profile: &Arc<Profile>) {
         let mut known = std::mem::take(&mut self.by_address);
         let mut order = Vec::with_capacity(listing.instances.len());
         for instance in listing.instances.iter() {
+            // A provider that was started again stands there twice until the lease of its earlier life runs out.
+            if self.by_address.contains_key(&instance.address) {
+                continue;
+            }
             // An address that this version cannot call (of a transport to come) is as good as not there.
             let Ok(address) = Address::parse(&instance.address) else {
                 continue;
             };
             let direct = known
                 .remove(&instance.address)
-                .unwrap_or_else(|| Arc::new(Direct::new(address, limits.clone())));
+                .unwrap_or_else(|| Arc::new(Direct::new(address, profile.clone())));
             order.push(direct.clone());
             self.by_address.insert(instance.address.clone(), direct);
         }

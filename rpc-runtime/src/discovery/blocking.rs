@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -25,6 +25,8 @@ pub(crate) struct BlockingLookup {
     place: Place,
     service: String,
     last: Mutex<Last>,
+    /// Held while asking, so that many threads ask once.
+    registry: Mutex<Option<RegistryBlockingClient>>,
 }
 
 #[derive(Debug)]
@@ -37,7 +39,6 @@ enum Place {
 struct Last {
     addresses: Vec<Address>,
     asked: Option<Instant>,
-    registry: Option<RegistryBlockingClient>,
 }
 
 impl BlockingLookup {
@@ -56,16 +57,30 @@ impl BlockingLookup {
             place,
             service,
             last: Mutex::default(),
+            registry: Mutex::default(),
         })
     }
 
-    /// The addresses as they were heard last.
+    /// The addresses as they were heard last. While one thread asks again, the others go on with those.
     pub(crate) fn addresses(&self) -> Result<Vec<Address>> {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.asked.is_some_and(|asked| asked.elapsed() < FRESH) && !last.addresses.is_empty() {
-            return Ok(last.addresses.clone());
+        if let Some(addresses) = self.known(Some(FRESH)) {
+            return Ok(addresses);
         }
-        match self.ask(&mut last) {
+        let mut registry = match self.registry.try_lock() {
+            Ok(registry) => registry,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => match self.known(None) {
+                Some(addresses) => return Ok(addresses),
+                None => self.registry.lock().unwrap_or_else(PoisonError::into_inner),
+            },
+        };
+        // Whoever held it has asked meanwhile.
+        if let Some(addresses) = self.known(Some(FRESH)) {
+            return Ok(addresses);
+        }
+        let answer = self.ask(&mut registry);
+        let mut last = self.last();
+        match answer {
             Ok(snapshot) => {
                 let found: Vec<_> = snapshot
                     .instances
@@ -90,7 +105,19 @@ impl BlockingLookup {
         Ok(last.addresses.clone())
     }
 
-    fn ask(&self, last: &mut Last) -> Result<Snapshot> {
+    /// What was heard last, if it was heard within this time.
+    fn known(&self, within: Option<Duration>) -> Option<Vec<Address>> {
+        let last = self.last();
+        let fresh =
+            within.is_none_or(|within| last.asked.is_some_and(|asked| asked.elapsed() < within));
+        (fresh && !last.addresses.is_empty()).then(|| last.addresses.clone())
+    }
+
+    fn last(&self) -> MutexGuard<'_, Last> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ask(&self, registry: &mut Option<RegistryBlockingClient>) -> Result<Snapshot> {
         match &self.place {
             Place::File(path) => file::read(path, &self.service),
             Place::Registry(address) => {
@@ -101,13 +128,12 @@ impl BlockingLookup {
                     );
                     Error::unavailable(text).with_peer(address.to_string())
                 };
-                if last.registry.is_none() {
+                if registry.is_none() {
                     let channel = BlockingChannel::connect(address.to_string()).map_err(down)?;
                     let options = CallOptions::new().timeout(ANSWER);
-                    last.registry =
-                        Some(RegistryBlockingClient::new(channel.with_options(options)));
+                    *registry = Some(RegistryBlockingClient::new(channel.with_options(options)));
                 }
-                let Some(registry) = &last.registry else {
+                let Some(registry) = registry else {
                     return Err(Error::unavailable("no registry"));
                 };
                 registry

@@ -1,7 +1,7 @@
 //! Registry lookup: who provides a service, and where.
 //!
-//! A provider registers with a lease and renews it for ever ([`provider`]); a consumer keeps a watched copy of the list
-//! ([`directory`]) and picks from it for each call ([`balanced`]). Between them stands one small trait, [`Registry`];
+//! A provider registers with a lease and renews it for ever (`provider.rs`); a consumer keeps a watched copy of the list
+//! (`directory.rs`) and picks from it for each call (`balanced.rs`). Between them stands one small trait, [`Registry`];
 //! each kind of registry is one file.
 
 mod balanced;

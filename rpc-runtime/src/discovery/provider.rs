@@ -23,6 +23,9 @@ const RENEWALS: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
+/// Shortest pause between renewals, whatever time the registry grants.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+
 /// Time for leaving a list when the server stops: the registry may be down, and must not hold that up.
 const LEAVE: Duration = Duration::from_secs(2);
 
@@ -123,11 +126,15 @@ impl Provider {
         }
     }
 
-    /// Takes the instance off the list; gives up after a short while.
-    pub(crate) async fn leave(mut self) {
+    /// Has the instance taken off the list; does not wait for it.
+    pub(crate) fn leave(&mut self) {
         if let Some(leave) = self.leave.take() {
             let _ = leave.send(());
         }
+    }
+
+    /// Waits until it is off the list; gives up after a short while.
+    pub(crate) async fn left(mut self) {
         let _ = timeout(LEAVE * 2, self.left.wait_for(|left| *left)).await;
     }
 }
@@ -170,11 +177,8 @@ async fn stay(
             Ok(()) => {
                 backoff.reset();
                 let ttl = lease.as_ref().map_or(ttl, |lease| lease.ttl);
-                sleep(
-                    ttl.div_f64(f64::from(RENEWALS))
-                        .mul_f64(0.9 + 0.2 * random_fraction()),
-                )
-                .await;
+                let third = (ttl / RENEWALS).max(SHORTEST_PAUSE);
+                sleep(third.mul_f64(0.9 + 0.2 * random_fraction())).await;
             }
             Err(error) => {
                 log::warn!(

@@ -12,6 +12,9 @@ use crate::server::Skeleton;
 /// Most instances of one registry, so that a provider gone wild cannot fill its memory.
 const MAX_INSTANCES: usize = 100_000;
 
+/// Most bytes of all texts of one record. Consumers get the records of a service in one frame.
+const MAX_RECORD: usize = 8 << 10;
+
 /// Time left for the answer when a watch ends by itself.
 const ANSWER: Duration = Duration::from_millis(500);
 
@@ -29,22 +32,30 @@ const ANSWER: Duration = Duration::from_millis(500);
 /// // consumers: GreeterClient::connect("registry://127.0.0.1:PORT")
 /// # Ok(()) }
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct RegistryServer {
     list: InProcess,
+    max_instances: usize,
+}
+
+impl Default for RegistryServer {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl RegistryServer {
     /// An empty registry.
     pub fn new() -> Self {
-        Self {
-            list: InProcess::new(),
-        }
+        Self::over(InProcess::new())
     }
 
     /// A registry over a list that this process uses too.
     pub fn over(list: InProcess) -> Self {
-        Self { list }
+        Self {
+            list,
+            max_instances: MAX_INSTANCES,
+        }
     }
 
     /// What [`Server::add`](crate::Server::add) takes.
@@ -59,12 +70,21 @@ impl wire::Registry for RegistryServer {
         instance: wire::Instance,
         ttl: Duration,
     ) -> Result<wire::Lease, wire::RegistryError> {
-        if self.list.len() >= MAX_INSTANCES {
+        let instance = from_wire(instance);
+        let size = size(&instance);
+        if size > MAX_RECORD {
             return Err(wire::RegistryError::Full(format!(
-                "{MAX_INSTANCES} instances are registered, more are not taken"
+                "the record of {} takes {size} bytes, more than {MAX_RECORD} are not kept",
+                instance.id
             )));
         }
-        Ok(self.list.put(&from_wire(instance), ttl).into())
+        if self.list.is_full(&instance, self.max_instances) {
+            return Err(wire::RegistryError::Full(format!(
+                "{} instances are registered, more are not taken",
+                self.max_instances
+            )));
+        }
+        Ok(self.list.put(&instance, ttl).into())
     }
 
     async fn renew(&self, lease: wire::Lease) -> bool {
@@ -92,15 +112,24 @@ impl wire::Registry for RegistryServer {
     }
 
     async fn names(&self) -> Vec<String> {
-        let mut names: Vec<_> = self
-            .list
-            .all()
-            .into_iter()
-            .map(|instance| instance.service)
-            .collect();
-        names.dedup();
-        names
+        self.list.names()
     }
+}
+
+/// Bytes of the texts of a record.
+fn size(instance: &Instance) -> usize {
+    let own = [
+        &instance.id,
+        &instance.service,
+        &instance.address,
+        &instance.zone,
+        &instance.version,
+    ];
+    let said = instance
+        .metadata
+        .iter()
+        .flat_map(|(key, value)| [key, value]);
+    own.into_iter().chain(said).map(String::len).sum()
 }
 
 pub(super) fn from_wire(instance: wire::Instance) -> Instance {
@@ -165,5 +194,46 @@ impl From<wire::Listing> for Snapshot {
             instances: listing.instances.into_iter().map(from_wire).collect(),
             cursor: Cursor(listing.cursor),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generated::registry::v1::Registry as _;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_registry_renews_those_it_has_and_recovers_by_itself() {
+        let registry = RegistryServer {
+            max_instances: 10,
+            ..RegistryServer::new()
+        };
+        let ttl = Duration::from_secs(1);
+        for n in 0..10 {
+            registry
+                .list
+                .put(&Instance::new("s", format!("mem://{n}")), ttl);
+        }
+        let register = |id: &str| registry.register(to_wire(&Instance::new("s", id)), ttl);
+        assert!(register("mem://new").await.is_err());
+        assert!(register("mem://7").await.is_ok(), "it is listed already");
+        tokio::time::advance(ttl).await;
+        assert!(register("mem://new").await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_record_of_any_size_is_not_kept() {
+        let registry = RegistryServer::new();
+        let mut instance = Instance::new("s", "mem://a");
+        instance
+            .metadata
+            .insert("k".to_owned(), "v".repeat(MAX_RECORD));
+        let ttl = Duration::from_secs(1);
+        let refused = registry.register(to_wire(&instance), ttl).await;
+        let wire::RegistryError::Full(text) = refused.unwrap_err() else {
+            panic!("another refusal");
+        };
+        assert!(text.contains("more than 8192 are not kept"), "{text}");
+        assert!(registry.list.all().is_empty());
     }
 }

@@ -118,10 +118,30 @@ fn open(
     router: Option<Arc<Router>>,
 ) -> Arc<Link> {
     let (link, input) = Link::new(role, io, hello, limits, router);
-    // Both tasks end when the link is closed, which its owner (channel or server) does.
-    tokio::spawn(link.clone().read_loop(input, inbound));
-    tokio::spawn(link.clone().keep_loop());
+    // Both tasks end when the link is closed, which its owner (channel or server) does. A runtime that ends drops them:
+    // then the link closes too, or callers on other threads would wait for ever.
+    let (read, reading) = (link.clone(), CloseOnDrop(link.clone()));
+    tokio::spawn(async move {
+        let _reading = reading;
+        read.read_loop(input, inbound).await;
+    });
+    let (keep, keeping) = (link.clone(), CloseOnDrop(link.clone()));
+    tokio::spawn(async move {
+        let _keeping = keeping;
+        keep.keep_loop().await;
+    });
     link
+}
+
+/// Closes a link that one of its tasks has left; most are closed by then.
+struct CloseOnDrop(Arc<Link>);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        let peer = &**self.0.peer();
+        let error = Error::unavailable("the runtime of the connection has ended").with_peer(peer);
+        self.0.close(error);
+    }
 }
 
 async fn read_hello(io: &mut Io, inbound: &mut Inbound) -> Result<Hello, Failed> {

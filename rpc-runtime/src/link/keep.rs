@@ -31,7 +31,18 @@ impl Link {
         let mut timer = pin!(sleep_until(Instant::now()));
         // Set while the socket does not take what we have.
         let mut blocked_since: Option<Instant> = None;
-        while self.lock().phase != Phase::Closed {
+        loop {
+            let over = {
+                let state = self.lock();
+                if state.phase == Phase::Closed {
+                    break;
+                }
+                state.retired && !state.calls.is_awaited()
+            };
+            if over {
+                self.close(self.close_reason());
+                break;
+            }
             let due = self.next_due(blocked_since);
             if timer.deadline() != due {
                 timer.as_mut().reset(due);

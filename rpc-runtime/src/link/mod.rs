@@ -94,6 +94,8 @@ struct State {
     queued_control: u32,
     /// Callers that wait for room.
     waiting_for_room: u32,
+    /// Close when nobody waits for an answer any more.
+    retired: bool,
 }
 
 /// ```text
@@ -158,6 +160,7 @@ impl Link {
             pings: PingWatch::default(),
             queued_control: 0,
             waiting_for_room: 0,
+            retired: false,
         };
         let link = Arc::new(Self {
             role,
@@ -329,6 +332,21 @@ impl Link {
         self.wake_keeper.notify_one();
     }
 
+    /// Takes no more calls and closes as soon as nobody waits for an answer: for the last owner of a client's link.
+    pub(crate) fn retire(&self) {
+        let mut state = self.lock();
+        state.retired = true;
+        if state.phase == Phase::Open {
+            state.phase = Phase::Draining;
+        }
+        let over = !state.calls.is_awaited();
+        drop(state);
+        self.room.notify_waiters();
+        if over {
+            self.close(self.close_reason());
+        }
+    }
+
     /// Waits until no call of the peer is worked on. Dropping the future does nothing.
     pub(crate) async fn idle(&self) {
         loop {
@@ -388,7 +406,7 @@ impl Link {
     }
 
     /// Ends the link after telling the peer why.
-    fn go_away(&self, reason: GoAwayReason, message: &str) {
+    pub(crate) fn go_away(&self, reason: GoAwayReason, message: &str) {
         let error = Error::unavailable(format!("the connection was closed: {message}"));
         self.say_and_close(reason, message, error.with_peer(&*self.peer));
     }
@@ -438,6 +456,10 @@ impl Link {
     fn made_room(&self, state: &State) {
         if state.waiting_for_room > 0 {
             self.room.notify_waiters();
+        }
+        if state.retired {
+            // It may have been the last one; the keeper looks.
+            self.wake_keeper.notify_one();
         }
     }
 }

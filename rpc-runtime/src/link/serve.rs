@@ -124,26 +124,27 @@ impl Responder {
         if !self.one_way && state.phase != Phase::Closed {
             let limit = link.peer_hello.max_frame as usize;
             let out = state.out.buffer();
-            if let Some(message) = panicked {
-                frame::write_fail(
-                    out,
-                    self.request_id,
-                    &fail_part(Status::Internal, Execution::Executed),
-                    &message,
-                );
-            } else if body.len() + frame::HEADER + 8 > limit {
-                let text = format!(
-                    "the answer takes {} bytes, the caller accepts frames of {limit}; answer with less at once",
-                    body.len()
-                );
-                frame::write_fail(
-                    out,
-                    self.request_id,
-                    &fail_part(Status::ResourceExhausted, Execution::Executed),
-                    &text,
-                );
+            let fail = |out: &mut Vec<u8>, status, text: &str| {
+                let part = fail_part(status, Execution::Executed);
+                frame::write_fail(out, self.request_id, &part, text);
+            };
+            if let Some(text) = panicked {
+                fail(out, Status::Internal, &text);
             } else {
-                write(out, self.request_id, body);
+                let start = out.len();
+                // What is too large by itself is not even copied.
+                let fits = body.len() <= limit && {
+                    write(out, self.request_id, body);
+                    out.len() - start <= limit + frame::LENGTH_FIELD
+                };
+                if !fits {
+                    let text = format!(
+                        "the answer takes {} bytes, the caller accepts frames of {limit}; answer with less at once",
+                        body.len()
+                    );
+                    out.truncate(start);
+                    fail(out, Status::ResourceExhausted, &text);
+                }
             }
             link.choke(&state);
         }
@@ -205,7 +206,7 @@ impl Link {
     pub(super) fn on_call(self: &Arc<Self>, frame: Frame) -> Result<(), Refusal> {
         let part = frame.call_part();
         let (id, one_way) = (frame.request_id, frame.flags & flag::ONE_WAY != 0);
-        self.admit_id(id)?;
+        let arrived = self.admit_id(id)?;
         let Some(router) = &self.router else {
             self.refuse_call(
                 id,
@@ -236,7 +237,7 @@ impl Link {
             }
         };
         let deadline = (part.remaining_ms > 0)
-            .then(|| Instant::now() + Duration::from_millis(u64::from(part.remaining_ms)));
+            .then(|| arrived + Duration::from_millis(u64::from(part.remaining_ms)));
         let repeated = frame.flags & flag::NO_RETRY != 0;
         let context = Context::new(method, self.peer.clone(), metadata, deadline, repeated);
         let responder = Responder {
@@ -247,16 +248,17 @@ impl Link {
             answered: AtomicBool::new(false),
         };
         self.lock().inflight += 1;
-        let answer = skeleton.call(
-            index,
-            Incoming::new(frame.body, context.clone(), responder.into()),
-        );
-        self.run(id, context, answer);
+        let incoming = Incoming::new(frame.body, context.clone(), responder.into());
+        // A panic has dropped the call, which has answered by that; the reader goes on.
+        if let Ok(answer) = catch_unwind(AssertUnwindSafe(|| skeleton.call(index, incoming))) {
+            self.run(id, context, answer);
+        }
         Ok(())
     }
 
-    /// Request IDs of a peer are not zero and not used twice at once.
-    fn admit_id(&self, id: u32) -> Result<(), Refusal> {
+    /// Request IDs of a peer are not zero and not used twice at once. Returns when the call arrived: with the read that
+    /// brought it, so that what it waited for its turn is taken off its time.
+    fn admit_id(&self, id: u32) -> Result<Instant, Refusal> {
         let mut state = self.lock();
         if id == 0 || state.serving.contains_key(&id) {
             let text = format!(
@@ -270,7 +272,7 @@ impl Link {
             return Err(Refusal::Frame(GoAwayReason::Protocol, text));
         }
         state.last_seen = id;
-        Ok(())
+        Ok(state.last_heard)
     }
 
     /// Limits and parts of the protocol that are not served yet.
@@ -383,9 +385,14 @@ impl Link {
 /// Drives a handler to its end, or to its deadline.
 async fn finish(context: Context, answer: Answer) {
     let deadline = context.deadline();
-    let guarded = context.scope(CatchPanic(answer));
+    let guarded = context.clone().scope(CatchPanic(answer));
     match deadline {
-        Some(deadline) => drop(timeout_at(deadline, guarded).await),
+        Some(deadline) => {
+            if timeout_at(deadline, guarded).await.is_err() {
+                // A synchronous handler goes on, and may ask.
+                context.set_cancelled();
+            }
+        }
         None => guarded.await,
     }
 }

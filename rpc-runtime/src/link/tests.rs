@@ -1,4 +1,4 @@
-//! One link against a peer that is played by hand, time paused: what is sent, when, and what is said about it.
+//! One link against a peer that is played by hand, with time paused.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -288,10 +288,11 @@ async fn refusals_that_nobody_reads_stop_the_reader() {
             }
             // Time passes only when everybody waits for us to read.
             tokio::time::advance(Duration::from_millis(1)).await;
-            let state = link.lock();
-            assert!(state.queued_control <= 100);
-            assert!(state.out.unsent() < 100 * 100, "{}", state.out.unsent());
-            drop(state);
+            let (control, unsent) = {
+                let state = link.lock();
+                (state.queued_control, state.out.unsent())
+            };
+            assert!(control <= 100 && unsent < 100 * 100, "{control}, {unsent}");
             reader.read_buf(peer.inbound.buffer()).await.unwrap();
         };
         assert_eq!((refusal.kind, refusal.request_id), (Kind::Fail, id));
@@ -302,7 +303,8 @@ async fn refusals_that_nobody_reads_stop_the_reader() {
 #[tokio::test(start_paused = true)]
 async fn a_client_pings_only_while_calls_are_on_their_way_and_gives_up_without_an_answer() {
     let (link, mut peer) = connected(1_000, 8).await;
-    tokio::time::advance(Duration::from_secs(600)).await;
+    let silence = timeout(Duration::from_secs(600), peer.next()).await;
+    assert!(silence.is_err(), "{silence:?} although nothing is asked");
     let started = Instant::now();
     let mut ticket = begin(&link, 10, None);
     assert_eq!(peer.next().await.unwrap().kind, Kind::Call);
@@ -381,4 +383,20 @@ async fn a_peer_that_takes_nothing_or_sends_half_a_frame_is_given_up() {
     let last = peer.next().await.unwrap();
     assert_eq!(last.go_away_part().reason, GoAwayReason::Limit);
     assert_eq!(started.elapsed().as_secs(), 30);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_refused_peer_still_sends_is_taken_and_dropped() {
+    let (_link, mut peer) = accepted(4_000).await;
+    peer.send(|out| out.extend_from_slice(&[8, 0, 0, 0, 99, 0, 0, 0, 0, 0, 0, 0]))
+        .await;
+    // A peer that is in the middle of a large frame reads nothing before it has written that.
+    let more = peer.stream.write_all(&[0; 100_000]);
+    timeout(Duration::from_millis(500), more)
+        .await
+        .unwrap()
+        .unwrap();
+    let last = peer.next().await.unwrap();
+    assert_eq!(last.go_away_part().reason, GoAwayReason::Protocol);
+    assert!(peer.next().await.is_none());
 }

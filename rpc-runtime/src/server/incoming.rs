@@ -196,6 +196,10 @@ fn encoded<T>(value: &T, codec: Codec<T>) -> Bytes {
     out.into()
 }
 
+/// Most parameters by name: each one that is wanted is looked for among all of them. In order, any number may follow
+/// those that are known.
+const NAMED: usize = 1_024;
+
 /// The parameters of a call, taken one by one in the order of the definition.
 #[derive(Debug)]
 pub struct Args<'a> {
@@ -221,8 +225,13 @@ impl<'a> Args<'a> {
                 taken: 0,
             });
         }
-        let mut entries = Vec::with_capacity(count);
-        for _ in 0..input.map()? {
+        let given = input.map()?;
+        if given > NAMED {
+            let text = format!("{given} parameters by name, more than {NAMED} are not taken");
+            return Err(DecodeError::custom(text));
+        }
+        let mut entries = Vec::with_capacity(count.min(given));
+        for _ in 0..given {
             let key = input.key()?;
             entries.push((key, input.clone()));
             input.skip()?;

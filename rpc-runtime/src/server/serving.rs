@@ -26,6 +26,9 @@ use crate::wire::frame::GoAwayReason;
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// What clients are told when the server stops.
+const SHUTTING_DOWN: &str = "this server is shutting down";
+
 /// What is to be served, before it listens.
 ///
 /// ```
@@ -153,10 +156,16 @@ impl Serving {
     ///
     /// # Errors
     ///
-    /// As [`Server::listen`].
+    /// As [`Server::listen`], and after [`Serving::shutdown`].
     pub async fn listen(&mut self, address: impl AsRef<str>) -> Result<String> {
         let address = Address::parse(address.as_ref())?;
         Handle::try_current().map_err(|_| Error::no_runtime())?;
+        if self.shared.stopping.load(Ordering::Acquire) {
+            return Err(Error::new(
+                ErrorKind::FailedPrecondition,
+                "this server was shut down; make another one",
+            ));
+        }
         let (listener, real) = Listener::bind(&address).await?;
         let text = real.to_string();
         for registry in &self.registries {
@@ -203,25 +212,29 @@ impl Serving {
     /// Stops in order: leaves the registries, takes no new connections, tells every client to go elsewhere, lets
     /// running calls finish, closes. After `limit` it closes whatever is left. Dropping the future stops at once.
     pub async fn shutdown(&mut self, limit: Duration) {
-        let orderly = async {
-            for provider in self.providers.drain(..) {
-                provider.leave().await;
-            }
-            self.shared.stopping.store(true, Ordering::Release);
-            self.acceptors
-                .drain(..)
-                .for_each(|acceptor| acceptor.abort());
-            let links: Vec<_> = self.shared.links().values().cloned().collect();
-            for link in &links {
-                link.drain(GoAwayReason::Shutdown, "this server is shutting down");
-            }
-            for link in &links {
-                link.idle().await;
-            }
-        };
-        let _ = timeout(limit, orderly).await;
-        self.stop();
+        let stop = StopOnDrop(self);
+        let _ = timeout(limit, stop.0.wind_down()).await;
+        drop(stop);
         self.stopped.send_replace(true);
+    }
+
+    async fn wind_down(&mut self) {
+        // All at once: a registry that hangs takes its time from the calls.
+        self.providers.iter_mut().for_each(Provider::leave);
+        for provider in self.providers.drain(..) {
+            provider.left().await;
+        }
+        self.shared.stopping.store(true, Ordering::Release);
+        self.acceptors
+            .drain(..)
+            .for_each(|acceptor| acceptor.abort());
+        let links: Vec<_> = self.shared.links().values().cloned().collect();
+        for link in &links {
+            link.drain(GoAwayReason::Shutdown, SHUTTING_DOWN);
+        }
+        for link in &links {
+            link.idle().await;
+        }
     }
 
     fn stop(&mut self) {
@@ -234,6 +247,15 @@ impl Serving {
         for link in links {
             link.close(Error::unavailable("this server has stopped"));
         }
+    }
+}
+
+/// Ends a shutdown, to its end or in the middle.
+struct StopOnDrop<'a>(&'a mut Serving);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.stop();
     }
 }
 
@@ -270,22 +292,21 @@ async fn accept_loop(shared: Arc<Shared>, mut listener: Listener) {
 }
 
 fn take_in(shared: &Arc<Shared>, io: Io) {
-    let limits = &shared.limits;
-    if shared.handshaking.load(Ordering::Acquire) >= limits.max_handshaking {
+    let limit = shared.limits.max_handshaking;
+    let Some(handshaking) = Counted::below(limit, shared, |shared| &shared.handshaking) else {
         // Nobody is left to say why: dropping closes it.
         return;
-    }
-    let handshaking = Counted::new(shared, |shared| &shared.handshaking);
+    };
     let shared = shared.clone();
     tokio::spawn(async move {
-        if shared.connections.load(Ordering::Acquire) >= shared.limits.max_connections {
+        let limit = shared.limits.max_connections;
+        let Some(_connection) = Counted::below(limit, &shared, |shared| &shared.connections) else {
             let text = format!(
                 "this server has {} connections, more are not taken",
                 shared.limits.max_connections
             );
             return link::turn_away(io, &shared.limits, &text).await;
-        }
-        let _connection = Counted::new(&shared, |shared| &shared.connections);
+        };
         let accepted = link::accept(io, shared.limits.clone(), shared.router.clone()).await;
         drop(handshaking);
         if let Ok(link) = accepted {
@@ -299,10 +320,8 @@ async fn serve(shared: &Arc<Shared>, link: Arc<Link>) {
     let number = shared.next_link.fetch_add(1, Ordering::Relaxed);
     shared.links().insert(number, link.clone());
     if shared.stopping.load(Ordering::Acquire) {
-        link.close(Error::new(
-            ErrorKind::Unavailable,
-            "this server has stopped",
-        ));
+        // Its handshake was under way; what its client has sent meanwhile can go elsewhere.
+        link.go_away(GoAwayReason::Shutdown, SHUTTING_DOWN);
     }
     link.closed().await;
     shared.links().remove(&number);
@@ -315,12 +334,14 @@ struct Counted {
 }
 
 impl Counted {
-    fn new(shared: &Arc<Shared>, counter: fn(&Shared) -> &AtomicU32) -> Self {
-        counter(shared).fetch_add(1, Ordering::AcqRel);
-        Self {
+    /// Counts one more, unless there are as many as may be.
+    fn below(limit: u32, shared: &Arc<Shared>, counter: fn(&Shared) -> &AtomicU32) -> Option<Self> {
+        let more = |count| (count < limit).then_some(count + 1);
+        let counted = counter(shared).fetch_update(Ordering::AcqRel, Ordering::Acquire, more);
+        counted.ok().map(|_| Self {
             shared: shared.clone(),
             counter,
-        }
+        })
     }
 }
 

@@ -35,9 +35,9 @@ pub(crate) enum BlockingReader {
 
 /// The sending end; dropping it ends the connection.
 pub(crate) enum BlockingWriter {
-    Tcp(TcpStream),
+    Tcp(TcpStream, Option<Duration>),
     #[cfg(unix)]
-    Unix(UnixStream),
+    Unix(UnixStream, Option<Duration>),
     Mem(PipeWriter),
 }
 
@@ -48,21 +48,19 @@ pub(crate) fn connect(address: &Address, limit: Duration) -> Result<BlockingIo> 
         Address::Tcp(host) => {
             let stream = connect_tcp(host, limit).map_err(failed)?;
             stream.set_nodelay(true).map_err(failed)?;
-            stream.set_write_timeout(Some(limit)).map_err(failed)?;
             let reader = BlockingReader::Tcp(stream.try_clone().map_err(failed)?, None);
             Ok(BlockingIo {
                 reader,
-                writer: BlockingWriter::Tcp(stream),
+                writer: BlockingWriter::Tcp(stream, None),
             })
         }
         #[cfg(unix)]
         Address::Unix(path) => {
             let stream = UnixStream::connect(path).map_err(failed)?;
-            stream.set_write_timeout(Some(limit)).map_err(failed)?;
             let reader = BlockingReader::Unix(stream.try_clone().map_err(failed)?, None);
             Ok(BlockingIo {
                 reader,
-                writer: BlockingWriter::Unix(stream),
+                writer: BlockingWriter::Unix(stream, None),
             })
         }
         #[cfg(not(unix))]
@@ -135,24 +133,45 @@ impl BlockingReader {
 }
 
 impl BlockingWriter {
-    /// Writes some bytes, waiting at most the limit of the connection.
+    /// Writes some bytes, waiting at most `limit`; [`io::ErrorKind::WouldBlock`] if none was taken.
     pub(crate) fn write(&mut self, bytes: &[u8], limit: Duration) -> io::Result<usize> {
-        match self {
-            Self::Tcp(stream) => stream.write(bytes),
+        // Zero would mean for ever.
+        let limit = limit.max(Duration::from_millis(1));
+        let outcome = match self {
+            Self::Tcp(stream, set) => {
+                if *set != Some(limit) {
+                    stream.set_write_timeout(Some(limit))?;
+                    *set = Some(limit);
+                }
+                stream.write(bytes)
+            }
             #[cfg(unix)]
-            Self::Unix(stream) => stream.write(bytes),
+            Self::Unix(stream, set) => {
+                if *set != Some(limit) {
+                    stream.set_write_timeout(Some(limit))?;
+                    *set = Some(limit);
+                }
+                stream.write(bytes)
+            }
             Self::Mem(pipe) => block_until(Instant::now() + limit, |cx| {
                 Pin::new(&mut *pipe).poll_write(cx, bytes)
-            })?,
+            })
+            .and_then(|outcome| outcome),
+        };
+        match outcome {
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                Err(io::ErrorKind::WouldBlock.into())
+            }
+            other => other,
         }
     }
 
     /// Ends both directions, so that a thread that reads notices.
     pub(crate) fn shutdown(&mut self) {
         match self {
-            Self::Tcp(stream) => drop(stream.shutdown(Shutdown::Both)),
+            Self::Tcp(stream, _) => drop(stream.shutdown(Shutdown::Both)),
             #[cfg(unix)]
-            Self::Unix(stream) => drop(stream.shutdown(Shutdown::Both)),
+            Self::Unix(stream, _) => drop(stream.shutdown(Shutdown::Both)),
             Self::Mem(pipe) => {
                 let _ = Pin::new(pipe).poll_shutdown(&mut Context::from_waker(Waker::noop()));
             }

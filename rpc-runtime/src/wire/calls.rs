@@ -84,6 +84,12 @@ impl Calls {
         self.live
     }
 
+    /// Whether somebody still waits for an answer, or has not taken it.
+    pub(crate) fn is_awaited(&self) -> bool {
+        let awaited = |slot: &Slot| matches!(slot, Slot::Waiting { .. } | Slot::Answered { .. });
+        self.slots.iter().any(awaited)
+    }
+
     /// Whether another call may begin now.
     pub(crate) fn has_room(&self) -> bool {
         self.live < self.max_live

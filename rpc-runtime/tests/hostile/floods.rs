@@ -195,11 +195,14 @@ async fn a_result_larger_than_the_caller_takes_is_a_failure_it_can_read() {
     raw.send(&[PREFACE, &frame(1, 0, 0, 0, &[0x80])].concat())
         .await;
     raw.next().await.unwrap();
-    raw.send(&call(1, id_of("blob"), &[0x91, 0xcd, 0xff, 0]))
-        .await;
-    assert_eq!(raw.next().await.unwrap().kind, 3);
-    raw.send(&call(2, id_of("blob"), &[0x91, 0xce, 0, 1, 0, 0]))
-        .await;
+    // Length fields of 65,536 and 65,537: eight bytes of header, three before the text.
+    for (id, size) in [(1, 0xfff5_u16), (2, 0xfff6)] {
+        let [high, low] = size.to_be_bytes();
+        raw.send(&call(id, id_of("blob"), &[0x91, 0xcd, high, low]))
+            .await;
+    }
+    let largest = raw.next().await.unwrap();
+    assert_eq!((largest.kind, largest.bytes.len()), (3, 65_540));
     let (status, execution, text) = raw.next().await.unwrap().fail();
     assert_eq!((status, execution), (Status::ResourceExhausted.code(), 3));
     assert!(

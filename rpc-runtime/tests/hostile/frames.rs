@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use rpc_runtime::Status;
 
 use crate::raw::{HELLO, call, frame};
-use crate::{Victim, assert_reply, id_of, params};
+use crate::{Victim, assert_reply, expect_end, id_of, params};
 
 #[tokio::test]
 async fn a_lie_about_the_length_is_answered_at_its_fourth_byte() {
@@ -228,6 +228,32 @@ async fn parameters_that_are_none_are_refused_before_they_are_decoded() {
 }
 
 #[tokio::test]
+async fn parameters_by_name_are_found_among_strangers_but_not_among_too_many() {
+    let victim = Victim::new().await;
+    let named = |strangers: u16| {
+        let mut body = [&[0xde][..], &(strangers + 2).to_be_bytes()].concat();
+        for n in 0..strangers {
+            body.extend([
+                0xa3,
+                b'x',
+                b'a' + (n >> 5) as u8 % 26,
+                b'0' + (n & 31) as u8,
+                0xc0,
+            ]);
+        }
+        body.extend(b"\xa1b\x02\xa1a\x01");
+        call(1, id_of("add"), &body)
+    };
+    let mut raw = victim.open().await;
+    raw.send(&named(1_022)).await;
+    assert_reply(&raw.next().await.unwrap(), 1, &[3]);
+    let text = "1025 parameters by name, more than 1024 are not taken";
+    victim
+        .refused(&named(1_023), Status::InvalidArgument, text)
+        .await;
+}
+
+#[tokio::test]
 async fn a_recursive_type_is_decoded_as_deep_as_is_allowed_and_no_deeper() {
     let victim = Victim::new().await;
     let eval = id_of("eval");
@@ -258,4 +284,14 @@ async fn a_recursive_type_is_decoded_as_deep_as_is_allowed_and_no_deeper() {
             )
             .await;
     }
+}
+
+#[tokio::test]
+async fn a_reason_is_readable_even_for_a_peer_that_goes_on_sending() {
+    let victim = Victim::new().await;
+    let mut raw = victim.open().await;
+    raw.send(&frame(99, 0, 0, 0, &[])).await;
+    raw.send(&vec![0xee; 2 << 20]).await;
+    expect_end(&mut raw, 1, "frame kind 99 is not known").await;
+    victim.lives().await;
 }

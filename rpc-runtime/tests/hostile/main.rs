@@ -1,4 +1,4 @@
-//! Strangers, liars and floods on a server's port, and servers that are none: all end with a reason, none with a panic.
+//! Strangers, liars, floods and false servers: all end with a reason.
 
 #![allow(
     clippy::unwrap_used,

@@ -9,15 +9,19 @@
 //! | `[a-z0-9_]`, `[^,;]` | one of these characters; with `^` one of all others |
 //! | `( … )` | what the alternatives inside match |
 //! | `\d` `\w` `\s`, `\D` `\W` `\S` | a digit, a letter/digit/underscore, a blank; with a capital none of these |
-//! | `\n` `\r` `\t`, `\.` and any other escaped punctuation | a line break, …, that character itself |
+//! | `\n` `\t`, `\.` and any other escaped punctuation | a line break, a tab, that character itself |
 //! | `^` and `$` | the start and the end of the text |
 //!
 //! Repetitions stand behind a piece: `*` (any number), `+` (one or more), `?` (none or one), `{3}`, `{2,}`, `{2,5}`; numbers
-//! go to 1000. Letters and digits are those of ASCII. There are no back references, no look-around, no flags and no
-//! lazy repetitions, so that every language can match in linear time.
+//! go to 255. Letters and digits are those of ASCII. There are no back references, no look-around, no flags and no
+//! lazy repetitions, so that every language can match in linear time. The whole text must match.
+
+mod program;
+
+use self::program::Program;
 
 /// Longest repetition.
-const MAX_REPEAT: u32 = 1000;
+const MAX_REPEAT: u32 = 255;
 
 /// Groups may nest this deep.
 const MAX_DEPTH: usize = 32;
@@ -89,9 +93,27 @@ pub fn check(pattern: &str) -> Result<(), PatternError> {
     }
     match open.last() {
         Some(start) => Err(reader.fault(*start, "this group is not closed")),
+        None if Program::of(pattern).is_none() => {
+            Err(reader.fault(0, "with its repetitions written out it is too long"))
+        }
         None => Ok(()),
     }
 }
+
+/// Whether all of a text matches a pattern; nothing if the pattern cannot be read, or the answer would take too long.
+///
+/// ```
+/// assert_eq!(rpc_idl::pattern::matches("[a-z]+", "abc"), Some(true));
+/// assert_eq!(rpc_idl::pattern::matches("[a-z]+", "ab1"), Some(false));
+/// ```
+pub fn matches(pattern: &str, text: &str) -> Option<bool> {
+    check(pattern).ok()?;
+    let program = Program::of(pattern)?;
+    (program.len() * text.len() <= MAX_WORK).then(|| program.matches(text))
+}
+
+/// Steps times bytes that a compiler may spend on one default.
+const MAX_WORK: usize = 100_000_000;
 
 struct Reader<'p> {
     pattern: &'p str,
@@ -123,9 +145,8 @@ impl Reader<'_> {
             None => Err(self.fault(start, "the backslash stands alone")),
             Some('d' | 'w' | 's' | 'D' | 'W' | 'S') => Ok(None),
             Some('n') => Ok(Some('\n')),
-            Some('r') => Ok(Some('\r')),
             Some('t') => Ok(Some('\t')),
-            Some(letter) if letter.is_ascii_punctuation() || letter == ' ' => Ok(Some(letter)),
+            Some(letter) if letter.is_ascii_punctuation() => Ok(Some(letter)),
             Some(_) => Err(self.fault(start, "there is no such escape")),
         }
     }
@@ -199,7 +220,7 @@ impl Reader<'_> {
             (Some(_), Some(_)) => Err(self.fault(start, "this repetition is empty")),
             _ => Err(self.fault(
                 start,
-                "a repetition is `{m}`, `{m,}` or `{m,n}` with numbers up to 1000",
+                "a repetition is `{m}`, `{m,}` or `{m,n}` with numbers up to 255",
             )),
         }
     }
@@ -235,6 +256,37 @@ mod tests {
     }
 
     #[test]
+    fn the_whole_text_must_match() {
+        for (pattern, text, expected) in [
+            ("", "", true),
+            ("", "a", false),
+            ("a", "ab", false),
+            ("^ab$", "ab", true),
+            ("a|bc|", "bc", true),
+            ("a|bc|", "", true),
+            ("(ab)+", "ababab", true),
+            ("(ab)+", "aba", false),
+            ("a{2,3}", "aa", true),
+            ("a{2,3}", "aaaa", false),
+            ("a{2,}", "aaaaaa", true),
+            (r"\d{3}-\w", "123-_", true),
+            (r"\D", "1", false),
+            ("[^,;]*", "a b", true),
+            ("[^,;]*", "a,b", false),
+            ("[-a]", "-", true),
+            ("[a-]", "-", true),
+            (r"[\]\-x]+", "x]-", true),
+            (r"[\d\S]", " ", false),
+            (".", "\n", false),
+            ("é.", "éü", true),
+            ("((a*)*)*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaac", false),
+        ] {
+            assert_eq!(matches(pattern, text), Some(expected), "{pattern} {text}");
+        }
+        assert_eq!(matches("(", ""), None);
+    }
+
+    #[test]
     fn bad_patterns_say_where() {
         for (bad, at) in [
             ("a(b", 1),
@@ -257,6 +309,9 @@ mod tests {
             ("(*)", 1),
             ("[[a]]", 1),
             ("|*", 1),
+            ("a{256}", 1),
+            (r"\r", 0),
+            ("(a{200}){200}", 0),
         ] {
             let fault = check(bad).unwrap_err();
             assert_eq!(fault.at, at, "{bad}: {}", fault.message);

@@ -1,0 +1,511 @@
+//! One connection of the synchronous client: whoever waits for an answer reads for all who wait.
+
+use std::fmt;
+use std::io;
+use std::ops::Range;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::Duration;
+
+use bytes::Buf;
+use tokio::runtime::Handle;
+use tokio::time::Instant;
+
+use crate::client::request::Prepared;
+use crate::error::{Error, ErrorKind, Execution, Result};
+use crate::limits::Limits;
+use crate::link::{first_frame, read_answer, refused};
+use crate::transport::Address;
+use crate::transport::sync::{self, BlockingReader, BlockingWriter};
+use crate::wire::calls::{Answer, Calls, execution};
+use crate::wire::frame::{self, CallFrame, Frame, Kind, PREFACE};
+use crate::wire::hello::Hello;
+use crate::wire::inbound::Inbound;
+use crate::wire::outbound::Outbound;
+
+/// Longest single wait for input: how late a deadline may be noticed is not bounded by it, how often an idle wait looks
+/// around is.
+const LOOK_AROUND: Duration = Duration::from_secs(1);
+
+/// Longest single wait for input, or for the socket to take output, while there is some: reading and writing take turns.
+const TURN: Duration = Duration::from_millis(50);
+
+/// After this much idleness a connection is looked at before it is used: the server may have closed it.
+const STALE: Duration = Duration::from_secs(1);
+
+const READ_SIZE: usize = 64 << 10;
+
+/// One connection, shared by the threads that call on it.
+pub(super) struct Connection {
+    peer: String,
+    hello: Hello,
+    limits: Limits,
+    state: Mutex<State>,
+    /// Somebody else's answer came, or nobody reads any more.
+    changed: Condvar,
+    reader: Mutex<Input>,
+    output: Mutex<Output>,
+}
+
+struct State {
+    calls: Calls,
+    out: Outbound,
+    /// A thread is reading for all.
+    reading: bool,
+    /// No new calls; set by GOAWAY and by every failure.
+    closed: Option<Error>,
+    /// Every call was told how it ended: nothing more is written.
+    ended: bool,
+    last_heard: Instant,
+}
+
+struct Output {
+    io: BlockingWriter,
+    /// Taken from the output, `sent` bytes of it written.
+    batch: Vec<u8>,
+    sent: usize,
+    /// Since when the socket takes nothing.
+    stuck: Option<Instant>,
+}
+
+struct Input {
+    reader: BlockingReader,
+    inbound: Inbound,
+    /// Read into first: a frame's buffer is filled with what came, not with zeroes before.
+    chunk: Box<[u8]>,
+}
+
+impl Connection {
+    /// Connects, within `limit` for an address and again for the handshake.
+    pub(super) fn open(address: &Address, limits: &Limits, limit: Duration) -> Result<Self> {
+        let io = sync::connect(address, limit)?;
+        let peer = address.to_string();
+        let mut writer = io.writer;
+        let mut first = PREFACE.to_vec();
+        frame::write_hello(&mut first, &Hello::of(limits, Vec::new()).encode());
+        let lost = |error: io::Error| {
+            Error::unavailable(format!("the handshake with {peer} failed: {error}"))
+                .with_peer(&*peer)
+        };
+        let mut sent = 0;
+        while sent < first.len() {
+            sent += writer.write(&first[sent..], limit).map_err(lost)?;
+        }
+        let mut input = Input {
+            reader: io.reader,
+            inbound: Inbound::client(limits),
+            chunk: vec![0; READ_SIZE].into(),
+        };
+        let until = Instant::now() + limit;
+        let hello = loop {
+            if let Some(frame) = input
+                .inbound
+                .next_frame()
+                .map_err(|refusal| refused(&peer, &refusal))?
+            {
+                break first_frame(&frame, &peer)?;
+            }
+            match input.fill(until.saturating_duration_since(Instant::now())) {
+                Ok(0) => {
+                    let text = format!(
+                        "{peer} closed the connection before HELLO; is it a server of this protocol?"
+                    );
+                    return Err(Error::unavailable(text).with_peer(&*peer));
+                }
+                Ok(_) => {}
+                Err(error)
+                    if error.kind() == io::ErrorKind::WouldBlock && Instant::now() < until => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Err(silent(&peer));
+                }
+                Err(error) => return Err(lost(error)),
+            }
+        };
+        let state = State {
+            calls: Calls::new(hello.max_inflight.max(1)),
+            out: Outbound::default(),
+            reading: false,
+            closed: None,
+            ended: false,
+            last_heard: Instant::now(),
+        };
+        Ok(Self {
+            peer,
+            hello,
+            limits: limits.clone(),
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            reader: Mutex::new(input),
+            output: Mutex::new(Output {
+                io: writer,
+                batch: Vec::new(),
+                sent: 0,
+                stuck: None,
+            }),
+        })
+    }
+
+    /// What the peer said of itself.
+    pub(super) fn hello(&self) -> &Hello {
+        &self.hello
+    }
+
+    /// Whether no failure and no GOAWAY has ended it.
+    pub(super) fn is_open(&self) -> bool {
+        self.lock().closed.is_none()
+    }
+
+    /// Whether it can be used. After a while of silence the socket is looked at: while nobody calls, nobody reads.
+    pub(super) fn is_alive(&self) -> bool {
+        let mut state = self.lock();
+        if state.closed.is_some() {
+            return false;
+        }
+        if state.calls.live() > 0 || state.reading || state.last_heard.elapsed() < STALE {
+            return true;
+        }
+        state.reading = true;
+        drop(state);
+        self.read_some(Duration::ZERO);
+        self.stop_reading();
+        self.lock().closed.is_none()
+    }
+
+    pub(super) fn call(&self, prepared: &Prepared) -> Answer {
+        match self.send(prepared) {
+            Ok(id) => self.wait(id, prepared.deadline),
+            Err(error) => Answer::Failed(error),
+        }
+    }
+
+    /// Sends a call to which nothing comes back.
+    pub(super) fn send_one_way(&self, prepared: &Prepared) -> Result<()> {
+        let (id, frame) = self.begin(prepared)?;
+        // It takes no place while it is on its way.
+        self.lock().calls.release(id);
+        self.changed.notify_all();
+        self.flush(LOOK_AROUND);
+        let state = self.lock();
+        match &state.closed {
+            Some(error) if state.ended && state.out.handed() < frame.end => Err(error
+                .clone()
+                .with_execution(execution(frame.start, frame.end, state.out.handed()))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Puts the frame into the output and writes it on this thread, unless another one is writing.
+    fn send(&self, prepared: &Prepared) -> Result<u32> {
+        let (id, _) = self.begin(prepared)?;
+        self.flush(time_left(prepared.deadline).min(LOOK_AROUND));
+        Ok(id)
+    }
+
+    /// Waits for room; the frame is in the output then, or nothing happened.
+    fn begin(&self, prepared: &Prepared) -> Result<(u32, Range<u64>)> {
+        let begun = self.until(prepared.deadline, |state| {
+            if let Some(error) = &state.closed {
+                return Some(Err(error.clone().with_execution(Execution::NotSent)));
+            }
+            let call = match prepared.frame() {
+                Ok(call) => call,
+                Err(late) => return Some(Err(late)),
+            };
+            if let Err(error) = self.check_length(&call) {
+                return Some(Err(error));
+            }
+            let id = state.calls.begin(prepared.deadline)?;
+            let start = state.out.end();
+            frame::write_call(state.out.buffer(), id, &call);
+            let end = state.out.end();
+            state.calls.sent_at(id, start, end);
+            Some(Ok((id, start..end)))
+        });
+        begun.unwrap_or_else(|| Err(no_room(&self.peer)))
+    }
+
+    fn check_length(&self, call: &CallFrame<'_>) -> Result<()> {
+        let length = frame::call_len(call) - frame::LENGTH_FIELD;
+        if length as u64 <= u64::from(self.hello.max_frame) {
+            return Ok(());
+        }
+        let text = format!(
+            "the call takes {length} bytes, {} accepts {}; send less at once",
+            self.peer, self.hello.max_frame
+        );
+        Err(Error::new(ErrorKind::ResourceExhausted, text).with_peer(&*self.peer))
+    }
+
+    /// Waits until `ready` finds something, or the deadline; reads for everybody while nobody else does. Whoever waits,
+    /// for an answer or for room, comes by here: else nobody might read what would end the wait.
+    fn until<T>(
+        &self,
+        deadline: Option<Instant>,
+        mut ready: impl FnMut(&mut State) -> Option<T>,
+    ) -> Option<T> {
+        let mut state = self.lock();
+        loop {
+            if let Some(found) = ready(&mut state) {
+                return Some(found);
+            }
+            let left = time_left(deadline);
+            if left.is_zero() {
+                return None;
+            }
+            // A writer that gave up has left the rest to us; a server may take it only after we have read.
+            let unsent = !state.ended && state.out.unsent() > 0;
+            let turn = left.min(if unsent { TURN } else { LOOK_AROUND });
+            if unsent {
+                drop(state);
+                self.flush(turn);
+                state = self.lock();
+            }
+            if state.reading {
+                state = self
+                    .changed
+                    .wait_timeout(state, turn)
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0;
+                continue;
+            }
+            // What another thread has read meanwhile may be it.
+            if let Some(found) = ready(&mut state) {
+                return Some(found);
+            }
+            state.reading = true;
+            drop(state);
+            self.read_some(turn);
+            self.stop_reading();
+            state = self.lock();
+        }
+    }
+
+    /// Writes what waits, unless another thread is at it: that one looks again when it is done. Stops after `patience`
+    /// without progress; the rest is left to whoever comes next.
+    fn flush(&self, patience: Duration) {
+        loop {
+            let mut output = match self.output.try_lock() {
+                Ok(output) => output,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => return,
+            };
+            if !self.write(&mut output, patience) {
+                return;
+            }
+            drop(output);
+            let state = self.lock();
+            if state.ended || state.out.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Whether everything was written.
+    fn write(&self, output: &mut Output, patience: Duration) -> bool {
+        loop {
+            while output.sent < output.batch.len() {
+                let began = Instant::now();
+                match output.io.write(&output.batch[output.sent..], patience) {
+                    Ok(0) => return self.write_failed("it takes no more input"),
+                    Ok(written) => {
+                        output.sent += written;
+                        output.stuck = None;
+                        self.lock().out.handed_over(written);
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        let stuck = *output.stuck.get_or_insert(began);
+                        if stuck.elapsed() < self.limits.write_stall_timeout {
+                            return false;
+                        }
+                        return self.write_failed("it takes nothing of our output");
+                    }
+                    Err(error) => return self.write_failed(error),
+                }
+            }
+            let mut state = self.lock();
+            // What callers were told was not sent must not be sent any more.
+            if state.ended {
+                return false;
+            }
+            output.sent = 0;
+            output.batch = state.out.take(Vec::new());
+            if output.batch.is_empty() {
+                return true;
+            }
+        }
+    }
+
+    /// Whoever writes knows to the byte what the kernel has.
+    fn write_failed(&self, why: impl fmt::Display) -> bool {
+        let handed = self.lock().out.handed();
+        self.close_at(handed, lost(&self.peer, why));
+        false
+    }
+
+    /// Waits for the answer.
+    fn wait(&self, id: u32, deadline: Option<Instant>) -> Answer {
+        let answer = self.until(deadline, |state| state.calls.try_take(id));
+        let answer = answer.unwrap_or_else(|| self.expire(id));
+        self.changed.notify_all();
+        answer
+    }
+
+    fn stop_reading(&self) {
+        self.lock().reading = false;
+        self.changed.notify_all();
+    }
+
+    fn expire(&self, id: u32) -> Answer {
+        let answer = {
+            let mut state = self.lock();
+            let (now, State { calls, out, .. }) = (Instant::now(), &mut *state);
+            // No thread waits by a waker here.
+            drop(calls.expire_unsent(now, out));
+            let offered = out.offered();
+            calls.expire(now, offered, |expired, _| {
+                frame::write_cancel(out.buffer(), expired)
+            });
+            state.calls.try_take(id)
+        };
+        self.flush(Duration::ZERO);
+        answer.unwrap_or_else(|| Answer::Failed(Error::too_slow().with_peer(&*self.peer)))
+    }
+
+    /// Reads once, for everybody.
+    fn read_some(&self, limit: Duration) {
+        let mut input = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        match input.fill(limit) {
+            Ok(0) => return self.close(lost(&self.peer, "the peer closed it")),
+            Ok(_) => self.lock().last_heard = Instant::now(),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+            Err(error) => return self.close(lost(&self.peer, error)),
+        }
+        loop {
+            match input.inbound.next_frame() {
+                Ok(Some(frame)) => self.on_frame(&frame),
+                Ok(None) => return,
+                Err(refusal) => {
+                    return self
+                        .close(refused(&self.peer, &refusal).with_execution(Execution::Unknown));
+                }
+            }
+        }
+    }
+
+    fn on_frame(&self, frame: &Frame) {
+        let mut state = self.lock();
+        match frame.kind {
+            Kind::Reply | Kind::Fail => {
+                state
+                    .calls
+                    .answered(frame.request_id, read_answer(frame, &self.peer));
+            }
+            Kind::Ping => frame::write_ping(
+                state.out.buffer(),
+                Kind::Pong,
+                frame.fixed.as_ref().get_u64_le(),
+            ),
+            Kind::GoAway => {
+                let text = frame::read_message(&frame.body);
+                let error =
+                    Error::unavailable(format!("{} takes no more calls: {text}", self.peer))
+                        .with_peer(&*self.peer);
+                state.calls.refuse_above(&frame.go_away_part(), &error);
+                state.closed.get_or_insert(error);
+            }
+            // A blocking client serves nothing; streams are not asked for.
+            _ => {}
+        }
+        drop(state);
+        self.flush(Duration::ZERO);
+    }
+
+    /// Ends the connection as a thread sees it that does not write: the kernel may have all that a writer has.
+    fn close(&self, error: Error) {
+        let reached = self.lock().out.offered();
+        self.close_at(reached, error);
+    }
+
+    /// Ends the connection; what lies beyond `reached` in the output was not sent.
+    fn close_at(&self, reached: u64, error: Error) {
+        let mut state = self.lock();
+        if state.ended {
+            return;
+        }
+        state.ended = true;
+        state.calls.end_all(reached, &error);
+        state.closed.get_or_insert(error);
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.output
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+            .io
+            .shutdown();
+    }
+}
+
+impl Input {
+    fn fill(&mut self, limit: Duration) -> io::Result<usize> {
+        let count = self.reader.read(&mut self.chunk, limit)?;
+        self.inbound
+            .buffer()
+            .extend_from_slice(&self.chunk[..count]);
+        Ok(count)
+    }
+}
+
+fn time_left(deadline: Option<Instant>) -> Duration {
+    deadline.map_or(LOOK_AROUND, |deadline| {
+        deadline.saturating_duration_since(Instant::now())
+    })
+}
+
+fn lost(peer: &str, what: impl fmt::Display) -> Error {
+    Error::unavailable(format!("the connection to {peer} was lost: {what}"))
+        .with_peer(peer)
+        .with_execution(Execution::Unknown)
+}
+
+fn no_room(peer: &str) -> Error {
+    let text =
+        format!("as many calls as {peer} allows were on their way all the time that the call had");
+    Error::new(ErrorKind::DeadlineExceeded, text).with_peer(peer)
+}
+
+/// A peer that took the connection and nothing else: no server, or one that this very thread keeps from answering.
+fn silent(peer: &str) -> Error {
+    let mut text = format!(
+        "{peer} accepted the connection and said nothing; is it a server of this protocol?"
+    );
+    if Handle::try_current().is_ok() {
+        text += " If it is one of this program: a blocking client in asynchronous code stops the thread that has to \
+                 answer, take the asynchronous client there";
+    }
+    Error::unavailable(text).with_peer(peer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::silent;
+
+    #[test]
+    fn a_silent_peer_may_be_silenced_by_the_caller_itself() {
+        let outside = silent("tcp://a:1").to_string();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let inside = runtime.block_on(async { silent("tcp://a:1").to_string() });
+        assert!(!outside.contains("asynchronous client"), "{outside}");
+        assert!(inside.contains("take the asynchronous client"), "{inside}");
+    }
+}

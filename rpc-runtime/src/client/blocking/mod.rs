@@ -1,0 +1,274 @@
+//! The synchronous client: writes and reads the socket on the caller's own thread, without an async runtime.
+
+mod connection;
+
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use self::connection::Connection;
+use crate::backoff::random_fraction;
+use crate::client::channel::{BUSY_PAUSE, in_doubt, may_repeat};
+use crate::client::options::CallOptions;
+use crate::client::request::{Prepared, Request};
+use crate::client::returns::Returns;
+use crate::descriptor::{MethodDescriptor, ServiceDescriptor};
+use crate::discovery;
+use crate::error::{CallError, Error, ErrorKind, Execution, Result};
+use crate::limits::Limits;
+use crate::reflection;
+use crate::transport::{Address, Target};
+use crate::wire::calls::Answer;
+
+/// Where blocking calls go. Cloning is cheap and shares the connection; threads may call at once.
+///
+/// Whoever waits for an answer reads the socket for all who wait. Needs no async runtime, and must not be used on a
+/// thread that drives one: it would hold it up.
+#[derive(Clone)]
+pub struct BlockingChannel {
+    shared: Arc<Shared>,
+    options: CallOptions,
+}
+
+struct Shared {
+    route: Route,
+    limits: Limits,
+    connections: Mutex<Vec<(Address, Arc<Connection>)>>,
+    next: AtomicUsize,
+    /// The service that is called, where the channel was made for one.
+    service: Option<&'static ServiceDescriptor>,
+}
+
+/// How addresses are found.
+enum Route {
+    Fixed(Vec<Address>),
+    Lookup(discovery::BlockingLookup),
+}
+
+impl BlockingChannel {
+    /// Connects to an address that names one peer, a list, or a registry with the service in the address.
+    ///
+    /// # Errors
+    ///
+    /// The address cannot be read, or nobody answers there.
+    pub fn connect(address: impl AsRef<str>) -> Result<Self> {
+        Self::open(address.as_ref(), None)
+    }
+
+    /// Connects to where a service is: what generated clients call.
+    ///
+    /// # Errors
+    ///
+    /// As [`BlockingChannel::connect`].
+    pub fn connect_to(address: &str, service: &'static ServiceDescriptor) -> Result<Self> {
+        Self::open(address, Some(service))
+    }
+
+    fn open(address: &str, service: Option<&'static ServiceDescriptor>) -> Result<Self> {
+        let (target, _) = Target::parse(address)?;
+        let route = match target {
+            Target::Direct(address) => Route::Fixed(vec![address]),
+            Target::List(addresses) => Route::Fixed(addresses),
+            target => Route::Lookup(discovery::BlockingLookup::new(
+                target,
+                service.map(|service| service.name),
+            )?),
+        };
+        let next = AtomicUsize::new(crate::backoff::random() as usize);
+        let shared = Shared {
+            route,
+            limits: Limits::default(),
+            connections: Mutex::default(),
+            next,
+            service,
+        };
+        let channel = Self {
+            shared: Arc::new(shared),
+            options: CallOptions::new(),
+        };
+        channel.connection(&[], &mut None, None)?;
+        Ok(channel)
+    }
+
+    /// A channel over the same connections whose calls have these options.
+    #[must_use]
+    pub fn with_options(&self, options: CallOptions) -> Self {
+        Self {
+            shared: self.shared.clone(),
+            options,
+        }
+    }
+
+    /// Makes a call and waits for its answer. Generated clients call this.
+    ///
+    /// # Errors
+    ///
+    /// What the call failed with.
+    pub fn call<T, E>(
+        &self,
+        method: &'static MethodDescriptor,
+        returns: Returns<T, E>,
+        params: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<T, CallError<E>> {
+        let prepared = self.prepare(method, params)?;
+        returns.decode(self.attempts(prepared), method)
+    }
+
+    /// Sends a one-way call. Generated clients call this.
+    ///
+    /// # Errors
+    ///
+    /// Why it could not be handed to a connection.
+    pub fn one_way(
+        &self,
+        method: &'static MethodDescriptor,
+        params: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<()> {
+        let prepared = self.prepare(method, params)?.one_way();
+        let (_, connection) = self.connection(&[], &mut None, prepared.deadline)?;
+        connection.send_one_way(&prepared)
+    }
+
+    fn prepare(
+        &self,
+        method: &'static MethodDescriptor,
+        params: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<Prepared> {
+        let mut encoded = Vec::new();
+        params(&mut encoded);
+        Request {
+            method,
+            params: encoded,
+            options: self.options.clone(),
+        }
+        .prepare(&self.shared.limits)
+    }
+
+    /// Repeats what was not executed, on another instance where there is one.
+    fn attempts(&self, mut prepared: Prepared) -> Answer {
+        const ATTEMPTS: usize = 3;
+        let (mut tried, mut last, mut doubt) = (Vec::new(), None, false);
+        loop {
+            let found = self.connection(&tried, &mut last, prepared.deadline);
+            let (address, connection) = match found {
+                Ok(found) => found,
+                Err(error) if doubt => return Answer::Failed(in_doubt(error)),
+                Err(error) => return Answer::Failed(error),
+            };
+            let answer = connection.call(&prepared);
+            let Answer::Failed(error) = answer else {
+                return answer;
+            };
+            if error.kind() == ErrorKind::Unimplemented
+                && !reflection::is_framework(prepared.method)
+            {
+                return Answer::Failed(reflection::explain_blocking(
+                    self,
+                    connection.hello(),
+                    &prepared,
+                    self.shared.service,
+                    error,
+                ));
+            }
+            tried.push(address);
+            // What is too large for one peer is so for the others.
+            let refused = error.kind() == ErrorKind::ResourceExhausted;
+            let hopeless = refused && error.execution() == Execution::NotSent;
+            if hopeless || !may_repeat(&prepared, &error) || tried.len() >= ATTEMPTS {
+                return Answer::Failed(if doubt { in_doubt(error) } else { error });
+            }
+            if refused {
+                let pause = BUSY_PAUSE.mul_f64(random_fraction());
+                thread::sleep(prepared.time_left().map_or(pause, |left| left.min(pause)));
+            }
+            doubt |= error.execution() == Execution::Unknown;
+            prepared.repeated();
+            last = Some(error);
+        }
+    }
+
+    /// An open connection to an address that was not tried, or to any when all were.
+    fn connection(
+        &self,
+        tried: &[Address],
+        last: &mut Option<Error>,
+        deadline: Option<Instant>,
+    ) -> Result<(Address, Arc<Connection>)> {
+        let addresses = match &self.shared.route {
+            Route::Fixed(addresses) => addresses.clone(),
+            Route::Lookup(lookup) => lookup.addresses()?,
+        };
+        let start = self.shared.next.fetch_add(1, Ordering::Relaxed);
+        let rotated = (0..addresses.len())
+            .map(|offset| &addresses[start.wrapping_add(offset) % addresses.len()]);
+        let (fresh, again): (Vec<_>, Vec<_>) =
+            rotated.partition(|address| !tried.contains(address));
+        for address in fresh.into_iter().chain(again) {
+            let handshake = self.shared.limits.handshake_timeout;
+            let limit = deadline.map_or(handshake, |deadline| {
+                handshake.min(deadline.saturating_duration_since(Instant::now()))
+            });
+            if limit.is_zero() {
+                return Err(Error::too_late());
+            }
+            match self.connected(address, limit) {
+                Ok(connection) => return Ok((address.clone(), connection)),
+                Err(_) if deadline.is_some_and(|deadline| deadline <= Instant::now()) => {
+                    return Err(Error::too_late());
+                }
+                Err(error) => *last = Some(error),
+            }
+        }
+        Err(last
+            .take()
+            .unwrap_or_else(|| Error::unavailable("no address is known")))
+    }
+
+    fn connected(&self, address: &Address, limit: Duration) -> Result<Arc<Connection>> {
+        let found = known(&mut self.connections(), address);
+        if let Some(connection) = found
+            && connection.is_alive()
+        {
+            return Ok(connection);
+        }
+        let opened = Arc::new(Connection::open(address, &self.shared.limits, limit)?);
+        let mut connections = self.connections();
+        // Of threads that connect at once the first one wins: nobody would read the other connections.
+        if let Some(connection) = known(&mut connections, address) {
+            return Ok(connection);
+        }
+        connections.push((address.clone(), opened.clone()));
+        Ok(opened)
+    }
+
+    fn connections(&self) -> MutexGuard<'_, Vec<(Address, Arc<Connection>)>> {
+        self.shared
+            .connections
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The open connection to an address; forgets those that have ended.
+fn known(
+    connections: &mut Vec<(Address, Arc<Connection>)>,
+    address: &Address,
+) -> Option<Arc<Connection>> {
+    connections.retain(|(_, connection)| connection.is_open());
+    let mut open = connections.iter();
+    open.find(|(known, _)| known == address)
+        .map(|(_, connection)| connection.clone())
+}
+
+impl fmt::Debug for BlockingChannel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.shared.route {
+            Route::Fixed(addresses) => f.debug_tuple("BlockingChannel").field(addresses).finish(),
+            Route::Lookup(lookup) => f.debug_tuple("BlockingChannel").field(lookup).finish(),
+        }
+    }
+}
