@@ -52,6 +52,12 @@ pub mod __private {
 #[macro_export]
 macro_rules! include_idl {
     () => {
-        include!(concat!(env!("OUT_DIR"), "/idl.rs"));
+        include!(concat!(
+            env!(
+                "OUT_DIR",
+                "this package has no build script: put `fn main() { rpc_codegen::build(\"idl\") }` into build.rs beside Cargo.toml, and `rpc-codegen` under [build-dependencies]"
+            ),
+            "/idl.rs"
+        ));
     };
 }
