@@ -77,6 +77,11 @@ impl ServiceDescriptor {
     }
 }
 
+/// Whether a service, by its full name, is one of the framework's own.
+pub(crate) fn is_framework(service: &str) -> bool {
+    service.starts_with("rpc.")
+}
+
 impl fmt::Display for ServiceDescriptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} (fingerprint {:016x})", self.name, self.fingerprint)?;

@@ -123,6 +123,13 @@ impl Error {
         )
     }
 
+    /// A failure of the transport or of the peer in the middle of a connection.
+    pub(crate) fn lost(peer: &str, what: impl fmt::Display) -> Self {
+        Self::unavailable(format!("the connection to {peer} was lost: {what}"))
+            .with_peer(peer)
+            .with_execution(Execution::Unknown)
+    }
+
     /// The call was sent, and its time is up.
     pub(crate) fn too_slow() -> Self {
         Self::new(

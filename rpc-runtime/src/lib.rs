@@ -13,6 +13,7 @@ mod generated;
 mod limits;
 mod link;
 mod metadata;
+mod park;
 mod server;
 mod status;
 mod transport;

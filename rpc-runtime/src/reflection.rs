@@ -13,7 +13,7 @@ pub use crate::generated::reflection::v1::{
 
 use crate::client::{BlockingChannel, CallOptions, Prepared, Request, Returns};
 use crate::codec::Codec;
-use crate::descriptor::{MethodDescriptor, ServiceDescriptor};
+use crate::descriptor::{MethodDescriptor, ServiceDescriptor, is_framework};
 use crate::error::{Error, ErrorKind};
 use crate::generated::reflection::v1::ReflectionService;
 use crate::limits::Limits;
@@ -64,11 +64,6 @@ fn method_info(method: &MethodDescriptor) -> MethodInfo {
     }
 }
 
-/// Whether a method is one of the framework's own.
-pub(crate) fn is_framework(method: &MethodDescriptor) -> bool {
-    method.service.starts_with("rpc.")
-}
-
 /// Turns "no method has the call ID 42" into what was probably meant, within the time of the call.
 pub(crate) async fn explain(
     link: &Arc<Link>,
@@ -77,7 +72,7 @@ pub(crate) async fn explain(
     failure: Error,
 ) -> Error {
     let method = call.method;
-    if is_framework(method) {
+    if is_framework(method.service) {
         return failure;
     }
     match read_tables(
@@ -100,7 +95,7 @@ pub(crate) fn explain_blocking(
     failure: Error,
 ) -> Error {
     let method = call.method;
-    if is_framework(method) || peer.fingerprint(ReflectionClient::SERVICE.name).is_none() {
+    if is_framework(method.service) || peer.fingerprint(ReflectionClient::SERVICE.name).is_none() {
         return failure;
     }
     let limit = call.time_left().map_or(EXPLAIN, |left| left.min(EXPLAIN));
@@ -146,11 +141,7 @@ fn hint(
     failure: &Error,
 ) -> Error {
     let mut text = format!("{peer} has no method {method} (call ID {})", method.id);
-    let visible = || {
-        tables
-            .iter()
-            .filter(|service| !service.name.starts_with("rpc."))
-    };
+    let visible = || tables.iter().filter(|service| !is_framework(&service.name));
     if let Some(theirs) = visible().find(|service| service.name == method.service) {
         let _ = write!(
             text,

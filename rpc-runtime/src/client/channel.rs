@@ -31,7 +31,7 @@ use crate::transport::{Address, Target};
 use crate::wire::calls::Answer;
 
 /// Attempts of one call on one peer, the first included, as long as nothing was executed.
-const ATTEMPTS: usize = 3;
+pub(crate) const ATTEMPTS: usize = 3;
 
 /// Longest pause before a call that a busy peer has refused is made again.
 pub(crate) const BUSY_PAUSE: Duration = Duration::from_millis(20);

@@ -3,9 +3,8 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::task::{Context, Poll, Waker};
+use std::thread;
 use std::time::Duration;
 
 use tokio::task::AbortHandle;
@@ -13,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::client::call::{CallFuture, polled_again};
 use crate::error::{CallError, Error, ErrorKind, Execution};
+use crate::park;
 
 /// A call that has started: await it, poll it, block on it, or cancel it. Dropping it cancels the call.
 ///
@@ -49,7 +49,7 @@ impl<T, E> Pending<T, E> {
     ///
     /// What the call failed with; `deadline_exceeded` also if the runtime of the channel stands still meanwhile.
     pub fn wait(mut self) -> Result<T, CallError<E>> {
-        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let waker = park::waker();
         let mut cx = Context::from_waker(&waker);
         loop {
             if let Poll::Ready(outcome) = Pin::new(&mut self).poll(&mut cx) {
@@ -146,15 +146,6 @@ impl Callback {
     /// Whether the callback has been called or cancelled.
     pub fn is_finished(&self) -> bool {
         self.task.is_finished()
-    }
-}
-
-/// Wakes a thread that waits.
-pub(crate) struct Unpark(pub(crate) Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::backoff::{Backoff, random, random_fraction};
-use crate::descriptor::ServiceDescriptor;
+use crate::descriptor::{ServiceDescriptor, is_framework};
 use crate::discovery::instance::DEFAULT_WEIGHT;
 use crate::discovery::{Instance, Lease, Registry, Renewal};
 use crate::error::{Error, Result};
@@ -84,14 +84,10 @@ impl Advertised {
         };
         Ok(services
             .iter()
-            .filter(|service| !is_framework(service))
+            .filter(|service| !is_framework(service.name))
             .map(record)
             .collect())
     }
-}
-
-fn is_framework(service: &ServiceDescriptor) -> bool {
-    service.name.starts_with("rpc.")
 }
 
 impl Provider {

@@ -10,7 +10,8 @@ use std::time::Duration;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::{Link, Phase, Role, State, lost};
+use super::{Link, Phase, Role, State};
+use crate::error::Error;
 use crate::wire::frame::{self, GoAwayReason, Kind};
 
 /// Time for the last bytes (a GOAWAY, mostly) to leave when a link closes.
@@ -68,7 +69,7 @@ impl Link {
                 }
                 Event::Woken => {}
                 Event::Flushed(Ok(())) => blocked_since = None,
-                Event::Flushed(Err(error)) => self.close(lost(&self.peer, error)),
+                Event::Flushed(Err(error)) => self.close(Error::lost(&self.peer, error)),
                 Event::Timer => self.on_timer(blocked_since),
             }
         }
@@ -136,7 +137,7 @@ impl Link {
                 "it took nothing of our output for {:?}",
                 self.limits.write_stall_timeout
             );
-            return self.close(lost(&self.peer, text));
+            return self.close(Error::lost(&self.peer, text));
         }
         self.expire_calls(now);
         let state = self.lock();
@@ -151,7 +152,7 @@ impl Link {
         }
         if ping.is_some_and(|due| due <= now) {
             if asked {
-                return self.close(lost(&self.peer, "it does not answer PING"));
+                return self.close(Error::lost(&self.peer, "it does not answer PING"));
             }
             let mut state = self.lock();
             state.ping_sent = Some(now);

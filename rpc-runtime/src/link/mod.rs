@@ -23,7 +23,7 @@ use std::task::Poll;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::error::{Error, ErrorKind, Execution};
+use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::server::router::Router;
 use crate::transport::Io;
@@ -518,11 +518,4 @@ impl fmt::Debug for Link {
             .field("peer", &self.peer)
             .finish_non_exhaustive()
     }
-}
-
-/// A failure of the transport or of the peer in the middle of a connection.
-fn lost(peer: &str, what: impl fmt::Display) -> Error {
-    Error::unavailable(format!("the connection to {peer} was lost: {what}"))
-        .with_peer(peer)
-        .with_execution(Execution::Unknown)
 }

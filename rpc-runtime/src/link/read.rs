@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::keep::LAST_WORDS;
-use super::{Link, Phase, lost, refused};
+use super::{Link, Phase, refused};
 use crate::error::{Error, ErrorKind, Execution};
 use crate::status::Status;
 use crate::wire::calls::Answer;
@@ -73,7 +73,7 @@ impl Link {
                 }
                 Event::Read(Ok(0)) => return self.input_ended(inbound.has_partial()),
                 Event::Read(Ok(_)) => self.heard(),
-                Event::Read(Err(error)) => return self.close(lost(&self.peer, error)),
+                Event::Read(Err(error)) => return self.close(Error::lost(&self.peer, error)),
             }
         }
     }
@@ -217,7 +217,7 @@ impl Link {
         };
         let reason = self.reason.get().cloned();
         self.close(reason.map_or_else(
-            || lost(&self.peer, what),
+            || Error::lost(&self.peer, what),
             |error| error.with_execution(Execution::Unknown),
         ));
     }

@@ -9,6 +9,7 @@ use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 
 use super::Link;
+use crate::error::Error;
 
 /// The writing half and what it is in the middle of.
 pub(super) struct Writer {
@@ -99,7 +100,7 @@ impl Link {
             match outcome {
                 // Nobody would be woken by the socket: the keeper tries again with its own waker.
                 Poll::Pending => return self.wake_keeper.notify_one(),
-                Poll::Ready(Err(error)) => return self.close(super::lost(&self.peer, error)),
+                Poll::Ready(Err(error)) => return self.close(Error::lost(&self.peer, error)),
                 Poll::Ready(Ok(())) if self.lock().out.is_empty() => return,
                 Poll::Ready(Ok(())) => {}
             }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::descriptor::{MethodDescriptor, ServiceDescriptor};
+use crate::descriptor::{MethodDescriptor, ServiceDescriptor, is_framework};
 use crate::error::{Error, ErrorKind, Result};
 use crate::server::incoming::{Answer, Incoming};
 
@@ -85,7 +85,7 @@ impl Router {
             .services
             .iter()
             .map(|service| service.name)
-            .filter(|name| !name.starts_with("rpc."))
+            .filter(|name| !is_framework(name))
             .collect();
         format!(
             "no method here has the call ID {call_id}; served: {}",

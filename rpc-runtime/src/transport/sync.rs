@@ -5,9 +5,8 @@ use std::net::{Shutdown, TcpStream, ToSocketAddrs};
 #[cfg(unix)]
 use std::os::unix::net::UnixStream;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::task::{Context, Poll, Waker};
+use std::thread;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -18,6 +17,7 @@ use super::{Address, cannot_connect, mem};
 #[cfg(not(unix))]
 use crate::error::Error;
 use crate::error::Result;
+use crate::park;
 
 /// Both ends of a connection that blocks.
 pub(crate) struct BlockingIo {
@@ -184,7 +184,7 @@ fn block_until<T>(
     until: Instant,
     mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
 ) -> io::Result<T> {
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let waker = park::waker();
     let mut cx = Context::from_waker(&waker);
     loop {
         if let Poll::Ready(value) = poll(&mut cx) {
@@ -195,13 +195,5 @@ fn block_until<T>(
             return Err(io::ErrorKind::WouldBlock.into());
         }
         thread::park_timeout(left);
-    }
-}
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
     }
 }

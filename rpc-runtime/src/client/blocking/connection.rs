@@ -341,7 +341,7 @@ impl Connection {
     /// Whoever writes knows to the byte what the kernel has.
     fn write_failed(&self, why: impl fmt::Display) -> bool {
         let handed = self.lock().out.handed();
-        self.close_at(handed, lost(&self.peer, why));
+        self.close_at(handed, Error::lost(&self.peer, why));
         false
     }
 
@@ -378,10 +378,10 @@ impl Connection {
     fn read_some(&self, limit: Duration) {
         let mut input = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         match input.fill(limit) {
-            Ok(0) => return self.close(lost(&self.peer, "the peer closed it")),
+            Ok(0) => return self.close(Error::lost(&self.peer, "the peer closed it")),
             Ok(_) => self.lock().last_heard = Instant::now(),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-            Err(error) => return self.close(lost(&self.peer, error)),
+            Err(error) => return self.close(Error::lost(&self.peer, error)),
         }
         loop {
             match input.inbound.next_frame() {
@@ -483,12 +483,6 @@ fn time_left(deadline: Option<Instant>) -> Duration {
     deadline.map_or(LOOK_AROUND, |deadline| {
         deadline.saturating_duration_since(Instant::now())
     })
-}
-
-fn lost(peer: &str, what: impl fmt::Display) -> Error {
-    Error::unavailable(format!("the connection to {peer} was lost: {what}"))
-        .with_peer(peer)
-        .with_execution(Execution::Unknown)
 }
 
 fn no_room(peer: &str) -> Error {

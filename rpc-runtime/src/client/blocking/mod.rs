@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use self::connection::Connection;
 use crate::backoff::random_fraction;
-use crate::client::channel::{BUSY_PAUSE, in_doubt, may_repeat};
+use crate::client::channel::{ATTEMPTS, BUSY_PAUSE, in_doubt, may_repeat};
 use crate::client::options::CallOptions;
 use crate::client::request::{Prepared, Request};
 use crate::client::returns::Returns;
@@ -150,7 +150,6 @@ impl BlockingChannel {
 
     /// Repeats what was not executed, on another instance where there is one.
     fn attempts(&self, mut prepared: Prepared) -> Answer {
-        const ATTEMPTS: usize = 3;
         let (mut tried, mut last, mut doubt) = (Vec::new(), None, false);
         loop {
             let found = self.connection(&tried, &mut last, prepared.deadline);
@@ -163,9 +162,7 @@ impl BlockingChannel {
             let Answer::Failed(error) = answer else {
                 return answer;
             };
-            if error.kind() == ErrorKind::Unimplemented
-                && !reflection::is_framework(prepared.method)
-            {
+            if error.kind() == ErrorKind::Unimplemented {
                 return Answer::Failed(reflection::explain_blocking(
                     self,
                     connection.hello(),
