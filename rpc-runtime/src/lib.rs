@@ -20,8 +20,8 @@ mod transport;
 mod wire;
 
 pub use client::{
-    Batch, BlockingChannel, Call, CallFuture, CallOptions, Callback, Channel, OneWay, OneWayFuture,
-    Pending,
+    Batch, BlockingChannel, Call, CallFuture, CallOptions, Callback, Channel, ChannelBuilder,
+    OneWay, OneWayFuture, Pending,
 };
 pub use codec::{Decimal, DeclaredError, Invalid, RawVariant, Timestamp, Uuid, Value};
 pub use context::Context;

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout_at};
 
 use crate::backoff::random_fraction;
+use crate::client::builder::ChannelBuilder;
 use crate::client::call::Call;
 use crate::client::direct::Direct;
 use crate::client::one_way::OneWay;
@@ -84,13 +85,9 @@ impl Channel {
         Self::open(address, Profile::new(Limits::default(), Some(service))).await
     }
 
-    /// Connects with other limits than the default ones.
-    ///
-    /// # Errors
-    ///
-    /// As [`Channel::connect`].
-    pub async fn connect_with(address: impl AsRef<str>, limits: Limits) -> Result<Self> {
-        Self::open(address.as_ref(), Profile::new(limits, None)).await
+    /// Says more than the defaults before connecting: limits, services that the peer may call back.
+    pub fn builder() -> ChannelBuilder {
+        ChannelBuilder::new()
     }
 
     /// One peer that is connected to when the first call is made.
@@ -123,7 +120,7 @@ impl Channel {
         Self::new(Route::Balanced(balanced), profile)
     }
 
-    async fn open(address: &str, profile: Profile) -> Result<Self> {
+    pub(super) async fn open(address: &str, profile: Profile) -> Result<Self> {
         let (target, options) = Target::parse(address)?;
         let runtime = Handle::try_current().map_err(|_| Error::no_runtime())?;
         let profile = Arc::new(profile);

@@ -2,6 +2,7 @@
 
 mod batch;
 mod blocking;
+mod builder;
 mod call;
 mod channel;
 mod direct;
@@ -19,6 +20,7 @@ pub(crate) use request::{Prepared, Request};
 
 pub use batch::Batch;
 pub use blocking::BlockingChannel;
+pub use builder::ChannelBuilder;
 pub use call::{Call, CallFuture};
 pub use channel::Channel;
 pub use one_way::{OneWay, OneWayFuture};

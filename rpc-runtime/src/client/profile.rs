@@ -6,11 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::descriptor::ServiceDescriptor;
 use crate::limits::Limits;
 use crate::link::Link;
+use crate::server::router::Router;
 
 /// Shared by all connections of a channel.
 #[derive(Debug)]
 pub(crate) struct Profile {
     pub(crate) limits: Arc<Limits>,
+    /// What the peers may call back.
+    pub(crate) exports: Option<Arc<Router>>,
     /// The service that is called, where the channel was made for one.
     service: Option<&'static ServiceDescriptor>,
     /// Connections to peers that announced another fingerprint for it.
@@ -21,6 +24,7 @@ impl Profile {
     pub(crate) fn new(limits: Limits, service: Option<&'static ServiceDescriptor>) -> Self {
         Self {
             limits: Arc::new(limits),
+            exports: None,
             service,
             mismatches: AtomicU64::new(0),
         }

@@ -154,7 +154,11 @@ fn assert_failure(error: &Error, kind: ErrorKind, known: Execution, address: &st
 #[tokio::test]
 async fn a_server_that_says_nothing_is_given_up() {
     let address = fake(|mut raw| async move { drop(raw.rest().await) }).await;
-    let error = Channel::connect_with(&address, quick()).await.unwrap_err();
+    let error = Channel::builder()
+        .limits(quick())
+        .connect(&address)
+        .await
+        .unwrap_err();
     let text = "accepted the connection and said nothing for 50ms";
     assert_failure(
         &error,

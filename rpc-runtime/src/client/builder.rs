@@ -1,0 +1,93 @@
+//! Everything that can be said about a channel before it connects.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::client::channel::Channel;
+use crate::client::profile::Profile;
+use crate::descriptor::{Client, ServiceDescriptor};
+use crate::error::{Error, Result};
+use crate::limits::Limits;
+use crate::server::Skeleton;
+use crate::server::router::Router;
+
+/// Makes a channel with more than the defaults: limits, services that the peer may call back.
+///
+/// ```no_run
+/// # async fn f() -> rpc_runtime::Result<()> {
+/// use rpc_runtime::{Channel, Limits};
+///
+/// let limits = Limits { max_frame_bytes: 16 << 20, ..Limits::default() };
+/// let channel = Channel::builder().limits(limits).connect("tcp://127.0.0.1:7000").await?;
+/// // let greeter = GreeterClient::new(channel);
+/// # Ok(()) }
+/// ```
+#[must_use = "a builder does nothing until it connects"]
+#[derive(Default)]
+pub struct ChannelBuilder {
+    limits: Limits,
+    exports: Router,
+    /// The first mistake in building it, told when it connects.
+    mistake: Option<Error>,
+}
+
+impl ChannelBuilder {
+    /// Makes a builder with the defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Replaces the limits.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Lets the peer call this service over the channel's connections. A call ID that is taken is told by
+    /// [`ChannelBuilder::connect`].
+    pub fn export(mut self, skeleton: impl Skeleton) -> Self {
+        if let Err(error) = self.exports.add(Arc::new(skeleton)) {
+            self.mistake.get_or_insert(error);
+        }
+        self
+    }
+
+    /// Connects to an address that names one peer or a list; addresses that look a service up need
+    /// [`ChannelBuilder::client`] or the service in the address.
+    ///
+    /// # Errors
+    ///
+    /// The address cannot be read, nobody answers there, or two exported methods have the same call ID.
+    pub async fn connect(self, address: impl AsRef<str>) -> Result<Channel> {
+        Channel::open(address.as_ref(), self.profile(None)?).await
+    }
+
+    /// Connects to where the service of a generated client is, and gives that client.
+    ///
+    /// # Errors
+    ///
+    /// As [`ChannelBuilder::connect`], and if the registry knows no instance.
+    pub async fn client<C: Client>(self, address: impl AsRef<str>) -> Result<C> {
+        let profile = self.profile(Some(C::SERVICE))?;
+        Channel::open(address.as_ref(), profile).await.map(C::from)
+    }
+
+    fn profile(self, service: Option<&'static ServiceDescriptor>) -> Result<Profile> {
+        if let Some(mistake) = self.mistake {
+            return Err(mistake);
+        }
+        let mut profile = Profile::new(self.limits, service);
+        if !self.exports.services().is_empty() {
+            profile.exports = Some(Arc::new(self.exports));
+        }
+        Ok(profile)
+    }
+}
+
+impl fmt::Debug for ChannelBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChannelBuilder")
+            .field("exports", &self.exports)
+            .finish_non_exhaustive()
+    }
+}
