@@ -263,7 +263,10 @@ impl LentResult {
     }
 
     /// Decodes the body where handles find their connection.
-    pub(crate) fn decode<T>(&self, decode: impl FnOnce(&[u8]) -> Result<T, DecodeError>) -> Result<T, DecodeError> {
+    pub(crate) fn decode<T>(
+        &self,
+        decode: impl FnOnce(&[u8]) -> Result<T, DecodeError>,
+    ) -> Result<T, DecodeError> {
         let decoded = borrowing(&self.link, || decode(&self.body));
         self.decoded.store(decoded.is_ok(), Ordering::Relaxed);
         decoded
@@ -301,7 +304,9 @@ impl Objects {
         link: &Link,
         limit: u32,
     ) -> Result<Vec<Loan>, Error> {
-        let fresh = objects.iter().filter(|it| matches!(it.object, Object::Here(_)));
+        let fresh = objects
+            .iter()
+            .filter(|it| matches!(it.object, Object::Here(_)));
         if self.lent.len() + fresh.count() > limit as usize {
             let text = format!(
                 "{} objects are lent on this connection, more are not; drop handles that are not needed",

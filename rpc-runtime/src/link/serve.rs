@@ -24,6 +24,7 @@ use crate::server::router::Skeleton;
 use crate::status::Status;
 use crate::wire::frame::{self, FailPart, Frame, GoAwayReason, Kind, flag};
 use crate::wire::inbound::Refusal;
+use crate::wire::sending::is_cut;
 use crate::wire::streams::{Key, Side};
 
 /// The body of an answer that has nothing to say.
@@ -118,13 +119,7 @@ impl Responder {
         });
     }
 
-    fn finish(
-        &self,
-        body: &mut Vec<u8>,
-        panicked: Option<String>,
-        head: Head<'_>,
-        lent: &[Lent],
-    ) {
+    fn finish(&self, body: &mut Vec<u8>, panicked: Option<String>, head: Head<'_>, lent: &[Lent]) {
         let link = &*self.link;
         let mut state = link.lock();
         state.serving.remove(&self.request_id);
@@ -179,7 +174,11 @@ impl Responder {
         loans.iter().for_each(|loan| loan.fill(body));
         let lends = loans.iter().any(|loan| loan.lent_id().is_some());
         // An object that comes home needs its connection as well.
-        Ok(if lends || !loans.is_empty() { flag::LENDS } else { 0 })
+        Ok(if lends || !loans.is_empty() {
+            flag::LENDS
+        } else {
+            0
+        })
     }
 
     fn write_answer(
@@ -197,7 +196,7 @@ impl Responder {
         if let Some(text) = failed {
             return fail(state.out.buffer(), Status::Internal, &text);
         }
-        let cut = link.is_cut(body.len());
+        let cut = is_cut(body.len(), &link.peer_hello);
         let limit = if cut {
             link.peer_hello.max_message as usize
         } else {
@@ -327,12 +326,16 @@ impl Link {
 
     fn resolve_object(&self, frame: &Frame, object: u64) -> Result<Found, (Status, String)> {
         let Some(skeleton) = self.lent(object) else {
-            let text = "the object is not there: it was given back, or was never lent on this connection";
+            let text =
+                "the object is not there: it was given back, or was never lent on this connection";
             return Err((Status::FailedPrecondition, text.to_owned()));
         };
         let (call_id, service) = (frame.call_part().call_id, skeleton.service());
         let Some(index) = service.find(call_id) else {
-            let text = format!("the object is a {}, which has no method with the call ID {call_id}", service.name);
+            let text = format!(
+                "the object is a {}, which has no method with the call ID {call_id}",
+                service.name
+            );
             return Err((Status::Unimplemented, text));
         };
         let method = &service.methods[index];
