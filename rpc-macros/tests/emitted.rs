@@ -36,8 +36,7 @@ use rpc_runtime::{
 use corners::crate_::self_::corners::v1 as odd;
 use streams::acme::meters::v1::{Meter, MeterClient};
 use streams::acme::streams::v1::{
-    Closed, Counter, CounterClient, CounterService, Market, MarketClient,
-    MarketService, Tick,
+    Closed, Counter, CounterClient, CounterService, Market, MarketClient, MarketService, Tick,
 };
 use user::acme::common::v1::{Health, HealthClient, Value};
 use user::acme::user::v1::{

@@ -120,6 +120,7 @@ fn stub<'m>(scope: &Scope<'m>, id: ServiceId, service: &'m Service) -> Stub<'m> 
         deprecated: deprecated(service.deprecated.as_deref()),
         allowances: TokenStream::new(),
         methods,
+        inherited_clients: inherited_clients(scope, id),
         companion: TokenStream::new(),
         whole: true,
     }
@@ -148,6 +149,27 @@ fn sides(scope: &Scope<'_>, service: &Service) -> Sides {
         client: wanted.client || by_reference,
         ..wanted
     }
+}
+
+/// Clients of the services that this one extends, over any number of steps. What another crate made may have none.
+fn inherited_clients(scope: &Scope<'_>, id: ServiceId) -> Vec<TokenStream> {
+    if !scope.options.sides().client {
+        return Vec::new();
+    }
+    let model = scope.model();
+    let mut found = std::collections::BTreeSet::new();
+    let mut pending = model.service(id).extends.clone();
+    while let Some(parent) = pending.pop() {
+        if found.insert(parent) {
+            pending.extend(&model.service(parent).extends);
+        }
+    }
+    found
+        .into_iter()
+        .map(|parent| model.service(parent))
+        .filter(|parent| !scope.options.is_extern(&parent.package))
+        .map(|parent| scope.client(&parent.full_name()))
+        .collect()
 }
 
 fn method<'m>(scope: &Scope<'m>, declared_by: ServiceId, facts: &'m model::Method) -> Method<'m> {

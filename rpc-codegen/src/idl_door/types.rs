@@ -98,7 +98,7 @@ impl Scope<'_> {
     }
 
     /// The path of the client of a service, by its full name.
-    fn client(&self, service: &str) -> TokenStream {
+    pub(super) fn client(&self, service: &str) -> TokenStream {
         let (package, name) = service.rsplit_once('.').unwrap_or(("", service));
         let client = Names::of(&names::camel(name)).client;
         let package = self.package_path(package);

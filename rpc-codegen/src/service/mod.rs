@@ -27,6 +27,8 @@ pub(crate) struct Stub<'m> {
     pub(crate) allowances: TokenStream,
     /// Sorted by call ID, inherited ones included: the index is the number of the method in the descriptor.
     pub(crate) methods: Vec<Method<'m>>,
+    /// Clients of the services that it extends: an object of this service is one of those too.
+    pub(crate) inherited_clients: Vec<TokenStream>,
     /// Items of the hidden companion, such as one codec for each distinct type.
     pub(crate) companion: TokenStream,
     /// False if the trait cannot be implemented for remote calls: the skeleton then asks nothing of its service.

@@ -1,7 +1,7 @@
 //! The server's side of a service: decodes, calls the user's implementation, encodes.
 
 use proc_macro2::{Literal, TokenStream};
-use quote::{format_ident, quote};
+use quote::{ToTokens, format_ident, quote};
 
 use super::{Argument, Method, Output, Param, Stub};
 
@@ -78,8 +78,12 @@ fn dispatch(stub: &Stub<'_>) -> TokenStream {
         .map(|(index, method)| arm(stub, index, method))
         .collect();
     // What a handle of this service may be made of.
-    let serves = stub.sides.client.then(|| {
-        let client = &stub.names.client;
+    let own = stub
+        .sides
+        .client
+        .then(|| stub.names.client.to_token_stream());
+    let clients = own.iter().chain(&stub.inherited_clients);
+    let serves = clients.map(|client| {
         quote! {
             #cfg
             #[automatically_derived]
@@ -104,7 +108,7 @@ fn dispatch(stub: &Stub<'_>) -> TokenStream {
             }
         }
 
-        #serves
+        #(#serves)*
     }
 }
 

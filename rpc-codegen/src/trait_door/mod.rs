@@ -150,6 +150,7 @@ fn stub(reading: &Reading) -> Stub<'_> {
         deprecated: only(&origin.attributes, "deprecated"),
         allowances: allowances(&origin.visibility),
         methods,
+        inherited_clients: Vec::new(),
         companion: codecs.items(),
         names,
         whole: *whole,

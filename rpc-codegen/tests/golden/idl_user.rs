@@ -2080,6 +2080,15 @@ pub mod acme {
             )]
             impl<S: UserService> ::rpc_runtime::__private::Serves<UserServiceClient>
             for UserServiceServer<S> {}
+            #[automatically_derived]
+            #[allow(
+                deprecated,
+                reason = "generated code serves what callers may still use"
+            )]
+            impl<
+                S: UserService,
+            > ::rpc_runtime::__private::Serves<super::super::common::v1::HealthClient>
+            for UserServiceServer<S> {}
             /// Calls a remote [`UserService`].
             #[derive(::core::clone::Clone, ::core::fmt::Debug)]
             pub struct UserServiceClient {
