@@ -191,7 +191,11 @@ impl<'m> Stub<'m> {
             .methods
             .iter()
             .any(|method| method.facts.deprecated.is_some());
-        (service || method)
+        let parent = self
+            .methods
+            .iter()
+            .any(|method| method.declared_by.deprecated.is_some());
+        (service || method || parent)
             .then(|| quote!(#[allow(deprecated, reason = "generated code serves what callers may still use")]))
     }
 }
