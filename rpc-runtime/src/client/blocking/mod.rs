@@ -144,6 +144,7 @@ impl BlockingChannel {
             method,
             params: encoded,
             options: self.options.clone(),
+            upload: None,
         }
         .prepare(&self.shared.limits)
     }
