@@ -29,7 +29,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rpc_runtime::{
-    CallError, Channel, DeclaredError, Handle, Items, Status as RpcStatus, Stream, StreamCall,
+    CallError, Channel, DeclaredError, Handle, Items, Server, Serving, Status as RpcStatus, Stream, StreamCall,
     Timestamp, stream,
 };
 
@@ -399,11 +399,13 @@ fn methods_with_streams_are_served() {
 
 #[tokio::test]
 async fn a_stream_does_not_open_or_breaks_with_the_declared_error() {
-    let client = client();
-    let refused = client.watch(Some("x")).await.unwrap_err();
+    let server = Server::new().add(UserServiceServer::new(Directory));
+    let server = server.listen("tcp://127.0.0.1:0").await.unwrap();
+    let client = UserServiceClient::connect(server.address()).await.unwrap();
+    let refused = all(client.watch(Some("x"))).await;
     assert!(matches!(
-        refused,
-        CallError::Declared { error: UserError::Denied(filter), .. } if filter == "x"
+        &refused[..],
+        [Err(CallError::Declared { error: UserError::Denied(filter), .. })] if filter == "x"
     ));
     let found = all(client.watch(None)).await;
     assert_eq!(found.len(), 2);
@@ -528,13 +530,16 @@ impl Meter for Told {
     }
 }
 
-fn market() -> MarketClient {
-    MarketClient::new(Channel::local(MarketService::new(Exchange)))
+async fn serve() -> Serving {
+    let server = Server::new().add(MarketService::new(Exchange));
+    let served = server.listen("tcp://127.0.0.1:0").await;
+    served.expect("a port is free")
 }
 
 #[tokio::test]
 async fn streams_of_every_kind_travel() {
-    let market = market();
+    let server = serve().await;
+    let market = MarketClient::connect(server.address()).await.unwrap();
     assert_eq!(values(all(market.count_to(3)).await), [1, 2, 3]);
     assert!(market.count_to(0).start().next().await.is_none());
     let chunks = || stream::iter([vec![1, 2], vec![3]]);
@@ -560,7 +565,8 @@ async fn streams_of_every_kind_travel() {
 
 #[tokio::test]
 async fn the_rules_of_items_are_checked_before_the_handler_sees_them() {
-    let market = market();
+    let server = serve().await;
+    let market = MarketClient::connect(server.address()).await.unwrap();
     let lines = ["short".to_owned(), "longer than eight".to_owned()];
     let shouted = values(all(market.shout(stream::iter(lines))).await);
     assert_eq!(shouted[0], "SHORT");

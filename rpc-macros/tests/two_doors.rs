@@ -292,12 +292,6 @@ async fn a_traits_client_calls_a_definitions_server() {
     );
     client.touch(7).await.unwrap();
     client.nothing().await.unwrap();
-
-    assert_eq!(all(client.watch(Some("x"), 2)).await, ["x 1", "x 2"]);
-    let chunks = stream::iter([vec![1, 2], vec![3]]);
-    assert_eq!(client.upload("ab", chunks).await.unwrap(), 5);
-    let lines = stream::iter(["a".to_owned(), "b".to_owned()]);
-    assert_eq!(all(client.chat(2, lines)).await, ["aa", "bb"]);
 }
 
 #[tokio::test]
@@ -315,18 +309,34 @@ async fn a_definitions_client_calls_a_traits_server() {
     );
     client.touch(7).await.unwrap();
     client.nothing().await.unwrap();
+}
 
+#[tokio::test]
+async fn streams_of_each_doors_server_reach_the_others_client() {
+    let chunks = || stream::iter([vec![1, 2], vec![3]]);
+    let lines = || stream::iter(["a".to_owned(), "b".to_owned()]);
+
+    let by_text = serve(IdlSkeleton::new(Mine)).await;
+    let client = DoorsClient::connect(by_text.address()).await.unwrap();
+    assert_eq!(all(client.watch(Some("x"), 2)).await, ["x 1", "x 2"]);
+    assert_eq!(client.upload("ab", chunks()).await.unwrap(), 5);
+    assert_eq!(all(client.chat(2, lines())).await, ["aa", "bb"]);
+
+    let by_trait = serve(DoorsService::new(Mine)).await;
+    let client = IdlClient::connect(by_trait.address()).await.unwrap();
     assert_eq!(all(client.watch(None, 2)).await, ["all 1", "all 2"]);
-    let chunks = stream::iter([vec![1, 2], vec![3]]);
-    assert_eq!(client.upload("ab", chunks).await.unwrap(), 5);
-    let lines = stream::iter(["a".to_owned(), "b".to_owned()]);
-    assert_eq!(all(client.chat(2, lines)).await, ["aa", "bb"]);
+    assert_eq!(client.upload("ab", chunks()).await.unwrap(), 5);
+    assert_eq!(all(client.chat(2, lines())).await, ["aa", "bb"]);
 }
 
 #[tokio::test]
 async fn both_doors_tell_of_a_stream_that_fails_in_the_same_words() {
-    let by_trait = FailingClient::new(Channel::local(IdlFailingSkeleton::new(Mine)));
-    let by_text = IdlFailingClient::new(Channel::local(FailingService::new(Mine)));
+    let (first, second) = (
+        serve(IdlFailingSkeleton::new(Mine)).await,
+        serve(FailingService::new(Mine)).await,
+    );
+    let by_trait = FailingClient::connect(first.address()).await.unwrap();
+    let by_text = IdlFailingClient::connect(second.address()).await.unwrap();
     for at in 0..3 {
         let (first, second) = (told(by_trait.open(at)).await, told(by_text.open(at)).await);
         assert_eq!(first, second);
@@ -441,8 +451,9 @@ async fn told(call: StreamCall<u32, idl::Refused>) -> Vec<String> {
 #[tokio::test]
 async fn the_bytes_of_both_doors_are_equal() {
     let (first, second) = (Recorder::default(), Recorder::default());
-    let by_trait = DoorsClient::new(Channel::local(first.clone()));
-    let by_text = IdlClient::new(Channel::local(second.clone()));
+    let (left, right) = (serve(first.clone()).await, serve(second.clone()).await);
+    let by_trait = DoorsClient::connect(left.address()).await.unwrap();
+    let by_text = IdlClient::connect(right.address()).await.unwrap();
     let weights = BTreeMap::from([("b".to_owned(), 2.0), ("a".to_owned(), 0.5)]);
     let at = Timestamp {
         seconds: 1_700_000_000,
@@ -461,14 +472,14 @@ async fn the_bytes_of_both_doors_are_equal() {
     let _ = by_text.keep(&[0, 255], Duration::from_millis(5), at).await;
     let _ = by_trait.nothing().await;
     let _ = by_text.nothing().await;
-    let _ = by_trait.watch(Some("x"), 7).await;
-    let _ = by_text.watch(Some("x"), 7).await;
+    let _ = by_trait.watch(Some("x"), 7).start().next().await;
+    let _ = by_text.watch(Some("x"), 7).start().next().await;
     let chunks = || stream::iter([vec![1, 2], vec![3]]);
     let _ = by_trait.upload("ab", chunks()).await;
     let _ = by_text.upload("ab", chunks()).await;
     let lines = || stream::iter(["a".to_owned()]);
-    let _ = by_trait.chat(3, lines()).await;
-    let _ = by_text.chat(3, lines()).await;
+    let _ = by_trait.chat(3, lines()).start().next().await;
+    let _ = by_text.chat(3, lines()).start().next().await;
 
     let (first, second) = (first.taken(), second.taken());
     assert_eq!(first.len(), 8);

@@ -1,6 +1,6 @@
 //! The same without an `.idl` file: streams in a trait.
 
-use rpc_runtime::{Channel, Items, Stream, rpc_service, stream};
+use rpc_runtime::{Items, Server, Stream, rpc_service, stream};
 
 /// Prices out, pieces in, talk both ways.
 #[rpc_service]
@@ -49,9 +49,13 @@ impl Bourse for Small {
     }
 }
 
-/// Calls it within this process, without a connection between.
+/// Calls it within this process.
 pub(crate) async fn run() -> rpc_runtime::Result<()> {
-    let bourse = BourseClient::new(Channel::local(BourseService::new(Small)));
+    let server = Server::new()
+        .add(BourseService::new(Small))
+        .listen("mem://bourse")
+        .await?;
+    let bourse = BourseClient::connect(server.address()).await?;
 
     let mut numbers = bourse.count(7).await?;
     while let Some(number) = numbers.next().await {

@@ -39,7 +39,7 @@ async fn main() -> Result<()> {
 }
 
 async fn prices(market: &MarketClient) -> Result<()> {
-    let mut prices = market.watch("ACME").await.expect("ACME is traded");
+    let mut prices = market.watch("ACME").start();
     for _ in 0..3 {
         if let Some(Ok(tick)) = prices.next().await {
             println!("prices      {} costs {}", tick.symbol, tick.cents);
@@ -51,11 +51,9 @@ async fn prices(market: &MarketClient) -> Result<()> {
 }
 
 async fn failures(market: &MarketClient) -> Result<()> {
-    match market.watch("NADA").await {
-        Err(CallError::Declared { error, status, .. }) => {
-            println!("failures    not opened ({status}): {error}");
-        }
-        other => println!("failures    unexpected: {other:?}"),
+    let mut prices = market.watch("NADA").start();
+    if let Some(Err(CallError::Declared { error, status, .. })) = prices.next().await {
+        println!("failures    not opened ({status}): {error}");
     }
 
     let mut prices = market.watch("OLDE").start();
@@ -93,7 +91,7 @@ async fn upload(market: &MarketClient) -> Result<()> {
 }
 
 async fn chat(market: &MarketClient) -> Result<()> {
-    let (mut say, lines) = stream::pipe(4);
+    let (say, lines) = stream::pipe(4);
     let mut answers = market.chat(lines).await?;
     for line in ["hello", "how are you"] {
         say.send(line.to_owned()).await.expect("the market listens");

@@ -50,7 +50,7 @@ impl Market for Exchange {
     }
 
     async fn chat(&self, mut lines: Items<String>) -> impl Stream<Item = String> {
-        let (mut say, answers) = stream::pipe(4);
+        let (say, answers) = stream::pipe(4);
         tokio::spawn(async move {
             while let Some(Ok(line)) = lines.next().await {
                 let answer = format!("{line} yourself");

@@ -4,7 +4,7 @@
 #![deny(clippy::all, clippy::pedantic)]
 
 use rpc_runtime::{
-    CallError, Channel, Context, Handle, Items, Stream, StreamCall, rpc_service, stream,
+    CallError, Context, Handle, Items, Server, Stream, StreamCall, rpc_service, stream,
 };
 use serde::{Deserialize, Serialize};
 
@@ -154,7 +154,9 @@ fn values<T: Clone, E>(found: &[Result<T, CallError<E>>]) -> Vec<T> {
 async fn main() {
     let _ = CounterService::new(Count);
     let names = vec!["ab".to_owned(), "cd".to_owned()];
-    let client = MarketClient::new(Channel::local(MarketService::new(Mine(names))));
+    let server = Server::new().add(MarketService::new(Mine(names)));
+    let server = server.listen("tcp://127.0.0.1:0").await.unwrap();
+    let client = MarketClient::connect(server.address()).await.unwrap();
 
     assert_eq!(values(&all(client.watch("a")).await), [tick("ab")]);
     assert!(matches!(
@@ -162,7 +164,10 @@ async fn main() {
         [Err(CallError::Declared { error, .. })] if error.0 == "no filter"
     ));
     assert_eq!(values(&all(client.opened(true)).await), [0, 1, 2]);
-    assert!(client.opened(false).await.is_err());
+    assert!(matches!(
+        &all(client.opened(false)).await[..],
+        [Err(CallError::Declared { error, .. })] if error.0 == "shut"
+    ));
     let broken = all(client.broken()).await;
     assert_eq!(values(&broken), [1, 2]);
     assert!(matches!(
