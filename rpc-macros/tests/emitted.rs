@@ -499,7 +499,7 @@ impl Market for Exchange {
     }
 
     async fn connect(&self, market: Handle<MarketClient>) -> Option<Handle<MeterClient>> {
-        let _ = market.count_to(1).await.ok()?;
+        drop(market.count_to(1).await.ok()?);
         None
     }
 }
@@ -539,7 +539,7 @@ async fn serve() -> Serving {
 #[tokio::test]
 async fn streams_of_every_kind_travel() {
     let server = serve().await;
-    let market = MarketClient::connect(server.address()).await.unwrap();
+    let market = MarketClient::new(Channel::connect(server.address()).await.unwrap());
     assert_eq!(values(all(market.count_to(3)).await), [1, 2, 3]);
     assert!(market.count_to(0).start().next().await.is_none());
     let chunks = || stream::iter([vec![1, 2], vec![3]]);
@@ -566,7 +566,7 @@ async fn streams_of_every_kind_travel() {
 #[tokio::test]
 async fn the_rules_of_items_are_checked_before_the_handler_sees_them() {
     let server = serve().await;
-    let market = MarketClient::connect(server.address()).await.unwrap();
+    let market = MarketClient::new(Channel::connect(server.address()).await.unwrap());
     let lines = ["short".to_owned(), "longer than eight".to_owned()];
     let shouted = values(all(market.shout(stream::iter(lines))).await);
     assert_eq!(shouted[0], "SHORT");
