@@ -96,7 +96,7 @@ async fn chat(market: &MarketClient) -> Result<()> {
     for line in ["hello", "how are you"] {
         say.send(line.to_owned()).await.expect("the market listens");
         if let Some(answer) = answers.next().await {
-            println!("chat        {line}? {}", answer?);
+            println!("chat        {line}: {}", answer?);
         }
     }
     // Nothing more to say; the market answers what it has heard, and ends its stream too.
