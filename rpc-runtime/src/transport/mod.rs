@@ -14,6 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 #[cfg(unix)]
 use tokio::net::{UnixListener, UnixStream};
 
+pub(crate) use mem::pair;
 pub(crate) use address::{Address, Options, Target};
 
 use crate::error::{Error, Result};
