@@ -17,7 +17,7 @@ use bytes::Bytes;
 
 use crate::client::Channel;
 use crate::codec::{Decode, DecodeError, Encode, Reader};
-use crate::descriptor::Client;
+use crate::descriptor::{Client, ServiceDescriptor};
 use crate::error::{Error, ErrorKind};
 use crate::link::Link;
 use crate::server::Skeleton;
@@ -167,7 +167,7 @@ impl<'de, C: Client> Decode<'de> for Handle<C> {
         match kind {
             LENT => Ok(Self::of(Object::There(Arc::new(Remote { link, id })))),
             RETURNED => match link.lent(id) {
-                Some(skeleton) if skeleton.service().name == C::SERVICE.name => {
+                Some(skeleton) if serves(skeleton.service(), C::SERVICE) => {
                     Ok(Self::of(Object::Here(skeleton)))
                 }
                 _ => Err(DecodeError::custom("an object that was not lent")),
@@ -177,6 +177,12 @@ impl<'de, C: Client> Decode<'de> for Handle<C> {
             ))),
         }
     }
+}
+
+/// Whether a service answers every method of another one: it is that one, or extends it.
+fn serves(service: &ServiceDescriptor, wanted: &ServiceDescriptor) -> bool {
+    let mut methods = wanted.methods.iter();
+    service.name == wanted.name || methods.all(|method| service.find(method.id).is_some())
 }
 
 impl<C> serde::Serialize for Handle<C> {
@@ -263,7 +269,10 @@ impl LentResult {
     }
 
     /// Decodes the body where handles find their connection.
-    pub(crate) fn decode<T>(&self, decode: impl FnOnce(&[u8]) -> Result<T, DecodeError>) -> Result<T, DecodeError> {
+    pub(crate) fn decode<T>(
+        &self,
+        decode: impl FnOnce(&[u8]) -> Result<T, DecodeError>,
+    ) -> Result<T, DecodeError> {
         let decoded = borrowing(&self.link, || decode(&self.body));
         self.decoded.store(decoded.is_ok(), Ordering::Relaxed);
         decoded
@@ -301,7 +310,9 @@ impl Objects {
         link: &Link,
         limit: u32,
     ) -> Result<Vec<Loan>, Error> {
-        let fresh = objects.iter().filter(|it| matches!(it.object, Object::Here(_)));
+        let fresh = objects
+            .iter()
+            .filter(|it| matches!(it.object, Object::Here(_)));
         if self.lent.len() + fresh.count() > limit as usize {
             let text = format!(
                 "{} objects are lent on this connection, more are not; drop handles that are not needed",

@@ -576,7 +576,10 @@ fn open(link: &Arc<Link>, what: &str) -> Result<Arc<Link>> {
         return Ok(link.clone());
     }
     let reason = link.close_reason();
-    Err(Error::unavailable(format!("{what} is gone: {}", reason.message())).with_peer(&**link.peer()))
+    Err(
+        Error::unavailable(format!("{what} is gone: {}", reason.message()))
+            .with_peer(&**link.peer()),
+    )
 }
 
 /// Runs a skeleton's method on the caller's task.

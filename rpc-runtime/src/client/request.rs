@@ -135,7 +135,9 @@ impl Prepared {
 
     /// Whether the call is made for one that came on this link, so that it may take long until there is room.
     pub(crate) fn is_nested_on(&self, link: &Arc<Link>) -> bool {
-        self.nested_on.as_ref().is_some_and(|known| Arc::ptr_eq(known, link))
+        self.nested_on
+            .as_ref()
+            .is_some_and(|known| Arc::ptr_eq(known, link))
     }
 
     /// The parameters.

@@ -314,7 +314,9 @@ impl Link {
             frame::write_call(state.out.buffer(), id, call);
             let out = state.out.buffer();
             let params_at = out.len() - call.params.len();
-            loans.iter().for_each(|loan| loan.fill(&mut out[params_at..]));
+            loans
+                .iter()
+                .for_each(|loan| loan.fill(&mut out[params_at..]));
             let end = state.out.end();
             state.calls.sent_at(id, start, end);
         }

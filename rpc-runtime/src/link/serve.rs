@@ -118,13 +118,7 @@ impl Responder {
         });
     }
 
-    fn finish(
-        &self,
-        body: &mut Vec<u8>,
-        panicked: Option<String>,
-        head: Head<'_>,
-        lent: &[Lent],
-    ) {
+    fn finish(&self, body: &mut Vec<u8>, panicked: Option<String>, head: Head<'_>, lent: &[Lent]) {
         let link = &*self.link;
         let mut state = link.lock();
         state.serving.remove(&self.request_id);
@@ -179,7 +173,11 @@ impl Responder {
         loans.iter().for_each(|loan| loan.fill(body));
         let lends = loans.iter().any(|loan| loan.lent_id().is_some());
         // An object that comes home needs its connection as well.
-        Ok(if lends || !loans.is_empty() { flag::LENDS } else { 0 })
+        Ok(if lends || !loans.is_empty() {
+            flag::LENDS
+        } else {
+            0
+        })
     }
 
     fn write_answer(
@@ -327,12 +325,16 @@ impl Link {
 
     fn resolve_object(&self, frame: &Frame, object: u64) -> Result<Found, (Status, String)> {
         let Some(skeleton) = self.lent(object) else {
-            let text = "the object is not there: it was given back, or was never lent on this connection";
+            let text =
+                "the object is not there: it was given back, or was never lent on this connection";
             return Err((Status::FailedPrecondition, text.to_owned()));
         };
         let (call_id, service) = (frame.call_part().call_id, skeleton.service());
         let Some(index) = service.find(call_id) else {
-            let text = format!("the object is a {}, which has no method with the call ID {call_id}", service.name);
+            let text = format!(
+                "the object is a {}, which has no method with the call ID {call_id}",
+                service.name
+            );
             return Err((Status::Unimplemented, text));
         };
         let method = &service.methods[index];

@@ -66,7 +66,10 @@ pub(crate) fn pair(peer: &str) -> (Io, Io) {
         writer: Box::new(writer),
         peer: peer.to_owned(),
     };
-    (end(here_reader, here_writer), end(there_reader, there_writer))
+    (
+        end(here_reader, here_writer),
+        end(there_reader, there_writer),
+    )
 }
 
 /// Connects to a name; the other end waits in the backlog until it is accepted.

@@ -14,8 +14,8 @@ use tokio::net::{TcpListener, TcpStream};
 #[cfg(unix)]
 use tokio::net::{UnixListener, UnixStream};
 
-pub(crate) use mem::pair;
 pub(crate) use address::{Address, Options, Target};
+pub(crate) use mem::pair;
 
 use crate::error::{Error, Result};
 
