@@ -119,7 +119,7 @@ fn blocking(address: &str) -> Result<()> {
 
     let mut chat = market.chat()?;
     chat.send(&"hello".to_owned())?;
-    chat.finish()?;
+    chat.finish();
     for answer in chat {
         println!("blocking    {}", answer?);
     }
