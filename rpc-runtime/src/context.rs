@@ -1,8 +1,8 @@
 //! What a handler knows about the call it works on, and what calls made by it inherit.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::descriptor::MethodDescriptor;
 use crate::metadata::Metadata;
+use crate::security::Identity;
 
 tokio::task_local! {
     static CURRENT: Context;
@@ -38,6 +39,8 @@ struct Inner {
     metadata: Metadata,
     deadline: Option<Instant>,
     repeated: bool,
+    /// Set once: with the context, or when the call's own credentials were accepted.
+    identity: OnceLock<Identity>,
     cancelled: AtomicBool,
     cancel: Notify,
 }
@@ -58,6 +61,7 @@ impl Context {
                 metadata,
                 deadline,
                 repeated,
+                identity: OnceLock::new(),
                 cancelled,
                 cancel,
             }),
@@ -77,6 +81,12 @@ impl Context {
     /// Address of the caller, such as `tcp://127.0.0.1:51234`.
     pub fn peer(&self) -> &str {
         &self.inner.peer
+    }
+
+    /// Who the caller is: by the credentials of this call, else by those of its connection, else by its certificate.
+    /// `None` if nothing vouches for anybody.
+    pub fn identity(&self) -> Option<&Identity> {
+        self.inner.identity.get()
     }
 
     /// What the caller sent beside the parameters.
@@ -110,6 +120,13 @@ impl Context {
         self.inner.repeated
     }
 
+    /// Says who the caller is, unless that is said already.
+    pub(crate) fn identify(&self, identity: Option<Identity>) {
+        if let Some(identity) = identity {
+            let _ = self.inner.identity.set(identity);
+        }
+    }
+
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.inner.deadline
     }
@@ -135,6 +152,7 @@ impl fmt::Debug for Context {
         f.debug_struct("Context")
             .field("method", &format_args!("{}", self.inner.method))
             .field("peer", &self.inner.peer)
+            .field("identity", &self.identity())
             .field("time_left", &self.time_left())
             .field("cancelled", &self.is_cancelled())
             .finish_non_exhaustive()

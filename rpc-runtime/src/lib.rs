@@ -14,14 +14,15 @@ mod limits;
 mod link;
 mod metadata;
 mod park;
+mod security;
 mod server;
 mod status;
 mod transport;
 mod wire;
 
 pub use client::{
-    Batch, BlockingChannel, Call, CallFuture, CallOptions, Callback, Channel, ChannelBuilder,
-    OneWay, OneWayFuture, Pending,
+    Batch, BlockingChannel, BlockingChannelBuilder, Call, CallFuture, CallOptions, Callback,
+    Channel, ChannelBuilder, OneWay, OneWayFuture, Pending,
 };
 pub use codec::{Decimal, DeclaredError, Invalid, RawVariant, Timestamp, Uuid, Value};
 pub use context::Context;
@@ -32,8 +33,11 @@ pub use metadata::Metadata;
 #[cfg(feature = "idl")]
 pub use rpc_macros::idl;
 pub use rpc_macros::rpc_service;
+pub use security::{Identity, IdentityKind, Token};
 pub use server::{Server, Serving};
 pub use status::Status;
+#[cfg(feature = "tls")]
+pub use transport::tls::{ClientTls, ServerTls};
 
 /// What generated code names. Not for people: it changes with the generator.
 #[doc(hidden)]

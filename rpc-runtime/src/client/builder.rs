@@ -10,6 +10,9 @@ use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::server::Skeleton;
 use crate::server::router::Router;
+use crate::transport::ClientSecurity;
+#[cfg(feature = "tls")]
+use crate::transport::tls::ClientTls;
 
 /// Makes a channel with more than the defaults: limits, services that the peer may call back.
 ///
@@ -27,6 +30,7 @@ use crate::server::router::Router;
 pub struct ChannelBuilder {
     limits: Limits,
     exports: Router,
+    security: ClientSecurity,
     /// The first mistake in building it, told when it connects.
     mistake: Option<Error>,
 }
@@ -48,6 +52,17 @@ impl ChannelBuilder {
     pub fn export(mut self, skeleton: impl Skeleton) -> Self {
         if let Err(error) = self.exports.add(Arc::new(skeleton)) {
             self.mistake.get_or_insert(error);
+        }
+        self
+    }
+
+    /// Says which servers are trusted at `tls://` addresses, and who this client is there. A mistake in it is told by
+    /// [`ChannelBuilder::connect`].
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: ClientTls) -> Self {
+        match ClientSecurity::new(&tls) {
+            Ok(security) => self.security = security,
+            Err(error) => drop(self.mistake.get_or_insert(error)),
         }
         self
     }
@@ -77,6 +92,7 @@ impl ChannelBuilder {
             return Err(mistake);
         }
         let mut profile = Profile::new(self.limits, service);
+        profile.security = self.security;
         if !self.exports.services().is_empty() {
             profile.exports = Some(Arc::new(self.exports));
         }

@@ -19,7 +19,7 @@ pub(crate) use profile::Profile;
 pub(crate) use request::{Prepared, Request};
 
 pub use batch::Batch;
-pub use blocking::BlockingChannel;
+pub use blocking::{BlockingChannel, BlockingChannelBuilder};
 pub use builder::ChannelBuilder;
 pub use call::{Call, CallFuture};
 pub use channel::Channel;

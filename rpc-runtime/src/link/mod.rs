@@ -25,6 +25,7 @@ use tokio::time::Instant;
 
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
+use crate::security::Identity;
 use crate::server::router::Router;
 use crate::transport::Io;
 use crate::wire::calls::{Answer, Calls};
@@ -32,7 +33,7 @@ use crate::wire::frame::{self, CallFrame, GoAwayPart, GoAwayReason};
 use crate::wire::hello::Hello;
 use crate::wire::outbound::Outbound;
 
-pub(crate) use handshake::{accept, connect, first_frame, refused, turn_away};
+pub(crate) use handshake::{accept, connect, first_frame, refused, secure, told, turn_away};
 pub(crate) use read::read_answer;
 pub(crate) use serve::Responder;
 
@@ -41,6 +42,8 @@ pub(crate) struct Link {
     role: Role,
     peer: Arc<str>,
     peer_hello: Hello,
+    /// Who the peer is, where that is known.
+    identity: Option<Identity>,
     limits: Arc<Limits>,
     /// What the peer may call here.
     router: Option<Arc<Router>>,
@@ -166,6 +169,7 @@ impl Link {
             role,
             peer: io.peer.into(),
             peer_hello,
+            identity: io.identity,
             limits,
             router,
             state: Mutex::new(state),

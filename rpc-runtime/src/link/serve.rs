@@ -240,6 +240,7 @@ impl Link {
             .then(|| arrived + Duration::from_millis(u64::from(part.remaining_ms)));
         let repeated = frame.flags & flag::NO_RETRY != 0;
         let context = Context::new(method, self.peer.clone(), metadata, deadline, repeated);
+        context.identify(self.identity.clone());
         let responder = Responder {
             link: self.clone(),
             request_id: id,

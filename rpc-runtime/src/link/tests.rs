@@ -55,11 +55,7 @@ impl Peer {
 async fn connected(window: usize, inflight: u32) -> (Arc<Link>, Peer) {
     let (here, there) = duplex(window);
     let (reader, writer) = split(here);
-    let io = Io {
-        reader: Box::new(reader),
-        writer: Box::new(writer),
-        peer: "test://peer".to_owned(),
-    };
+    let io = Io::new(reader, writer, "test://peer".to_owned());
     let limits = Arc::new(Limits::default());
     let mut peer = Peer {
         stream: there,
@@ -241,11 +237,7 @@ async fn a_peer_that_breaks_the_protocol_is_named_in_the_error() {
 async fn accepted(window: usize) -> (Arc<Link>, Peer) {
     let (here, there) = duplex(window);
     let (reader, writer) = split(here);
-    let io = Io {
-        reader: Box::new(reader),
-        writer: Box::new(writer),
-        peer: "test://peer".to_owned(),
-    };
+    let io = Io::new(reader, writer, "test://peer".to_owned());
     let limits = Arc::new(Limits::default());
     let mut peer = Peer {
         stream: there,

@@ -19,7 +19,9 @@ use crate::limits::Limits;
 use crate::link::{self, Link};
 use crate::reflection;
 use crate::server::router::{Router, Skeleton};
-use crate::transport::{Address, Io, Listener};
+#[cfg(feature = "tls")]
+use crate::transport::tls::ServerTls;
+use crate::transport::{Address, Io, Listener, ServerSecurity};
 use crate::wire::frame::GoAwayReason;
 
 /// Pause of the accept loop when the system has no more sockets; it doubles up to [`LONGEST_PAUSE`].
@@ -48,6 +50,7 @@ pub struct Server {
     mistake: Option<Error>,
     registries: Vec<Arc<dyn Registry>>,
     advertised: Advertised,
+    security: ServerSecurity,
 }
 
 /// A server that listens. It stops when this is dropped: at once, without waiting for calls; see
@@ -64,6 +67,7 @@ pub struct Serving {
 
 struct Shared {
     router: Arc<Router>,
+    security: ServerSecurity,
     limits: Arc<Limits>,
     links: Mutex<HashMap<u64, Arc<Link>>>,
     next_link: AtomicU64,
@@ -96,6 +100,16 @@ impl Server {
         self
     }
 
+    /// Sets the certificate for `tls://` addresses, and whom it takes as clients there. A mistake in it is told by
+    /// [`Server::listen`]. [`Serving::reload_tls`] replaces it later.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: ServerTls) -> Self {
+        if let Err(error) = self.security.set(&tls) {
+            self.mistake.get_or_insert(error);
+        }
+        self
+    }
+
     /// Registers every mounted service, for each address it listens on, in this registry: as long as it listens, and
     /// again whenever the registry has lost it. A registry that is down delays nothing.
     pub fn register(mut self, registry: impl Registry) -> Self {
@@ -117,7 +131,8 @@ impl Server {
         self
     }
 
-    /// Opens an address: `tcp://host:port` (port 0 takes a free one), `unix:///path` or `mem://name`.
+    /// Opens an address: `tcp://host:port` (port 0 takes a free one), `tls://host:port`, `unix:///path` or
+    /// `mem://name`.
     ///
     /// # Errors
     ///
@@ -130,6 +145,7 @@ impl Server {
         }
         let shared = Shared {
             router: Arc::new(self.router),
+            security: self.security,
             limits: Arc::new(self.limits),
             links: Mutex::default(),
             next_link: AtomicU64::new(0),
@@ -166,7 +182,9 @@ impl Serving {
                 "this server was shut down; make another one",
             ));
         }
+        self.shared.security.check(&address)?;
         let (listener, real) = Listener::bind(&address).await?;
+        let is_tls = matches!(real, Address::Tls(_));
         let text = real.to_string();
         for registry in &self.registries {
             let records = self.advertised.records(&text, self.services())?;
@@ -177,9 +195,20 @@ impl Serving {
             );
         }
         self.acceptors
-            .push(tokio::spawn(accept_loop(self.shared.clone(), listener)).abort_handle());
+            .push(tokio::spawn(accept_loop(self.shared.clone(), listener, is_tls)).abort_handle());
         self.addresses.push(text.clone());
         Ok(text)
+    }
+
+    /// Replaces the certificate, the CAs of clients and the revocation lists: handshakes that begin from now on use
+    /// the new ones, open connections go on as they are.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_argument` if the new configuration cannot be used; the old one stays.
+    #[cfg(feature = "tls")]
+    pub fn reload_tls(&self, tls: &ServerTls) -> Result<()> {
+        self.shared.security.set(tls)
     }
 
     /// The first address, with its real port: what a client connects to.
@@ -272,13 +301,13 @@ impl Shared {
 }
 
 /// Accepts for ever; whatever goes wrong with one connection is that connection's affair.
-async fn accept_loop(shared: Arc<Shared>, mut listener: Listener) {
+async fn accept_loop(shared: Arc<Shared>, mut listener: Listener, is_tls: bool) {
     let mut pause = FIRST_PAUSE;
     loop {
         match listener.accept().await {
             Ok(io) => {
                 pause = FIRST_PAUSE;
-                take_in(&shared, io);
+                take_in(&shared, io, is_tls);
             }
             // The peer hung up before we came to it.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
@@ -291,7 +320,7 @@ async fn accept_loop(shared: Arc<Shared>, mut listener: Listener) {
     }
 }
 
-fn take_in(shared: &Arc<Shared>, io: Io) {
+fn take_in(shared: &Arc<Shared>, io: Io, is_tls: bool) {
     let limit = shared.limits.max_handshaking;
     let Some(handshaking) = Counted::below(limit, shared, |shared| &shared.handshaking) else {
         // Nobody is left to say why: dropping closes it.
@@ -306,6 +335,14 @@ fn take_in(shared: &Arc<Shared>, io: Io) {
                 shared.limits.max_connections
             );
             return link::turn_away(io, &shared.limits, &text).await;
+        };
+        let io = if is_tls {
+            match link::secure(io, &shared.limits, &shared.security).await {
+                Ok(io) => io,
+                Err(error) => return log::warn!("a connection was refused: {error}"),
+            }
+        } else {
+            io
         };
         let accepted = link::accept(io, shared.limits.clone(), shared.router.clone()).await;
         drop(handshaking);

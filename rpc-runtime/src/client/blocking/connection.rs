@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
@@ -13,9 +14,9 @@ use tokio::time::Instant;
 use crate::client::request::Prepared;
 use crate::error::{Error, ErrorKind, Execution, Result};
 use crate::limits::Limits;
-use crate::link::{first_frame, read_answer, refused};
-use crate::transport::Address;
+use crate::link::{first_frame, read_answer, refused, told};
 use crate::transport::sync::{self, BlockingReader, BlockingWriter};
+use crate::transport::{Address, ClientSecurity};
 use crate::wire::calls::{Answer, Calls, execution};
 use crate::wire::frame::{self, CallFrame, Frame, Kind, PREFACE};
 use crate::wire::hello::Hello;
@@ -44,6 +45,8 @@ pub(super) struct Connection {
     changed: Condvar,
     reader: Mutex<Input>,
     output: Mutex<Output>,
+    /// Something that counts as sent lies in the transport still.
+    unflushed: AtomicBool,
 }
 
 struct State {
@@ -76,20 +79,28 @@ struct Input {
 
 impl Connection {
     /// Connects, within `limit` for an address and again for the handshake.
-    pub(super) fn open(address: &Address, limits: &Limits, limit: Duration) -> Result<Self> {
-        let io = sync::connect(address, limit)?;
+    pub(super) fn open(
+        address: &Address,
+        limits: &Limits,
+        security: &ClientSecurity,
+        limit: Duration,
+    ) -> Result<Self> {
+        let io = sync::connect(address, security, limit)?;
         let peer = address.to_string();
         let mut writer = io.writer;
         let mut first = PREFACE.to_vec();
         frame::write_hello(&mut first, &Hello::of(limits, Vec::new()).encode());
         let lost = |error: io::Error| {
-            Error::unavailable(format!("the handshake with {peer} failed: {error}"))
-                .with_peer(&*peer)
+            told(&error).unwrap_or_else(|| {
+                Error::unavailable(format!("the handshake with {peer} failed: {error}"))
+                    .with_peer(&*peer)
+            })
         };
         let mut sent = 0;
         while sent < first.len() {
             sent += writer.write(&first[sent..], limit).map_err(lost)?;
         }
+        writer.flush(limit).map_err(lost)?;
         let mut input = Input {
             reader: io.reader,
             inbound: Inbound::client(limits),
@@ -134,6 +145,7 @@ impl Connection {
             limits: limits.clone(),
             state: Mutex::new(state),
             changed: Condvar::new(),
+            unflushed: AtomicBool::new(false),
             reader: Mutex::new(input),
             output: Mutex::new(Output {
                 io: writer,
@@ -254,7 +266,8 @@ impl Connection {
                 return None;
             }
             // A writer that gave up has left the rest to us; a server may take it only after we have read.
-            let unsent = !state.ended && state.out.unsent() > 0;
+            let unflushed = self.unflushed.load(Ordering::Acquire);
+            let unsent = !state.ended && (unflushed || state.out.unsent() > 0);
             let turn = left.min(if unsent { TURN } else { LOOK_AROUND });
             if unsent {
                 drop(state);
@@ -316,11 +329,7 @@ impl Connection {
                     }
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        let stuck = *output.stuck.get_or_insert(began);
-                        if stuck.elapsed() < self.limits.write_stall_timeout {
-                            return false;
-                        }
-                        return self.write_failed("it takes nothing of our output");
+                        return self.stuck(output, began);
                     }
                     Err(error) => return self.write_failed(error),
                 }
@@ -333,9 +342,35 @@ impl Connection {
             output.sent = 0;
             output.batch = state.out.take(Vec::new());
             if output.batch.is_empty() {
-                return true;
+                drop(state);
+                return self.let_out(output, patience);
             }
         }
+    }
+
+    /// Gives the socket what the transport has kept; whether that is all.
+    fn let_out(&self, output: &mut Output, patience: Duration) -> bool {
+        let began = Instant::now();
+        match output.io.flush(patience) {
+            Ok(()) => {
+                self.unflushed.store(false, Ordering::Release);
+                true
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.unflushed.store(true, Ordering::Release);
+                self.stuck(output, began)
+            }
+            Err(error) => self.write_failed(error),
+        }
+    }
+
+    /// The socket takes nothing at the moment; after a long time of that it is given up.
+    fn stuck(&self, output: &mut Output, began: Instant) -> bool {
+        let stuck = *output.stuck.get_or_insert(began);
+        if stuck.elapsed() < self.limits.write_stall_timeout {
+            return false;
+        }
+        self.write_failed("it takes nothing of our output")
     }
 
     /// Whoever writes knows to the byte what the kernel has.
@@ -381,7 +416,10 @@ impl Connection {
             Ok(0) => return self.close(Error::lost(&self.peer, "the peer closed it")),
             Ok(_) => self.lock().last_heard = Instant::now(),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-            Err(error) => return self.close(Error::lost(&self.peer, error)),
+            Err(error) => {
+                let told = told(&error).map(|told| told.with_execution(Execution::Unknown));
+                return self.close(told.unwrap_or_else(|| Error::lost(&self.peer, error)));
+            }
         }
         loop {
             match input.inbound.next_frame() {
