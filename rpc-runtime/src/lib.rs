@@ -3,6 +3,7 @@
 pub mod codec;
 pub mod discovery;
 pub mod reflection;
+pub mod stream;
 
 mod backoff;
 mod client;
@@ -22,18 +23,21 @@ mod wire;
 
 pub use client::{
     Batch, BlockingChannel, BlockingChannelBuilder, Call, CallFuture, CallOptions, Callback,
-    Channel, ChannelBuilder, OneWay, OneWayFuture, Pending,
+    Channel, ChannelBuilder, Items, OneWay, OneWayFuture, Pending, StreamCall, Unbroken,
 };
 pub use codec::{Decimal, DeclaredError, Invalid, RawVariant, Timestamp, Uuid, Value};
 pub use context::Context;
 pub use descriptor::{Client, MethodDescriptor, MethodKind, ServiceDescriptor};
 pub use error::{CallError, Error, ErrorKind, Execution, Result};
+pub use futures_core::Stream;
 pub use limits::{DEFAULT_TIMEOUT, Limits};
 pub use metadata::Metadata;
 #[cfg(feature = "idl")]
 pub use rpc_macros::idl;
 pub use rpc_macros::rpc_service;
-pub use security::{Identity, IdentityKind, Token};
+pub use security::{
+    Access, Authenticator, Credentials, Identity, IdentityKind, Login, Rule, Token, Tokens,
+};
 pub use server::{Server, Serving};
 pub use status::Status;
 #[cfg(feature = "tls")]

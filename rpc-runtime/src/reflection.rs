@@ -121,6 +121,7 @@ async fn read_tables(link: &Arc<Link>, limit: Duration) -> Option<Vec<ServiceInf
     let request = Request {
         method,
         params: vec![0x90],
+        upload: None,
         options: CallOptions::new().timeout(limit),
     };
     let prepared = request.prepare(&Limits::default()).ok()?;
@@ -189,7 +190,7 @@ fn hint(
 }
 
 /// The most similar name, if any is similar at all.
-fn closest<'a>(names: impl Iterator<Item = &'a str>, wanted: &str) -> Option<&'a str> {
+pub(crate) fn closest<'a>(names: impl Iterator<Item = &'a str>, wanted: &str) -> Option<&'a str> {
     let ranked = names.map(|name| (distance(name, wanted), name));
     ranked
         .filter(|(distance, _)| *distance <= wanted.len().div_ceil(2))

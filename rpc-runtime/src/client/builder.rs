@@ -8,6 +8,7 @@ use crate::client::profile::Profile;
 use crate::descriptor::{Client, ServiceDescriptor};
 use crate::error::{Error, Result};
 use crate::limits::Limits;
+use crate::security::{Credentials, Token, Wallet};
 use crate::server::Skeleton;
 use crate::server::router::Router;
 use crate::transport::ClientSecurity;
@@ -31,6 +32,7 @@ pub struct ChannelBuilder {
     limits: Limits,
     exports: Router,
     security: ClientSecurity,
+    wallet: Wallet,
     /// The first mistake in building it, told when it connects.
     mistake: Option<Error>,
 }
@@ -67,6 +69,20 @@ impl ChannelBuilder {
         self
     }
 
+    /// Shows this token on every connection, in HELLO.
+    ///
+    /// It is sent over `tls://`, `unix://`, `mem://` and to this machine itself only. Over plain TCP to another one, where
+    /// others can read it, connecting fails with `failed_precondition`.
+    pub fn token(self, token: Token) -> Self {
+        self.credentials(token)
+    }
+
+    /// The same with a token that is asked for anew for each connection.
+    pub fn credentials(mut self, credentials: impl Credentials) -> Self {
+        self.wallet = Wallet::new(credentials);
+        self
+    }
+
     /// Connects to an address that names one peer or a list; addresses that look a service up need
     /// [`ChannelBuilder::client`] or the service in the address.
     ///
@@ -93,6 +109,7 @@ impl ChannelBuilder {
         }
         let mut profile = Profile::new(self.limits, service);
         profile.security = self.security;
+        profile.wallet = self.wallet;
         if !self.exports.services().is_empty() {
             profile.exports = Some(Arc::new(self.exports));
         }

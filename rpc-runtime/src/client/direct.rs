@@ -143,7 +143,8 @@ impl Direct {
 async fn connect(address: &Address, profile: &Profile) -> Result<Arc<Link>> {
     let attempt = async {
         let io = transport::connect(address, &profile.security).await?;
-        link::connect(io, profile.limits.clone(), profile.exports.clone()).await
+        let token = profile.wallet.token(&io.peer, io.is_private).await?;
+        link::connect(io, profile.limits.clone(), profile.exports.clone(), token).await
     };
     // The handshake has a limit of its own; this one is for a host that swallows packets.
     match timeout(profile.limits.handshake_timeout.saturating_mul(2), attempt).await {

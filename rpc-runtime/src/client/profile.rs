@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::descriptor::ServiceDescriptor;
 use crate::limits::Limits;
 use crate::link::Link;
+use crate::security::Wallet;
 use crate::server::router::Router;
 use crate::transport::ClientSecurity;
 
@@ -17,6 +18,8 @@ pub(crate) struct Profile {
     pub(crate) exports: Option<Arc<Router>>,
     /// What `tls://` needs.
     pub(crate) security: ClientSecurity,
+    /// What the channel shows of itself.
+    pub(crate) wallet: Wallet,
     /// The service that is called, where the channel was made for one.
     service: Option<&'static ServiceDescriptor>,
     /// Connections to peers that announced another fingerprint for it.
@@ -29,6 +32,7 @@ impl Profile {
             limits: Arc::new(limits),
             exports: None,
             security: ClientSecurity::default(),
+            wallet: Wallet::default(),
             service,
             mismatches: AtomicU64::new(0),
         }

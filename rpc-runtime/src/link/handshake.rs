@@ -9,6 +9,7 @@ use super::{Link, Role};
 use crate::codec::{CheckLimits, check};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
+use crate::security::Token;
 use crate::server::router::Router;
 use crate::transport::{Io, ServerSecurity};
 use crate::wire::frame::{self, Frame, GoAwayPart, GoAwayReason, Kind, PREFACE};
@@ -26,6 +27,8 @@ enum Failed {
     Refused(Refusal),
     /// The peer says so.
     ByPeer(Error),
+    /// The peer may not come in.
+    Unwelcome(Error),
 }
 
 /// The client's side: says HELLO, waits for the server's.
@@ -33,13 +36,18 @@ pub(crate) async fn connect(
     mut io: Io,
     limits: Arc<Limits>,
     router: Option<Arc<Router>>,
+    token: Option<Token>,
 ) -> Result<Arc<Link>> {
     let peer = io.peer.clone();
     let services = router
         .as_ref()
         .map_or_else(Vec::new, |router| router.fingerprints());
     let mut first = PREFACE.to_vec();
-    frame::write_hello(&mut first, &Hello::of(&limits, services).encode());
+    let hello = Hello {
+        token,
+        ..Hello::of(&limits, services)
+    };
+    frame::write_hello(&mut first, &hello.encode());
     let mut inbound = Inbound::client(&limits);
     let exchange = async {
         io.writer.write_all(&first).await.map_err(Failed::Lost)?;
@@ -68,12 +76,13 @@ pub(crate) async fn accept(
     let (peer, since) = (io.peer.clone(), io.since);
     let mut inbound = Inbound::server(&limits);
     let exchange = async {
-        let hello = read_hello(&mut io, &mut inbound).await?;
+        let mut hello = read_hello(&mut io, &mut inbound).await?;
+        let (peer, token) = (Arc::from(&*io.peer), hello.token.take());
+        let welcome = router.guard().welcome(&peer, io.identity.take(), token);
+        io.identity = welcome.await.map_err(Failed::Unwelcome)?;
+        let services = router.visible(&peer, io.identity.as_ref());
         let mut answer = Vec::new();
-        frame::write_hello(
-            &mut answer,
-            &Hello::of(&limits, router.fingerprints()).encode(),
-        );
+        frame::write_hello(&mut answer, &Hello::of(&limits, services).encode());
         io.writer.write_all(&answer).await.map_err(Failed::Lost)?;
         io.writer.flush().await.map_err(Failed::Lost)?;
         Ok(hello)
@@ -81,8 +90,10 @@ pub(crate) async fn accept(
     match timeout_at(since + limits.handshake_timeout, exchange).await {
         Ok(Ok(hello)) => Ok(open(Role::Server, io, inbound, hello, limits, Some(router))),
         Ok(Err(failed)) => {
-            if let Failed::Refused(refusal) = &failed {
-                say_goodbye(&mut io, refusal, &limits).await;
+            match &failed {
+                Failed::Refused(refusal) => say_goodbye(&mut io, refusal, &limits).await,
+                Failed::Unwelcome(error) => say_goodbye(&mut io, &unwelcome(error), &limits).await,
+                Failed::Lost(_) | Failed::ByPeer(_) => {}
             }
             Err(explain(&peer, failed))
         }
@@ -229,7 +240,7 @@ fn turned_away(frame: &Frame, peer: &str) -> Error {
 
 fn explain(peer: &str, failed: Failed) -> Error {
     match failed {
-        Failed::ByPeer(error) => error,
+        Failed::ByPeer(error) | Failed::Unwelcome(error) => error,
         Failed::Lost(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
             Error::unavailable(format!(
                 "{peer} closed the connection before HELLO; is it a server of this protocol?"
@@ -242,6 +253,16 @@ fn explain(peer: &str, failed: Failed) -> Error {
         }),
         Failed::Refused(refusal) => refused(peer, &refusal),
     }
+}
+
+/// What somebody is told who may not come in.
+fn unwelcome(error: &Error) -> Refusal {
+    let reason = match error.kind() {
+        // Whether they may is not known at the moment: trying again may help.
+        ErrorKind::Unavailable | ErrorKind::DeadlineExceeded => GoAwayReason::Shutdown,
+        _ => GoAwayReason::Unauthenticated,
+    };
+    Refusal::Frame(reason, error.message().to_owned())
 }
 
 /// The error of ours that a failure of the transport carries.

@@ -71,7 +71,7 @@ async fn connected(window: usize, inflight: u32) -> (Arc<Link>, Peer) {
         peer.send(|out| frame::write_hello(out, &hello.encode()))
             .await;
     };
-    let (link, ()) = tokio::join!(connect(io, limits, None), handshake);
+    let (link, ()) = tokio::join!(connect(io, limits, None, None), handshake);
     (link.unwrap(), peer)
 }
 

@@ -1,6 +1,6 @@
 //! One line in the log for each refusal, and a bound on how many a stranger can cause.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ impl Audit {
                 log::warn!(target: TARGET, "{left_out} further refusals were not written here");
             }
             // A line break in what a stranger says of itself must not begin a line of its own.
-            log::warn!(target: TARGET, "refused: {}", what.to_string().escape_debug());
+            log::warn!(target: TARGET, "refused: {}", Printable(&what.to_string()));
         }
     }
 
@@ -43,7 +43,10 @@ impl Audit {
     fn count(&self) -> Option<u64> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        if state.began.is_none_or(|began| now.duration_since(began) >= WINDOW) {
+        if state
+            .began
+            .is_none_or(|began| now.duration_since(began) >= WINDOW)
+        {
             state.began = Some(now);
             state.lines = 0;
         }
@@ -53,6 +56,22 @@ impl Audit {
         }
         state.lines += 1;
         Some(std::mem::take(&mut state.left_out))
+    }
+}
+
+/// A text without control characters.
+struct Printable<'a>(&'a str);
+
+impl fmt::Display for Printable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for letter in self.0.chars() {
+            if letter.is_control() {
+                write!(f, "{}", letter.escape_default())?;
+            } else {
+                f.write_char(letter)?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -92,10 +92,17 @@ impl Guard {
         let login = Login::new(peer.clone(), certificate, token);
         let outcome = authenticator.clone().ask(login).await;
         if let Err(error) = &outcome {
-            self.audit
-                .warn(format_args!("the connection from {peer}: {}", error.message()));
+            self.audit.warn(format_args!(
+                "the connection from {peer}: {}",
+                error.message()
+            ));
         }
         outcome
+    }
+
+    /// Whether a call brings credentials of its own, and somebody looks at them.
+    pub(crate) fn is_asked(&self, section: &[u8]) -> bool {
+        self.authenticator.is_some() && metadata::find(section, AUTHORIZATION).is_some()
     }
 
     /// Decides on a call before anything of it is decoded but, where there is an authenticator, the token that it
@@ -170,8 +177,9 @@ impl Guard {
         }
         let refused = match identity {
             Some(identity) => {
-                self.audit
-                    .warn(format_args!("{method} for {identity} at {peer}: not allowed"));
+                self.audit.warn(format_args!(
+                    "{method} for {identity} at {peer}: not allowed"
+                ));
                 let text = format!("{identity} may not call {method}");
                 Refused {
                     status: Status::PermissionDenied,
@@ -201,9 +209,7 @@ impl Guard {
             peer,
             identity,
         };
-        self.rules
-            .as_ref()
-            .is_none_or(|rules| rules.allow(&access))
+        self.rules.as_ref().is_none_or(|rules| rules.allow(&access))
     }
 
     /// Whether this caller may call anything of a service: else it is not told that it is here.

@@ -170,7 +170,10 @@ fn find(target: &str, services: &[&'static ServiceDescriptor]) -> Result<(usize,
         service.methods.iter().map(|method| method.id).collect()
     };
     if target == "*" {
-        return Ok((0, services.iter().flat_map(|service| ids(service)).collect()));
+        return Ok((
+            0,
+            services.iter().flat_map(|service| ids(service)).collect(),
+        ));
     }
     let (name, method) = match target.split_once('/') {
         Some((name, method)) => (name, Some(method)),
@@ -186,7 +189,8 @@ fn find(target: &str, services: &[&'static ServiceDescriptor]) -> Result<(usize,
         Error::new(ErrorKind::FailedPrecondition, text)
     };
     let Some(service) = services.iter().find(|service| service.name == name) else {
-        let what = "no such service is mounted (write package.Service, package.Service/method or *)";
+        let what =
+            "no such service is mounted (write package.Service, package.Service/method or *)";
         let mut names = services.iter().map(|service| service.name);
         return Err(wrong(what.to_owned(), &mut names, name));
     };
@@ -198,7 +202,11 @@ fn find(target: &str, services: &[&'static ServiceDescriptor]) -> Result<(usize,
         Some(found) => Ok((2, vec![found.id])),
         None => {
             let mut names = service.methods.iter().map(|method| method.name);
-            Err(wrong(format!("{name} has no such method"), &mut names, method))
+            Err(wrong(
+                format!("{name} has no such method"),
+                &mut names,
+                method,
+            ))
         }
     }
 }
@@ -235,8 +243,15 @@ mod tests {
             ("spiffe://example.org.evil/billing", false),
         ] {
             assert_eq!(lies_below(id, prefix), expected, "{id}");
-            assert_eq!(lies_below(id, "spiffe://example.org/billing/"), expected, "{id}");
+            assert_eq!(
+                lies_below(id, "spiffe://example.org/billing/"),
+                expected,
+                "{id}"
+            );
         }
-        assert!(!lies_below("spiffe://example.org.evil/x", "spiffe://example.org"));
+        assert!(!lies_below(
+            "spiffe://example.org.evil/x",
+            "spiffe://example.org"
+        ));
     }
 }

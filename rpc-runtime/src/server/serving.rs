@@ -18,6 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
 use crate::link::{self, Link};
 use crate::reflection;
+use crate::security::{Authenticator, Rule};
 use crate::server::router::{Router, Skeleton};
 #[cfg(feature = "tls")]
 use crate::transport::tls::ServerTls;
@@ -110,6 +111,35 @@ impl Server {
         self
     }
 
+    /// Says who callers are. Without this, whoever shows a certificate that was verified is whom it is for, and everybody
+    /// else is nobody.
+    pub fn authenticate(mut self, authenticator: impl Authenticator) -> Self {
+        self.router.guard_mut().authenticate(authenticator);
+        self
+    }
+
+    /// Says who may call what. The target is a service (`package.Service`), one of its methods
+    /// (`package.Service/method`), or everything (`*`).
+    ///
+    /// As soon as there is one rule, **whatever no rule allows is refused**, reflection and health included. Several rules
+    /// for the same target are alternatives, of which one that denies is the last word. What is said of a method replaces
+    /// what is said of its service, and that what is said of everything. Rules look at call IDs, before anything of a call
+    /// is decoded. A target that is not mounted is told by [`Server::listen`].
+    ///
+    /// ```
+    /// use rpc_runtime::{Rule, Server};
+    ///
+    /// let server = Server::new()
+    ///     // .add(ShopService::new(shop))
+    ///     .rule("*", Rule::authenticated())
+    ///     .rule("rpc.reflection.v1.Reflection", Rule::spiffe("spiffe://example.org/admin"));
+    /// # let _ = server;
+    /// ```
+    pub fn rule(mut self, target: impl Into<String>, rule: Rule) -> Self {
+        self.router.guard_mut().rule(target.into(), rule);
+        self
+    }
+
     /// Registers every mounted service, for each address it listens on, in this registry: as long as it listens, and
     /// again whenever the registry has lost it. A registry that is down delays nothing.
     pub fn register(mut self, registry: impl Registry) -> Self {
@@ -140,6 +170,7 @@ impl Server {
     pub async fn listen(mut self, address: impl AsRef<str>) -> Result<Serving> {
         self.router
             .add(Arc::new(reflection::skeleton(self.router.services())))?;
+        self.router.close()?;
         if let Some(mistake) = self.mistake {
             return Err(mistake);
         }
@@ -339,7 +370,10 @@ fn take_in(shared: &Arc<Shared>, io: Io, is_tls: bool) {
         let io = if is_tls {
             match link::secure(io, &shared.limits, &shared.security).await {
                 Ok(io) => io,
-                Err(error) => return log::warn!("a connection was refused: {error}"),
+                Err(error) => {
+                    let audit = shared.router.guard().audit();
+                    return audit.warn(format_args!("the connection from {}", error.message()));
+                }
             }
         } else {
             io

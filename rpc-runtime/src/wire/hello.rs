@@ -2,6 +2,7 @@
 
 use crate::codec::{DecodeError, Reader, write};
 use crate::limits::Limits;
+use crate::security::Token;
 
 /// What one side announces.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -10,6 +11,8 @@ pub(crate) struct Hello {
     pub(crate) agent: String,
     /// Largest frame it accepts.
     pub(crate) max_frame: u32,
+    /// Largest body it puts together from pieces; 0 if it takes none in pieces.
+    pub(crate) max_message: u32,
     /// Most calls it works on at once.
     pub(crate) max_inflight: u32,
     /// Bytes of one stream it takes without credit.
@@ -22,6 +25,8 @@ pub(crate) struct Hello {
     pub(crate) features: Vec<String>,
     /// Services it answers, with the fingerprint of each.
     pub(crate) services: Vec<(String, u64)>,
+    /// Says who it is; a client's only, and where nobody else can read it.
+    pub(crate) token: Option<Token>,
 }
 
 impl Hello {
@@ -30,6 +35,7 @@ impl Hello {
         Self {
             agent: concat!("rpc-runtime/", env!("CARGO_PKG_VERSION")).to_owned(),
             max_frame: limits.max_frame_bytes,
+            max_message: limits.max_message_bytes,
             max_inflight: limits.max_inflight_per_connection,
             stream_window: limits.stream_window,
             connection_window: limits.connection_window,
@@ -37,6 +43,7 @@ impl Hello {
                 .unwrap_or(u32::MAX),
             features: Vec::new(),
             services,
+            token: None,
         }
     }
 
@@ -51,11 +58,12 @@ impl Hello {
     /// Body of the frame: a map, so that later versions can add to it.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(256);
-        write::map(&mut out, 8);
+        write::map(&mut out, 9 + usize::from(self.token.is_some()));
         write::str(&mut out, "agent");
         write::str(&mut out, &self.agent);
         let numbers = [
             ("max_frame", self.max_frame),
+            ("max_message", self.max_message),
             ("max_inflight", self.max_inflight),
             ("stream_window", self.stream_window),
             ("connection_window", self.connection_window),
@@ -77,6 +85,10 @@ impl Hello {
             write::str(&mut out, name);
             write::uint(&mut out, *fingerprint);
         }
+        if let Some(token) = &self.token {
+            write::str(&mut out, "token");
+            write::str(&mut out, token.reveal());
+        }
         out
     }
 
@@ -88,6 +100,9 @@ impl Hello {
             match input.key()? {
                 "agent" => hello.agent = input.field("agent")?.unwrap_or_default(),
                 "max_frame" => hello.max_frame = input.field("max_frame")?.unwrap_or_default(),
+                "max_message" => {
+                    hello.max_message = input.field("max_message")?.unwrap_or_default()
+                }
                 "max_inflight" => {
                     hello.max_inflight = input.field("max_inflight")?.unwrap_or_default()
                 }
@@ -102,6 +117,7 @@ impl Hello {
                         input.field("min_ping_interval_ms")?.unwrap_or_default()
                 }
                 "features" => hello.features = read_features(&mut input)?,
+                "token" => hello.token = read_token(&mut input)?,
                 "services" => hello.services = read_services(&mut input)?,
                 _ => input.skip()?,
             }
@@ -127,6 +143,12 @@ fn entries(input: &mut Reader<'_>, field: &'static str) -> Result<usize, DecodeE
         return Err(DecodeError::custom(text).in_field(field));
     }
     Ok(count)
+}
+
+fn read_token(input: &mut Reader<'_>) -> Result<Option<Token>, DecodeError> {
+    let text: Option<String> = input.field("token")?;
+    let token = text.map(Token::new).transpose();
+    token.map_err(|error| DecodeError::custom(error.message().to_owned()).in_field("token"))
 }
 
 fn read_features(input: &mut Reader<'_>) -> Result<Vec<String>, DecodeError> {

@@ -1,10 +1,12 @@
 //! Everything that can be said about a blocking channel before it connects.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::client::blocking::BlockingChannel;
 use crate::error::{Error, Result};
 use crate::limits::Limits;
+use crate::security::{Token, not_here};
 use crate::transport::ClientSecurity;
 #[cfg(feature = "tls")]
 use crate::transport::tls::ClientTls;
@@ -24,9 +26,31 @@ use crate::transport::tls::ClientTls;
 #[derive(Default)]
 pub struct BlockingChannelBuilder {
     pub(super) limits: Limits,
-    pub(super) security: ClientSecurity,
+    pub(super) own: Own,
     /// The first mistake in building it, told when it connects.
     mistake: Option<Error>,
+}
+
+/// What a blocking channel trusts, and shows of itself.
+#[derive(Default)]
+pub(super) struct Own {
+    pub(super) security: ClientSecurity,
+    source: Option<Arc<dyn Fn() -> Result<Token> + Send + Sync>>,
+}
+
+impl Own {
+    /// The token for a connection to this peer.
+    ///
+    /// # Errors
+    ///
+    /// `failed_precondition` where others could read it on the way, or what the source says.
+    pub(super) fn token(&self, peer: &str, is_private: bool) -> Result<Option<Token>> {
+        match &self.source {
+            None => Ok(None),
+            Some(_) if !is_private => Err(not_here(peer)),
+            Some(source) => source().map(Some),
+        }
+    }
 }
 
 impl BlockingChannelBuilder {
@@ -46,9 +70,23 @@ impl BlockingChannelBuilder {
     #[cfg(feature = "tls")]
     pub fn tls(mut self, tls: ClientTls) -> Self {
         match ClientSecurity::new(&tls) {
-            Ok(security) => self.security = security,
+            Ok(security) => self.own.security = security,
             Err(error) => drop(self.mistake.get_or_insert(error)),
         }
+        self
+    }
+
+    /// Shows this token on every connection, where [`ChannelBuilder::token`](crate::ChannelBuilder::token) does.
+    pub fn token(self, token: Token) -> Self {
+        self.credentials(move || Ok(token.clone()))
+    }
+
+    /// The same with a token that is asked for anew for each connection, on the thread that calls.
+    pub fn credentials(
+        mut self,
+        source: impl Fn() -> Result<Token> + Send + Sync + 'static,
+    ) -> Self {
+        self.own.source = Some(Arc::new(source));
         self
     }
 

@@ -11,12 +11,15 @@ use bytes::Buf;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
+use crate::client::blocking::Own;
 use crate::client::request::Prepared;
 use crate::error::{Error, ErrorKind, Execution, Result};
 use crate::limits::Limits;
 use crate::link::{first_frame, read_answer, refused, told};
+use crate::metadata;
+use crate::security::{AUTHORIZATION, not_here};
+use crate::transport::Address;
 use crate::transport::sync::{self, BlockingReader, BlockingWriter};
-use crate::transport::{Address, ClientSecurity};
 use crate::wire::calls::{Answer, Calls, execution};
 use crate::wire::frame::{self, CallFrame, Frame, Kind, PREFACE};
 use crate::wire::hello::Hello;
@@ -38,6 +41,7 @@ const READ_SIZE: usize = 64 << 10;
 /// One connection, shared by the threads that call on it.
 pub(super) struct Connection {
     peer: String,
+    is_private: bool,
     hello: Hello,
     limits: Limits,
     state: Mutex<State>,
@@ -82,14 +86,18 @@ impl Connection {
     pub(super) fn open(
         address: &Address,
         limits: &Limits,
-        security: &ClientSecurity,
+        own: &Own,
         limit: Duration,
     ) -> Result<Self> {
-        let io = sync::connect(address, security, limit)?;
-        let peer = address.to_string();
+        let io = sync::connect(address, &own.security, limit)?;
+        let (peer, is_private) = (address.to_string(), io.is_private);
         let mut writer = io.writer;
         let mut first = PREFACE.to_vec();
-        frame::write_hello(&mut first, &Hello::of(limits, Vec::new()).encode());
+        let hello = Hello {
+            token: own.token(&peer, is_private)?,
+            ..Hello::of(limits, Vec::new())
+        };
+        frame::write_hello(&mut first, &hello.encode());
         let lost = |error: io::Error| {
             told(&error).unwrap_or_else(|| {
                 Error::unavailable(format!("the handshake with {peer} failed: {error}"))
@@ -141,6 +149,7 @@ impl Connection {
         };
         Ok(Self {
             peer,
+            is_private,
             hello,
             limits: limits.clone(),
             state: Mutex::new(state),
@@ -224,6 +233,9 @@ impl Connection {
             let Ok(call) = prepared.frame() else {
                 return Some(Err(Error::too_late()));
             };
+            if !self.is_private && metadata::find(call.metadata, AUTHORIZATION).is_some() {
+                return Some(Err(not_here(&self.peer)));
+            }
             if let Err(error) = self.check_length(&call) {
                 return Some(Err(error));
             }

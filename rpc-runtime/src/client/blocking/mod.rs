@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 pub use self::builder::BlockingChannelBuilder;
+use self::builder::Own;
 use self::connection::Connection;
 use crate::backoff::random_fraction;
 use crate::client::channel::{ATTEMPTS, BUSY_PAUSE, in_doubt, may_repeat};
@@ -23,7 +24,7 @@ use crate::discovery;
 use crate::error::{CallError, Error, ErrorKind, Execution, Result};
 use crate::limits::Limits;
 use crate::reflection;
-use crate::transport::{Address, ClientSecurity, Target};
+use crate::transport::{Address, Target};
 use crate::wire::calls::Answer;
 
 /// Where blocking calls go. Cloning is cheap and shares the connection; threads may call at once.
@@ -39,7 +40,7 @@ pub struct BlockingChannel {
 struct Shared {
     route: Route,
     limits: Limits,
-    security: ClientSecurity,
+    own: Own,
     connections: Mutex<Vec<(Address, Arc<Connection>)>>,
     next: AtomicUsize,
     /// The service that is called, where the channel was made for one.
@@ -94,7 +95,7 @@ impl BlockingChannel {
         let shared = Shared {
             route,
             limits: builder.limits,
-            security: builder.security,
+            own: builder.own,
             connections: Mutex::default(),
             next,
             service,
@@ -157,6 +158,7 @@ impl BlockingChannel {
             method,
             params: encoded,
             options: self.options.clone(),
+            upload: None,
         }
         .prepare(&self.shared.limits)
     }
@@ -245,10 +247,8 @@ impl BlockingChannel {
         {
             return Ok(connection);
         }
-        let Shared {
-            limits, security, ..
-        } = &*self.shared;
-        let opened = Arc::new(Connection::open(address, limits, security, limit)?);
+        let Shared { limits, own, .. } = &*self.shared;
+        let opened = Arc::new(Connection::open(address, limits, own, limit)?);
         let mut connections = self.connections();
         // Of threads that connect at once the first one wins: nobody would read the other connections.
         if let Some(connection) = known(&mut connections, address) {
