@@ -14,6 +14,7 @@ mod generated;
 mod limits;
 mod link;
 mod metadata;
+mod object;
 mod park;
 mod security;
 mod server;
@@ -22,8 +23,9 @@ mod transport;
 mod wire;
 
 pub use client::{
-    Batch, BlockingChannel, BlockingChannelBuilder, Call, CallFuture, CallOptions, Callback,
-    Channel, ChannelBuilder, Items, OneWay, OneWayFuture, Pending, StreamCall, Unbroken,
+    Batch, BlockingChannel, BlockingChannelBuilder, BlockingExchange, BlockingItems, Call,
+    CallFuture, CallOptions, Callback, Channel, ChannelBuilder, Items, OneWay, OneWayFuture,
+    Pending, StreamCall, Unbroken,
 };
 pub use codec::{Decimal, DeclaredError, Invalid, RawVariant, Timestamp, Uuid, Value};
 pub use context::Context;
@@ -32,6 +34,7 @@ pub use error::{CallError, Error, ErrorKind, Execution, Result};
 pub use futures_core::Stream;
 pub use limits::{DEFAULT_TIMEOUT, Limits};
 pub use metadata::Metadata;
+pub use object::Handle;
 #[cfg(feature = "idl")]
 pub use rpc_macros::idl;
 pub use rpc_macros::rpc_service;
@@ -48,6 +51,7 @@ pub use transport::tls::{ClientTls, ServerTls};
 pub mod __private {
     pub use crate::client::Returns;
     pub use crate::codec::*;
+    pub use crate::object::Serves;
     pub use crate::server::{Answer, Args, Incoming, Outgoing, Skeleton};
     pub use serde;
 }

@@ -6,6 +6,7 @@
 
 mod handshake;
 mod keep;
+mod objects;
 mod read;
 mod serve;
 mod streams;
@@ -21,28 +22,29 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::task::Poll;
 
-use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::limits::Limits;
 use crate::metadata;
+use crate::object::Objects;
 use crate::security::{AUTHORIZATION, Identity, not_here};
 use crate::server::router::Router;
 use crate::transport::Io;
 use crate::wire::calls::{Answer, Calls};
-use crate::wire::frame::{self, CallFrame, GoAwayPart, GoAwayReason, flag};
+use crate::wire::frame::{self, CallFrame, GoAwayPart, GoAwayReason};
 use crate::wire::hello::Hello;
-use crate::wire::outbound::{Outbound, PIECE};
+use crate::wire::outbound::Outbound;
 use crate::wire::pieces::Pieces;
+use crate::wire::sending;
 use crate::wire::streams::{Side, Streams};
 
 pub(crate) use handshake::{accept, connect, first_frame, refused, secure, told, turn_away};
 pub(crate) use read::read_answer;
 pub(crate) use serve::Responder;
-pub(crate) use streams::{Event, Sending};
+pub(crate) use streams::Event;
 
 /// One open connection. Whoever holds it may call; it closes when [`Link::close`] is called or the peer goes.
 pub(crate) struct Link {
@@ -90,6 +92,7 @@ struct State {
     out: Outbound,
     streams: Streams,
     pieces: Pieces,
+    objects: Objects,
     /// Bytes of parameters that handlers work on.
     params: u64,
     phase: Phase,
@@ -175,6 +178,7 @@ impl Link {
             out: Outbound::default(),
             streams,
             pieces: Pieces::default(),
+            objects: Objects::default(),
             params: 0,
             phase: Phase::Open,
             serving: HashMap::new(),
@@ -292,33 +296,25 @@ impl Link {
         if !self.is_private && metadata::find(call.metadata, AUTHORIZATION).is_some() {
             return Err(NotBegun::Refused(not_here(&self.peer)));
         }
-        let cut = self.is_cut(call.params.len());
-        self.check_length(call, cut)?;
+        sending::check_length(call, &self.peer_hello, &self.peer).map_err(NotBegun::Refused)?;
+        if !state.calls.has_room() {
+            return Err(NotBegun::Full);
+        }
+        let loans = match call.lent {
+            [] => Vec::new(),
+            lent => state
+                .objects
+                .lend(lent, self, self.limits.max_objects)
+                .map_err(NotBegun::Refused)?,
+        };
         let id = state.calls.begin(deadline).ok_or(NotBegun::Full)?;
-        let start = state.out.end();
-        if cut {
-            let front = CallFrame {
-                flags: call.flags | flag::MORE,
-                params: &[],
-                ..*call
-            };
-            frame::write_call(state.out.buffer(), id, &front);
-            // Not known before the last piece is cut.
-            state.calls.sent_at(id, start, u64::MAX);
-            let params = Bytes::copy_from_slice(call.params);
-            state.out.add_body((Side::Ours, id), params);
-        } else {
-            frame::write_call(state.out.buffer(), id, call);
-            let end = state.out.end();
-            state.calls.sent_at(id, start, end);
-        }
-        let (sends, receives) = (
-            call.flags & flag::STREAM_IN != 0,
-            call.flags & flag::STREAM_OUT != 0,
-        );
-        if sends || receives {
-            state.streams.open((Side::Ours, id), receives, sends);
-        }
+        let State {
+            calls,
+            out,
+            streams,
+            ..
+        } = state;
+        sending::write_call(id, call, &loans, &self.peer_hello, (calls, out, streams));
         if let Some(deadline) = deadline
             && state.next_deadline.is_none_or(|known| deadline < known)
         {
@@ -326,29 +322,6 @@ impl Link {
             self.wake_keeper.notify_one();
         }
         Ok(id)
-    }
-
-    /// Whether a body of this length goes out in pieces.
-    fn is_cut(&self, length: usize) -> bool {
-        length > PIECE && self.peer_hello.max_message > 0
-    }
-
-    /// Whether the peer takes parameters of this length.
-    fn check_length(&self, call: &CallFrame<'_>, cut: bool) -> Result<(), NotBegun> {
-        let length = frame::call_len(call) - frame::LENGTH_FIELD;
-        let (length, limit) = if cut {
-            (call.params.len(), self.peer_hello.max_message)
-        } else {
-            (length, self.peer_hello.max_frame)
-        };
-        if length as u64 <= u64::from(limit) {
-            return Ok(());
-        }
-        let text = format!(
-            "the call takes {length} bytes, the peer accepts {limit}; send less at once, as a stream, or raise the limits of the peer"
-        );
-        let error = Error::new(ErrorKind::ResourceExhausted, text);
-        Err(NotBegun::Refused(error.with_peer(&*self.peer)))
     }
 
     /// Writes out what waits; after calls begun with `flush: false`.
@@ -466,9 +439,12 @@ impl Link {
         wakers.extend(state.streams.end_all(&error));
         state.pieces.clear();
         state.out.drop_bodies();
+        let objects = state.objects.take();
         let serving: Vec<_> = state.serving.drain().map(|(_, serving)| serving).collect();
         drop(state);
         let _ = self.reason.set(error);
+        // Destructors of the user's, like everything below.
+        drop(objects);
         for handler in serving {
             handler.cancel();
         }
@@ -590,7 +566,7 @@ impl Drop for Ticket {
             return;
         }
         let mut state = self.link.lock();
-        let tell = state.calls.abandon(self.id);
+        let (tell, untaken) = state.calls.abandon(self.id);
         // An answer that nobody took has freed its slot.
         self.link.made_room(&state);
         let key = (Side::Ours, self.id);
@@ -602,6 +578,7 @@ impl Drop for Ticket {
             self.link.wake_keeper.notify_one();
         }
         drop(state);
+        drop(untaken);
         waker.into_iter().for_each(std::task::Waker::wake);
     }
 }

@@ -17,13 +17,15 @@ use crate::context::Context;
 use crate::descriptor::{MethodDescriptor, MethodKind};
 use crate::error::{Error, ErrorKind, Execution};
 use crate::metadata::Metadata;
-use crate::security::{Admission, Asked, Identity};
+use crate::object::{self, Lent};
+use crate::security::{Admission, Asked, Identity, Target};
 use crate::server::catch_panic::CatchPanic;
 use crate::server::incoming::{Answer, Incoming};
-use crate::server::router::{Router, Skeleton};
+use crate::server::router::Skeleton;
 use crate::status::Status;
 use crate::wire::frame::{self, FailPart, Frame, GoAwayReason, Kind, flag};
 use crate::wire::inbound::Refusal;
+use crate::wire::sending::is_cut;
 use crate::wire::streams::{Key, Side};
 
 /// What a client is told whose credentials were good for a time that is over.
@@ -105,19 +107,23 @@ impl Responder {
         }
         // Encoding runs the user's code, so it must not happen under the link's lock.
         with_scratch(|scratch| {
-            let encoded = catch_unwind(AssertUnwindSafe(|| encode(scratch)));
-            let message = encoded.err().map(|panic| {
+            let encoded = catch_unwind(AssertUnwindSafe(|| object::collect(|| encode(scratch))));
+            let (lent, panic) = match encoded {
+                Ok(lent) => (lent, None),
+                Err(panic) => (object::collect(|| {}), Some(panic)),
+            };
+            let message = panic.map(|panic| {
                 format!(
                     "encoding the answer of {} panicked: {}",
                     self.context.method(),
                     text(&*panic)
                 )
             });
-            self.finish(scratch, message, head);
+            self.finish(scratch, message, head, &lent);
         });
     }
 
-    fn finish(&self, body: &mut Vec<u8>, panicked: Option<String>, head: Head<'_>) {
+    fn finish(&self, body: &mut Vec<u8>, panicked: Option<String>, head: Head<'_>, lent: &[Lent]) {
         let link = &*self.link;
         let mut state = link.lock();
         state.serving.remove(&self.request_id);
@@ -128,7 +134,12 @@ impl Responder {
         let waiting = link.close_streams(&mut state, self.key());
         state.pieces.drop_body(self.key());
         if !self.one_way && state.phase != Phase::Closed {
-            self.write_answer(&mut state, body, panicked, head);
+            let lends = match lent {
+                [] => Ok(0),
+                lent => self.lend(&mut state, body, lent),
+            };
+            let failed = panicked.or_else(|| lends.as_ref().err().cloned());
+            self.write_answer(&mut state, body, failed, head, lends.unwrap_or(0));
             link.choke(&state);
             link.note_full(&state);
         }
@@ -157,21 +168,39 @@ enum Head<'a> {
 }
 
 impl Responder {
+    /// Lends the objects of a result; gives the flag that says so.
+    fn lend(&self, state: &mut State, body: &mut [u8], lent: &[Lent]) -> Result<u8, String> {
+        let limit = self.link.limits.max_objects;
+        let loans = state
+            .objects
+            .lend(lent, &self.link, limit)
+            .map_err(|error| format!("{}: {}", self.context.method(), error.message()))?;
+        loans.iter().for_each(|loan| loan.fill(body));
+        let lends = loans.iter().any(|loan| loan.lent_id().is_some());
+        // An object that comes home needs its connection as well.
+        Ok(if lends || !loans.is_empty() {
+            flag::LENDS
+        } else {
+            0
+        })
+    }
+
     fn write_answer(
         &self,
         state: &mut State,
         body: &mut Vec<u8>,
-        panicked: Option<String>,
+        failed: Option<String>,
         head: Head<'_>,
+        flags: u8,
     ) {
         let (link, id) = (&*self.link, self.request_id);
         let fail = |out: &mut Vec<u8>, status, text: &str| {
             frame::write_fail(out, id, &fail_part(status, Execution::Executed), text);
         };
-        if let Some(text) = panicked {
+        if let Some(text) = failed {
             return fail(state.out.buffer(), Status::Internal, &text);
         }
-        let cut = link.is_cut(body.len());
+        let cut = is_cut(body.len(), &link.peer_hello);
         let limit = if cut {
             link.peer_hello.max_message as usize
         } else {
@@ -188,9 +217,9 @@ impl Responder {
         let out = state.out.buffer();
         match head {
             Head::Fail(part, message) => frame::write_fail(out, id, &part, message),
-            Head::Result if cut => frame::write_front(out, Kind::Reply, 0, id),
+            Head::Result if cut => frame::write_front(out, Kind::Reply, flags, id),
             Head::Declared(part) if cut => frame::write_declared_front(out, id, &part),
-            Head::Result => frame::write_reply(out, id, body),
+            Head::Result => frame::write_reply(out, flags, id, body),
             Head::Declared(part) => frame::write_declared(out, id, &part, body),
         }
         if cut {
@@ -280,6 +309,9 @@ impl Link {
     /// Call ID, method, limits: whatever refuses a call before its parameters are looked at.
     fn resolve(&self, frame: &Frame) -> Result<Found, (Status, String)> {
         let part = frame.call_part();
+        if let Some(object) = frame.target() {
+            return self.resolve_object(frame, object);
+        }
         let Some(router) = &self.router else {
             let text = "this side serves nothing".to_owned();
             return Err((Status::Unimplemented, text));
@@ -287,7 +319,7 @@ impl Link {
         let Some((skeleton, index, method)) = router.find(part.call_id) else {
             return Err((Status::Unimplemented, router.unknown(part.call_id)));
         };
-        let caller = self.authorise(router, frame, method)?;
+        let caller = self.authorise(frame, method, Target::Mounted)?;
         let found = Found {
             skeleton: skeleton.clone(),
             index,
@@ -302,15 +334,24 @@ impl Link {
     /// of it is here.
     fn authorise(
         &self,
-        router: &Router,
         frame: &Frame,
         method: &'static MethodDescriptor,
+        target: Target,
     ) -> Result<Caller, (Status, String)> {
+        let Some(router) = &self.router else {
+            return Ok(Caller::Known(self.identity.clone()));
+        };
         let guard = router.guard();
         if frame.flags & flag::MORE != 0 && guard.is_asked(&frame.metadata) {
             return Ok(Caller::Known(None));
         }
-        match guard.admit(method, &self.peer, self.identity.as_ref(), &frame.metadata) {
+        match guard.admit(
+            method,
+            &self.peer,
+            self.identity.as_ref(),
+            &frame.metadata,
+            target,
+        ) {
             Admission::Granted(identity) => Ok(Caller::Known(identity)),
             Admission::Asked(asked) => Ok(Caller::Asked(asked)),
             Admission::Refused(refused) => {
@@ -321,6 +362,31 @@ impl Link {
                 Err((refused.status, refused.text))
             }
         }
+    }
+
+    fn resolve_object(&self, frame: &Frame, object: u64) -> Result<Found, (Status, String)> {
+        let Some(skeleton) = self.lent(object) else {
+            let text =
+                "the object is not there: it was given back, or was never lent on this connection";
+            return Err((Status::FailedPrecondition, text.to_owned()));
+        };
+        let (call_id, service) = (frame.call_part().call_id, skeleton.service());
+        let Some(index) = service.find(call_id) else {
+            let text = format!(
+                "the object is a {}, which has no method with the call ID {call_id}",
+                service.name
+            );
+            return Err((Status::Unimplemented, text));
+        };
+        let method = &service.methods[index];
+        let caller = self.authorise(frame, method, Target::Lent)?;
+        self.admit(frame, method)?;
+        Ok(Found {
+            skeleton,
+            index,
+            method,
+            caller,
+        })
     }
 
     fn start(self: &Arc<Self>, frame: Frame, found: Found, arrived: Instant) {
@@ -572,9 +638,9 @@ async fn finish(context: Context, answer: Answer) {
     }
 }
 
-/// Drops a handler's future; a destructor that panics must not take the reader with it.
-fn drop_quietly(answer: Answer) {
-    let _ = catch_unwind(AssertUnwindSafe(|| drop(answer)));
+/// Drops what is the user's, such as a handler's future; a destructor that panics must not take the reader with it.
+pub(super) fn drop_quietly<T>(what: T) {
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(what)));
 }
 
 /// What a call ID leads to.

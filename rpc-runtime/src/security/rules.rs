@@ -218,6 +218,11 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
+    /// Whether there is a rule for a method.
+    pub(crate) fn speak_of(&self, method: &MethodDescriptor) -> bool {
+        self.by_id.contains_key(&method.id)
+    }
+
     /// Whether one of the method's rules allows it and none of them denies it.
     pub(crate) fn allow(&self, access: &Access<'_>) -> bool {
         let Some(rules) = self.by_id.get(&access.method.id) else {

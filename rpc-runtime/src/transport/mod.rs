@@ -21,6 +21,7 @@ use tokio::time::Instant;
 pub(crate) use secure::{ClientSecurity, ServerSecurity};
 
 pub(crate) use address::{Address, Options, Target};
+pub(crate) use mem::pair;
 
 use crate::error::{Error, Result};
 use crate::security::Identity;

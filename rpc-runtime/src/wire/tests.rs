@@ -17,6 +17,7 @@ use super::outbound::Outbound;
 use crate::error::{Error, ErrorKind, Execution};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
+use crate::security::Token;
 
 // ---- frames ----------------------------------------------------------------------------------------------------------
 
@@ -76,6 +77,8 @@ fn write(out: &mut Vec<u8>, sent: &Sent) {
                 remaining_ms,
             };
             let call = CallFrame {
+                target: None,
+                lent: &[],
                 part,
                 flags: flag::NO_RETRY,
                 metadata,
@@ -85,7 +88,7 @@ fn write(out: &mut Vec<u8>, sent: &Sent) {
             write_call(out, *id, &call);
             assert_eq!(out.len() - before, call_len(&call));
         }
-        Sent::Reply(id, body) => write_reply(out, *id, body),
+        Sent::Reply(id, body) => write_reply(out, 0, *id, body),
         Sent::Declared(id, status, after, body) => {
             write_declared(
                 out,
@@ -262,12 +265,14 @@ proptest! {
         let hello = Hello {
             agent,
             max_frame: numbers[0].max(1),
-            max_inflight: numbers[1],
+            max_message: 1 << 24,
+        max_inflight: numbers[1],
             stream_window: numbers[2],
             connection_window: numbers[3],
             min_ping_interval_ms: numbers[4],
             features,
             services,
+            token: Some(Token::new("t0ken").unwrap()),
         };
         prop_assert_eq!(Hello::decode(&hello.encode()).unwrap(), hello);
     }
@@ -319,7 +324,7 @@ fn hello_says_what_is_missing_by_defaults_and_skips_what_is_new() {
 fn a_large_frame_does_not_leave_a_large_buffer_behind() {
     let mut inbound = Inbound::server(&Limits::default());
     let mut stream = opened();
-    write_reply(&mut stream, 1, &vec![0; 3 << 20]);
+    write_reply(&mut stream, 0, 1, &vec![0; 3 << 20]);
     write_cancel(&mut stream, 2);
     stream.truncate(stream.len() - 3);
     inbound.buffer().extend_from_slice(&stream);
@@ -376,7 +381,7 @@ proptest! {
                     let start = out.end();
                     let params = vec![0; amount];
                     let part = CallPart { call_id: 0, remaining_ms: 0 };
-                    write_call(out.buffer(), 1, &CallFrame { part, flags: 0, metadata: &[], params: &params });
+                    write_call(out.buffer(), 1, &CallFrame { part, flags: 0, target: None, metadata: &[], params: &params , lent: &[] });
                     sent.push((start, out.end()));
                 }
                 1 => batch += out.take(Vec::new()).len(),
@@ -612,14 +617,14 @@ impl Model {
                 let tell = self.calls.abandon(id);
                 match self.known[&id] {
                     Known::Waiting { .. } => {
-                        assert!(tell);
+                        assert!(tell.0);
                         self.known.insert(id, Known::Abandoned);
                     }
                     Known::Answered { owed, .. } => {
-                        assert!(!tell);
+                        assert!(!tell.0);
                         self.gone_here(id, owed);
                     }
-                    Known::Abandoned => assert!(!tell),
+                    Known::Abandoned => assert!(!tell.0),
                 }
             }
             Step::Expire(now) => self.expire(*now),
@@ -747,6 +752,8 @@ fn a_call_that_expires_unsent_is_padding_and_owes_nothing() {
                 flags: 0,
                 metadata: &[],
                 params: &[0x90],
+                lent: &[],
+                target: None,
             },
         );
         calls.sent_at(id, start, out.end());

@@ -2,6 +2,10 @@
 
 mod builder;
 mod connection;
+mod items;
+mod streams;
+
+pub use items::{BlockingExchange, BlockingItems};
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -159,6 +163,8 @@ impl BlockingChannel {
             params: encoded,
             options: self.options.clone(),
             upload: None,
+            lent: Vec::new(),
+            target: None,
         }
         .prepare(&self.shared.limits)
     }
