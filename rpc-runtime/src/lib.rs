@@ -2,6 +2,7 @@
 
 pub mod codec;
 pub mod discovery;
+pub mod health;
 pub mod reflection;
 pub mod stream;
 

@@ -15,6 +15,7 @@ use tokio::time::{sleep, timeout};
 use crate::descriptor::ServiceDescriptor;
 use crate::discovery::{Advertised, Provider, Registry};
 use crate::error::{Error, ErrorKind, Result};
+use crate::health::Board;
 use crate::limits::Limits;
 use crate::link::{self, Link};
 use crate::reflection;
@@ -69,6 +70,7 @@ pub struct Serving {
 struct Shared {
     router: Arc<Router>,
     security: ServerSecurity,
+    health: Board,
     limits: Arc<Limits>,
     links: Mutex<HashMap<u64, Arc<Link>>>,
     next_link: AtomicU64,
@@ -78,7 +80,7 @@ struct Shared {
 }
 
 impl Server {
-    /// Makes a server with the default [`Limits`] and no services but the built-in reflection.
+    /// Makes a server with the default [`Limits`] and no services but the built-in reflection and health.
     pub fn new() -> Self {
         Self::default()
     }
@@ -168,6 +170,8 @@ impl Server {
     ///
     /// The address cannot be read or opened, or two mounted methods have the same call ID.
     pub async fn listen(mut self, address: impl AsRef<str>) -> Result<Serving> {
+        let health = Board::new(self.router.services());
+        self.router.add(Arc::new(health.skeleton()))?;
         self.router
             .add(Arc::new(reflection::skeleton(self.router.services())))?;
         self.router.close()?;
@@ -177,6 +181,7 @@ impl Server {
         let shared = Shared {
             router: Arc::new(self.router),
             security: self.security,
+            health,
             limits: Arc::new(self.limits),
             links: Mutex::default(),
             next_link: AtomicU64::new(0),
@@ -257,6 +262,17 @@ impl Serving {
         self.shared.router.services()
     }
 
+    /// Says whether a service takes calls, for those who ask by [`health`](crate::health): its full name, or an empty
+    /// one for the server as a whole. Everything does at first. It is what is told, no more: calls are served all the
+    /// same. From [`Serving::shutdown`] on nothing takes calls, whatever is set here.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_argument` if no such service is mounted.
+    pub fn set_serving(&self, service: &str, serves: bool) -> Result<()> {
+        self.shared.health.set(service, serves)
+    }
+
     /// Number of connections that are open now.
     pub fn connections(&self) -> usize {
         self.shared.links().len()
@@ -279,6 +295,8 @@ impl Serving {
     }
 
     async fn wind_down(&mut self) {
+        // First of all, so that whoever looks at it sends nobody here any more.
+        self.shared.health.stop();
         // All at once: a registry that hangs takes its time from the calls.
         self.providers.iter_mut().for_each(Provider::leave);
         for provider in self.providers.drain(..) {
@@ -298,6 +316,7 @@ impl Serving {
     }
 
     fn stop(&mut self) {
+        self.shared.health.stop();
         self.shared.stopping.store(true, Ordering::Release);
         self.providers.clear();
         self.acceptors
