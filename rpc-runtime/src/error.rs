@@ -162,6 +162,11 @@ impl Error {
         self
     }
 
+    /// Whether the peer's handler is known not to have been run.
+    pub(crate) fn is_not_started(&self) -> bool {
+        matches!(self.execution(), Execution::NotSent | Execution::NotStarted)
+    }
+
     /// Sets what is known about the execution.
     #[must_use]
     pub fn with_execution(mut self, execution: Execution) -> Self {

@@ -115,6 +115,11 @@ impl<C> fmt::Debug for Handle<C> {
 }
 
 impl Remote {
+    fn new(link: Arc<Link>, id: u64) -> Self {
+        link.borrowed();
+        Self { link, id }
+    }
+
     pub(crate) fn link(&self) -> &Arc<Link> {
         &self.link
     }
@@ -166,7 +171,7 @@ impl<'de, C: Client> Decode<'de> for Handle<C> {
         let Borrowing { link, home } =
             borrowing.ok_or_else(|| DecodeError::custom("an object outside of a connection"))?;
         match kind {
-            LENT => Ok(Self::of(Object::There(Arc::new(Remote { link, id })))),
+            LENT => Ok(Self::of(Object::There(Arc::new(Remote::new(link, id))))),
             RETURNED => match home.or_else(|| link.lent(id)) {
                 Some(skeleton) if serves(skeleton.service(), C::SERVICE) => {
                     Ok(Self::of(Object::Here(skeleton)))
@@ -228,8 +233,10 @@ impl fmt::Debug for Lent {
 
 /// Runs an encoder and gives the objects that it came by, with their places in the message.
 pub(crate) fn collect(encode: impl FnOnce()) -> Vec<Lent> {
+    // What an encoder that panicked has left here belongs to no message.
+    drop(COLLECTED.take());
     encode();
-    COLLECTED.with_borrow_mut(std::mem::take)
+    COLLECTED.take()
 }
 
 /// Runs a decoder for a message that came on a link.
@@ -257,6 +264,11 @@ fn result_id(body: &[u8], wanted: i8) -> Option<u64> {
         [MARKER, kind, id @ ..] if *kind == wanted as u8 => Some(u64::from_be_bytes(*id)),
         _ => None,
     }
+}
+
+/// The object that a whole result consists of, if its sender lends it.
+pub(crate) fn lent_result(body: &[u8]) -> Option<u64> {
+    result_id(body, LENT)
 }
 
 /// Whether the next value may be an object.
@@ -311,7 +323,7 @@ impl Drop for LentResult {
         if !*self.decoded.get_mut()
             && let Some(id) = result_id(&self.body, LENT)
         {
-            self.link.release(id);
+            self.link.give_back(id);
         }
     }
 }
@@ -323,6 +335,8 @@ pub(crate) struct Objects {
     /// IDs come out of a keyed hash, so that a peer cannot guess those of objects it was not given.
     key: RandomState,
     count: u64,
+    /// Objects among the parameters of calls whose end is not here: a call that was not started has taken none.
+    by_call: HashMap<u32, Vec<u64>>,
 }
 
 impl Objects {
@@ -388,14 +402,39 @@ impl Objects {
         self.lent.remove(&id)
     }
 
+    /// Notes what was lent with a call, until [`Objects::settle`].
+    pub(crate) fn lent_with(&mut self, request_id: u32, loans: &[Loan]) {
+        let ids: Vec<_> = loans.iter().filter_map(|loan| loan.lent_id()).collect();
+        if !ids.is_empty() {
+            self.by_call.insert(request_id, ids);
+        }
+    }
+
+    /// The end of a call. If it was not started, what was lent with it is taken back; whoever drops that does so outside
+    /// of locks.
+    pub(crate) fn settle(&mut self, request_id: u32, started: bool) -> Vec<Arc<dyn Skeleton>> {
+        if self.by_call.is_empty() {
+            return Vec::new();
+        }
+        let ids = self.by_call.remove(&request_id).unwrap_or_default();
+        let ids = ids.into_iter().filter(|_| !started);
+        ids.filter_map(|id| self.lent.remove(&id)).collect()
+    }
+
+    /// Takes back what a message would have lent that is not sent.
+    pub(crate) fn take_back(&mut self, loans: &[Loan]) -> Vec<Arc<dyn Skeleton>> {
+        let ids = loans.iter().filter_map(|loan| loan.lent_id());
+        ids.filter_map(|id| self.lent.remove(&id)).collect()
+    }
+
     /// How many are lent.
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.lent.len()
     }
 
     /// Takes all objects back.
     pub(crate) fn take(&mut self) -> Vec<Arc<dyn Skeleton>> {
+        self.by_call.clear();
         self.lent.drain().map(|(_, object)| object).collect()
     }
 }

@@ -86,6 +86,7 @@ impl fmt::Debug for Upload {
 }
 
 async fn send(link: Arc<Link>, id: u32, mut source: Source) {
+    link.until_call_is_out(id).await;
     let mut sending = Sending::ours(id);
     let mut turn = 0;
     loop {

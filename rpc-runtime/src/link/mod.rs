@@ -34,17 +34,17 @@ use crate::security::{AUTHORIZATION, Identity, not_here};
 use crate::server::router::Router;
 use crate::transport::Io;
 use crate::wire::calls::{Answer, Calls};
-use crate::wire::frame::{self, CallFrame, GoAwayPart, GoAwayReason};
+use crate::wire::frame::{self, CallFrame, GoAwayPart, GoAwayReason, flag};
 use crate::wire::hello::Hello;
 use crate::wire::outbound::Outbound;
 use crate::wire::pieces::Pieces;
 use crate::wire::sending;
-use crate::wire::streams::{Side, Streams};
+use crate::wire::streams::{Next, Side, Streams};
 
 pub(crate) use handshake::{accept, connect, first_frame, refused, secure, told, turn_away};
 pub(crate) use read::read_answer;
 pub(crate) use serve::Responder;
-pub(crate) use streams::Event;
+pub(crate) use streams::{Event, MIXED};
 
 /// One open connection. Whoever holds it may call; it closes when [`Link::close`] is called or the peer goes.
 pub(crate) struct Link {
@@ -93,6 +93,8 @@ struct State {
     streams: Streams,
     pieces: Pieces,
     objects: Objects,
+    /// Objects of the peer that somebody here holds.
+    borrowed: usize,
     /// Bytes of parameters that handlers work on.
     params: u64,
     phase: Phase,
@@ -172,13 +174,15 @@ impl Link {
         let streams = Streams::new(
             (limits.stream_window, limits.connection_window),
             (peer_hello.stream_window, peer_hello.connection_window),
+            peer_hello.piece(),
         );
         let state = State {
             calls: Calls::new(peer_hello.max_inflight.max(1)),
-            out: Outbound::default(),
+            out: Outbound::new(peer_hello.piece()),
             streams,
             pieces: Pieces::default(),
             objects: Objects::default(),
+            borrowed: 0,
             params: 0,
             phase: Phase::Open,
             serving: HashMap::new(),
@@ -308,6 +312,9 @@ impl Link {
                 .map_err(NotBegun::Refused)?,
         };
         let id = state.calls.begin(deadline).ok_or(NotBegun::Full)?;
+        if call.flags & flag::ONE_WAY == 0 {
+            state.objects.lent_with(id, &loans);
+        }
         let State {
             calls,
             out,
@@ -384,7 +391,7 @@ impl Link {
         if state.phase == Phase::Open {
             state.phase = Phase::Draining;
         }
-        let over = !state.calls.is_awaited();
+        let over = state.is_over();
         drop(state);
         self.room.notify_waiters();
         if over {
@@ -443,8 +450,6 @@ impl Link {
         let serving: Vec<_> = state.serving.drain().map(|(_, serving)| serving).collect();
         drop(state);
         let _ = self.reason.set(error);
-        // Destructors of the user's, like everything below.
-        drop(objects);
         for handler in serving {
             handler.cancel();
         }
@@ -456,6 +461,7 @@ impl Link {
         self.writable.notify_waiters();
         self.drained.notify_one();
         self.wake_keeper.notify_one();
+        objects::drop_objects(objects);
     }
 
     /// Ends the link after telling the peer why.
@@ -515,6 +521,14 @@ impl Link {
     }
 }
 
+impl State {
+    /// Whether a link that is used no more has nothing left to do: nobody waits for an answer, and what is on its way
+    /// without one is out.
+    fn is_over(&self) -> bool {
+        self.retired && !self.calls.is_awaited() && !self.out.has_bodies()
+    }
+}
+
 struct WaitingForRoom<'a>(&'a Link);
 
 impl Drop for WaitingForRoom<'_> {
@@ -535,11 +549,38 @@ impl Ticket {
             return Poll::Pending;
         };
         self.link.made_room(&state);
-        let waker = self.link.close_streams(&mut state, (Side::Ours, self.id));
+        let wakers = self.link.close_streams(&mut state, (Side::Ours, self.id));
         drop(state);
         self.done = true;
-        waker.into_iter().for_each(std::task::Waker::wake);
+        wakers.into_iter().for_each(std::task::Waker::wake);
         Poll::Ready(answer)
+    }
+
+    /// The next item of the answer, or its end. Both are looked for under one lock: items that come together with the
+    /// end are found before it.
+    pub(crate) fn poll_event(&mut self, cx: &mut std::task::Context<'_>) -> Poll<Event> {
+        let key = (Side::Ours, self.id);
+        let mut state = self.link.lock();
+        let next = state.streams.next(key, Some(cx.waker()));
+        if let Next::Item(body) = next {
+            if self.link.grant(&mut state, key) {
+                self.link.wake_keeper.notify_one();
+            }
+            return Poll::Ready(Event::Item(body));
+        }
+        let answer = state.calls.poll(self.id, cx.waker());
+        let answer = match (answer, next) {
+            (Some(answer), _) => answer,
+            // The call is given up when this is dropped.
+            (None, Next::Broken(error)) => return Poll::Ready(Event::Over(Answer::Failed(error))),
+            (None, _) => return Poll::Pending,
+        };
+        self.link.made_room(&state);
+        let wakers = self.link.close_streams(&mut state, key);
+        drop(state);
+        self.done = true;
+        wakers.into_iter().for_each(std::task::Waker::wake);
+        Poll::Ready(Event::Over(answer))
     }
 
     /// Notes the task that sends the items of the call; it ends with the ticket.
@@ -570,7 +611,7 @@ impl Drop for Ticket {
         // An answer that nobody took has freed its slot.
         self.link.made_room(&state);
         let key = (Side::Ours, self.id);
-        let waker = self.link.close_streams(&mut state, key);
+        let wakers = self.link.close_streams(&mut state, key);
         state.out.drop_body(key);
         state.pieces.discard(key);
         if tell && state.phase != Phase::Closed {
@@ -579,7 +620,7 @@ impl Drop for Ticket {
         }
         drop(state);
         drop(untaken);
-        waker.into_iter().for_each(std::task::Waker::wake);
+        wakers.into_iter().for_each(std::task::Waker::wake);
     }
 }
 

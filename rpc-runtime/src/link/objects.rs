@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::{Link, Phase};
 use crate::server::Skeleton;
 use crate::wire::frame::{self, Frame};
@@ -12,9 +14,21 @@ impl Link {
         self.lock().objects.get(id).cloned()
     }
 
-    /// Gives an object of the peer back.
+    /// Counts an object of the peer that somebody here holds, until [`Link::release`].
+    pub(crate) fn borrowed(&self) {
+        self.lock().borrowed += 1;
+    }
+
+    /// Gives an object of the peer back that was counted.
     pub(crate) fn release(&self, id: u64) {
+        self.lock().borrowed -= 1;
+        self.give_back(id);
+    }
+
+    /// Gives an object of the peer back.
+    pub(crate) fn give_back(&self, id: u64) {
         let mut state = self.lock();
+        state.last_call = Instant::now();
         if state.phase == Phase::Closed {
             return;
         }
@@ -24,9 +38,11 @@ impl Link {
     }
 
     pub(super) fn on_release(&self, frame: &Frame) {
-        let released = self.lock().objects.remove(frame.released());
-        // Its destructor is the user's, so it runs outside of the lock, and a panic of it ends here.
-        super::serve::drop_quietly(released);
+        let mut state = self.lock();
+        state.last_call = state.last_heard;
+        let released = state.objects.remove(frame.released());
+        drop(state);
+        drop_objects(released);
     }
 
     /// Number of objects that are lent to the peer.
@@ -34,4 +50,10 @@ impl Link {
     pub(crate) fn objects(&self) -> usize {
         self.lock().objects.len()
     }
+}
+
+/// Drops objects that came back. Their destructors are the user's, so this happens outside of the lock, and a panic of
+/// one of them ends here.
+pub(super) fn drop_objects(objects: impl IntoIterator<Item = Arc<dyn Skeleton>>) {
+    objects.into_iter().for_each(super::serve::drop_quietly);
 }

@@ -14,7 +14,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::handshake::told;
 use super::keep::LAST_WORDS;
-use super::{Link, Phase, refused};
+use super::objects::drop_objects;
+use super::{Link, Phase, State, refused};
 use crate::error::{Error, ErrorKind, Execution};
 use crate::object::LentResult;
 use crate::status::Status;
@@ -169,13 +170,23 @@ impl Link {
         let now = state.last_heard;
         state.last_call = now;
         if frame.kind == Kind::Reply && frame.flags & frame::flag::MORE != 0 {
-            state.pieces.begin(key, frame, now);
+            // What nobody asked for is not kept.
+            let Some(wanted) = state.calls.is_owed(frame.request_id) else {
+                return;
+            };
+            let held = state.held() + frame.body.len() as u64;
+            if wanted && held > self.limits.connection_memory {
+                drop(state);
+                return self.give_up(key, Some(frame), "no room for the beginning of the answer");
+            }
+            state.pieces.begin(key, frame, wanted, now);
             self.wake_keeper.notify_one();
             return;
         }
         // A stream that broke in the middle of an item.
         state.pieces.drop_body(key);
-        let answer = match (frame.kind, frame.flags) {
+        let lends = frame::flag::LENDS | frame::flag::ERROR | frame::flag::COMPRESSED;
+        let answer = match (frame.kind, frame.flags & lends) {
             (Kind::Reply, frame::flag::LENDS) => {
                 let (link, body) = (self.clone(), frame.body.clone());
                 Answer::Lent(Arc::new(LentResult::new(link, body, &state.objects)))
@@ -187,6 +198,8 @@ impl Link {
             Answer::Lent(result) => Some(result.clone()),
             _ => None,
         };
+        let started = !matches!(&answer, Answer::Failed(error) if error.is_not_started());
+        let back = state.objects.settle(frame.request_id, started);
         let waker = state.calls.answered(frame.request_id, answer);
         let sender = state.streams.stopped(key);
         state.out.drop_body(key);
@@ -197,6 +210,7 @@ impl Link {
             .into_iter()
             .chain(sender)
             .for_each(std::task::Waker::wake);
+        drop_objects(back);
     }
 
     fn on_ping(&self, frame: &Frame) -> Result<(), Refusal> {
@@ -235,11 +249,14 @@ impl Link {
         if state.phase == Phase::Open {
             state.phase = Phase::Draining;
         }
-        let wakers = state.calls.refuse_above(&part, &error);
+        let mut back = Vec::new();
+        let State { calls, objects, .. } = &mut *state;
+        let wakers = calls.refuse_above(&part, &error, |id| back.extend(objects.settle(id, false)));
         self.room.notify_waiters();
         drop(state);
         let _ = self.reason.set(error);
         wakers.into_iter().for_each(std::task::Waker::wake);
+        drop_objects(back);
     }
 
     fn heard(&self) {

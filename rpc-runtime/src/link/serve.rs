@@ -11,13 +11,14 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
 
+use super::objects::drop_objects;
 use super::{Link, Phase, State};
 use crate::codec::{CheckLimits, check};
 use crate::context::Context;
 use crate::descriptor::{MethodDescriptor, MethodKind};
 use crate::error::{Error, ErrorKind, Execution};
 use crate::metadata::Metadata;
-use crate::object::{self, Lent};
+use crate::object::{self, Lent, Loan};
 use crate::security::{Admission, Asked, Identity, Target};
 use crate::server::catch_panic::CatchPanic;
 use crate::server::incoming::{Answer, Incoming};
@@ -133,20 +134,28 @@ impl Responder {
         let idle = state.inflight == 0;
         let waiting = link.close_streams(&mut state, self.key());
         state.pieces.drop_body(self.key());
+        let mut back = Vec::new();
         if !self.one_way && state.phase != Phase::Closed {
             let lends = match lent {
-                [] => Ok(0),
+                [] => Ok(Vec::new()),
                 lent => self.lend(&mut state, body, lent),
             };
-            let failed = panicked.or_else(|| lends.as_ref().err().cloned());
-            self.write_answer(&mut state, body, failed, head, lends.unwrap_or(0));
+            let panicked = panicked.map(|text| (Status::Internal, text));
+            let (loans, failed) = match lends {
+                Ok(loans) => (loans, panicked),
+                Err(error) => (Vec::new(), Some(error)),
+            };
+            // An object that comes home needs its connection as well.
+            let flags = if loans.is_empty() { 0 } else { flag::LENDS };
+            if !self.write_answer(&mut state, body, failed, head, flags) {
+                back = state.objects.take_back(&loans);
+            }
             link.choke(&state);
             link.note_full(&state);
         }
-        if let Some(waker) = waiting {
-            waker.wake();
-        }
         drop(state);
+        waiting.into_iter().for_each(Waker::wake);
+        drop_objects(back);
         if idle {
             link.idle.notify_waiters();
         }
@@ -168,37 +177,47 @@ enum Head<'a> {
 }
 
 impl Responder {
-    /// Lends the objects of a result; gives the flag that says so.
-    fn lend(&self, state: &mut State, body: &mut [u8], lent: &[Lent]) -> Result<u8, String> {
+    /// Lends the objects of a result.
+    fn lend(
+        &self,
+        state: &mut State,
+        body: &mut [u8],
+        lent: &[Lent],
+    ) -> Result<Vec<Loan>, (Status, String)> {
         let limit = self.link.limits.max_objects;
         let loans = state
             .objects
             .lend(lent, &self.link, limit)
-            .map_err(|error| format!("{}: {}", self.context.method(), error.message()))?;
+            .map_err(|error| {
+                let status = match error.kind() {
+                    ErrorKind::ResourceExhausted => Status::ResourceExhausted,
+                    _ => Status::Internal,
+                };
+                (
+                    status,
+                    format!("{}: {}", self.context.method(), error.message()),
+                )
+            })?;
         loans.iter().for_each(|loan| loan.fill(body));
-        let lends = loans.iter().any(|loan| loan.lent_id().is_some());
-        // An object that comes home needs its connection as well.
-        Ok(if lends || !loans.is_empty() {
-            flag::LENDS
-        } else {
-            0
-        })
+        Ok(loans)
     }
 
+    /// Appends the answer, or a FAIL if it cannot be given; whether it was the answer.
     fn write_answer(
         &self,
         state: &mut State,
         body: &mut Vec<u8>,
-        failed: Option<String>,
+        failed: Option<(Status, String)>,
         head: Head<'_>,
         flags: u8,
-    ) {
+    ) -> bool {
         let (link, id) = (&*self.link, self.request_id);
         let fail = |out: &mut Vec<u8>, status, text: &str| {
             frame::write_fail(out, id, &fail_part(status, Execution::Executed), text);
         };
-        if let Some(text) = failed {
-            return fail(state.out.buffer(), Status::Internal, &text);
+        if let Some((status, text)) = failed {
+            fail(state.out.buffer(), status, &text);
+            return false;
         }
         let cut = is_cut(body.len(), &link.peer_hello);
         let fixed = match head {
@@ -215,7 +234,8 @@ impl Responder {
             let text = format!(
                 "the answer takes {length} bytes, the caller accepts {unit} of {limit}; answer with less at once, or as a stream, or raise the limits of the caller"
             );
-            return fail(state.out.buffer(), Status::ResourceExhausted, &text);
+            fail(state.out.buffer(), Status::ResourceExhausted, &text);
+            return false;
         }
         let out = state.out.buffer();
         match head {
@@ -229,6 +249,7 @@ impl Responder {
             let body = std::mem::take(body);
             state.out.add_body(self.key(), body.into());
         }
+        true
     }
 }
 
@@ -287,7 +308,7 @@ impl Link {
         };
         if frame.flags & flag::MORE != 0 {
             let key = (Side::Theirs, id);
-            self.lock().pieces.begin(key, frame, arrived);
+            self.lock().pieces.begin(key, frame, true, arrived);
             self.wake_keeper.notify_one();
             return Ok(());
         }
@@ -481,6 +502,13 @@ impl Link {
             );
             return Err((Status::InvalidArgument, text));
         }
+        if sends && !self.peer_hello.takes_streams() {
+            let text = format!(
+                "{method} answers with a stream, and the caller announced windows of {} and {} bytes for streams",
+                self.peer_hello.stream_window, self.peer_hello.connection_window
+            );
+            return Err((Status::FailedPrecondition, text));
+        }
         let state = self.lock();
         if state.phase != Phase::Open {
             return Err((
@@ -580,7 +608,11 @@ impl Link {
         let serving = self.lock().serving.get(&id).cloned();
         if let Some(serving) = serving {
             serving.context.set_broken(error.clone());
-            serving.cancel();
+            serving.context.set_cancelled();
+            // Even one that is declared to finish: without its parameters it never would.
+            if let Some(task) = serving.task {
+                task.abort();
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use crate::wire::streams::{Key, Leave, Side, Streams};
 
 /// Whether a body of this length goes to this peer in pieces.
 pub(crate) fn is_cut(length: usize, peer: &Hello) -> bool {
-    length > PIECE && peer.max_message > 0
+    length > peer.piece() && peer.max_message > 0
 }
 
 /// Whether the peer takes a call of this length.
@@ -21,6 +21,13 @@ pub(crate) fn is_cut(length: usize, peer: &Hello) -> bool {
 ///
 /// `resource_exhausted`, not sent.
 pub(crate) fn check_length(call: &CallFrame<'_>, peer: &Hello, name: &str) -> Result<(), Error> {
+    if call.flags & flag::STREAM_IN != 0 && !peer.takes_streams() {
+        let text = format!(
+            "{name} takes no streams: the windows that it announces are {} and {} bytes",
+            peer.stream_window, peer.connection_window
+        );
+        return Err(Error::new(ErrorKind::FailedPrecondition, text).with_peer(name));
+    }
     let (length, limit) = if is_cut(call.params.len(), peer) {
         (call.params.len(), peer.max_message)
     } else {
@@ -145,14 +152,17 @@ impl Sending {
     ) -> Sent {
         let key = self.key;
         loop {
-            if out.unsent() > queue {
+            if streams.is_stopped(key) {
+                return Sent::Stopped;
+            }
+            if out.queued() > queue {
                 return Sent::NoRoom;
             }
             let left = self.body.len() - self.at;
             let whole = !self.begun && left <= streams.largest_whole();
             // The front of a cut item is empty.
             let wanted = if whole || self.begun {
-                left.min(PIECE)
+                left.min(streams.piece())
             } else {
                 0
             };
