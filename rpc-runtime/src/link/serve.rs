@@ -219,11 +219,11 @@ impl Responder {
             fail(state.out.buffer(), status, &text);
             return false;
         }
-        let cut = is_cut(body.len(), &link.peer_hello);
         let fixed = match head {
             Head::Declared(_) => 8,
             _ => 0,
         };
+        let cut = is_cut(fixed, body.len(), &link.peer_hello);
         let (length, limit, unit) = if cut {
             (body.len(), link.peer_hello.max_message, "messages")
         } else {

@@ -400,6 +400,13 @@ impl Streams {
         wakers
     }
 
+    /// What may still be sent on each stream, and on all together.
+    #[cfg(test)]
+    pub(crate) fn credits(&self) -> (Vec<u64>, u64) {
+        let outflows = self.streams.values().filter_map(|it| it.outflow.as_ref());
+        (outflows.map(|it| it.credit).collect(), self.sending)
+    }
+
     fn inflow(&mut self, key: Key) -> Option<&mut Inflow> {
         self.streams.get_mut(&key)?.inflow.as_mut()
     }
