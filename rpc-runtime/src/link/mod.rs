@@ -13,6 +13,8 @@ mod streams;
 mod write;
 
 #[cfg(test)]
+mod stream_tests;
+#[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
