@@ -2,6 +2,7 @@
 
 pub mod codec;
 pub mod discovery;
+pub mod msgpack_rpc;
 pub mod reflection;
 
 mod backoff;

@@ -8,6 +8,7 @@ use crate::client::profile::Profile;
 use crate::descriptor::{Client, ServiceDescriptor};
 use crate::error::{Error, Result};
 use crate::limits::Limits;
+use crate::msgpack_rpc::{Spelling, Spoken};
 use crate::server::Skeleton;
 use crate::server::router::Router;
 
@@ -27,6 +28,8 @@ use crate::server::router::Router;
 pub struct ChannelBuilder {
     limits: Limits,
     exports: Router,
+    /// How the peers name methods, if they speak MessagePack-RPC.
+    spelling: Option<Spelling>,
     /// The first mistake in building it, told when it connects.
     mistake: Option<Error>,
 }
@@ -49,6 +52,19 @@ impl ChannelBuilder {
         if let Err(error) = self.exports.add(Arc::new(skeleton)) {
             self.mistake.get_or_insert(error);
         }
+        self
+    }
+
+    /// Speaks MessagePack-RPC to the peers: calls go by the method's bare name, errors are texts, and there are neither
+    /// streams nor metadata. `msgpack-rpc+` before an address says the same; docs/msgpack-rpc.md tells the rest.
+    pub fn msgpack_rpc(mut self) -> Self {
+        self.spelling.get_or_insert_default();
+        self
+    }
+
+    /// Speaks MessagePack-RPC to peers that name methods in another way than by the bare name.
+    pub fn msgpack_rpc_spelling(mut self, spelling: Spelling) -> Self {
+        self.spelling = Some(spelling);
         self
     }
 
@@ -77,6 +93,9 @@ impl ChannelBuilder {
             return Err(mistake);
         }
         let mut profile = Profile::new(self.limits, service);
+        profile.spoken = self
+            .spelling
+            .map(|spelling| Arc::new(Spoken::new(spelling)));
         if !self.exports.services().is_empty() {
             profile.exports = Some(Arc::new(self.exports));
         }

@@ -120,8 +120,9 @@ impl Channel {
         Self::new(Route::Balanced(balanced), profile)
     }
 
-    pub(super) async fn open(address: &str, profile: Profile) -> Result<Self> {
+    pub(super) async fn open(address: &str, mut profile: Profile) -> Result<Self> {
         let (target, options) = Target::parse(address)?;
+        profile.speak(&options)?;
         let runtime = Handle::try_current().map_err(|_| Error::no_runtime())?;
         let profile = Arc::new(profile);
         let route = match target {
@@ -163,6 +164,7 @@ impl Channel {
         returns: Returns<T, E>,
         params: impl FnOnce(&mut Vec<u8>),
     ) -> Call<T, E> {
+        self.inner.profile.learn(method);
         Call::new(self.clone(), request(method, params), returns)
     }
 
@@ -172,6 +174,7 @@ impl Channel {
         method: &'static MethodDescriptor,
         params: impl FnOnce(&mut Vec<u8>),
     ) -> OneWay {
+        self.inner.profile.learn(method);
         OneWay::new(self.clone(), request(method, params))
     }
 

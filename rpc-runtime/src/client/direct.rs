@@ -11,6 +11,7 @@ use crate::backoff::Backoff;
 use crate::client::profile::Profile;
 use crate::error::{Error, Result};
 use crate::link::{self, Link};
+use crate::msgpack_rpc;
 use crate::transport::{self, Address};
 
 /// One peer and the connection to it. Dropping it lets the calls on their way end, then the connection closes.
@@ -143,7 +144,11 @@ impl Direct {
 async fn connect(address: &Address, profile: &Profile) -> Result<Arc<Link>> {
     let attempt = async {
         let io = transport::connect(address).await?;
-        link::connect(io, profile.limits.clone(), profile.exports.clone()).await
+        let (limits, exports) = (profile.limits.clone(), profile.exports.clone());
+        match &profile.spoken {
+            Some(spoken) => msgpack_rpc::connect(io, spoken.clone(), limits, exports).await,
+            None => link::connect(io, limits, exports).await,
+        }
     };
     // The handshake has a limit of its own; this one is for a host that swallows packets.
     match timeout(profile.limits.handshake_timeout.saturating_mul(2), attempt).await {

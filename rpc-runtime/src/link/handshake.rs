@@ -9,6 +9,7 @@ use super::{Link, Role};
 use crate::codec::{CheckLimits, check};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
+use crate::msgpack_rpc;
 use crate::server::router::Router;
 use crate::transport::Io;
 use crate::wire::frame::{self, Frame, GoAwayPart, GoAwayReason, Kind, PREFACE};
@@ -68,7 +69,15 @@ pub(crate) async fn accept(
     let peer = io.peer.clone();
     let mut inbound = Inbound::server(&limits);
     let exchange = async {
-        let hello = read_hello(&mut io, &mut inbound).await?;
+        let hello = match (read_hello(&mut io, &mut inbound).await, router.door()) {
+            (Err(Failed::Refused(refusal)), Some(door)) if refusal.is_msgpack_rpc() => {
+                let received = std::mem::take(inbound.buffer());
+                msgpack_rpc::serve(&mut io, received, door, &limits);
+                inbound = Inbound::server(&limits);
+                read_hello(&mut io, &mut inbound).await?
+            }
+            (hello, _) => hello?,
+        };
         let mut answer = Vec::new();
         frame::write_hello(
             &mut answer,

@@ -17,6 +17,7 @@ use crate::context::Context;
 use crate::descriptor::MethodDescriptor;
 use crate::error::Execution;
 use crate::metadata::Metadata;
+use crate::msgpack_rpc;
 use crate::server::catch_panic::CatchPanic;
 use crate::server::incoming::{Answer, Incoming};
 use crate::status::Status;
@@ -71,6 +72,14 @@ impl Responder {
         self.answer(encode, |out, id, body| {
             frame::write_declared(out, id, &part, body)
         });
+    }
+
+    /// Whether the caller cannot read a declared error unless it is a text.
+    pub(crate) fn wants_text(&self) -> bool {
+        let features = &self.link.peer_hello.features;
+        features
+            .iter()
+            .any(|feature| feature == msgpack_rpc::FEATURE)
     }
 
     /// FAIL.

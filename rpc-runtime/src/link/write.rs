@@ -3,7 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::{PoisonError, TryLockError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use tokio::io::AsyncWrite;
 use tokio::time::Instant;
@@ -17,6 +17,8 @@ pub(super) struct Writer {
     /// Taken from the output, `sent` bytes of it written.
     batch: Vec<u8>,
     sent: usize,
+    /// All is written, but not all flushed: a transport may have a buffer of its own.
+    flushing: bool,
     failed: bool,
 }
 
@@ -29,13 +31,14 @@ impl Writer {
             io,
             batch: Vec::new(),
             sent: 0,
+            flushing: false,
             failed: false,
         }
     }
 
     /// Whether a write is waiting for the socket; the keeper's waker is registered then and must stay.
     fn is_blocked(&self) -> bool {
-        self.sent < self.batch.len()
+        self.flushing || self.sent < self.batch.len()
     }
 
     fn poll_batches(&mut self, link: &Link, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -58,9 +61,22 @@ impl Writer {
             self.sent = 0;
             let mut state = link.lock();
             if state.out.is_empty() {
-                return Poll::Ready(Ok(()));
+                drop(state);
+                return self.poll_flush(cx);
             }
             self.batch = state.out.take(std::mem::take(&mut self.batch));
+        }
+    }
+
+    /// Has the transport hand on what it was given.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.flushing = true;
+        match ready!(Pin::new(&mut self.io).poll_flush(cx)) {
+            Ok(()) => {
+                self.flushing = false;
+                Poll::Ready(Ok(()))
+            }
+            Err(error) => self.fail(error),
         }
     }
 

@@ -17,6 +17,7 @@ use crate::discovery::{Advertised, Provider, Registry};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
 use crate::link::{self, Link};
+use crate::msgpack_rpc::{ErrorForm, Names};
 use crate::reflection;
 use crate::server::router::{Router, Skeleton};
 use crate::transport::{Address, Io, Listener};
@@ -48,6 +49,23 @@ pub struct Server {
     mistake: Option<Error>,
     registries: Vec<Arc<dyn Registry>>,
     advertised: Advertised,
+    second_door: SecondDoor,
+}
+
+/// Whether and how MessagePack-RPC is served on addresses that are opened from now on.
+#[derive(Clone, Copy)]
+struct SecondDoor {
+    open: bool,
+    form: ErrorForm,
+}
+
+impl Default for SecondDoor {
+    fn default() -> Self {
+        Self {
+            open: true,
+            form: ErrorForm::default(),
+        }
+    }
 }
 
 /// A server that listens. It stops when this is dropped: at once, without waiting for calls; see
@@ -59,11 +77,14 @@ pub struct Serving {
     providers: Vec<Provider>,
     registries: Vec<Arc<dyn Registry>>,
     advertised: Advertised,
+    second_door: SecondDoor,
     stopped: watch::Sender<bool>,
 }
 
 struct Shared {
     router: Arc<Router>,
+    /// What MessagePack-RPC peers may call, by name.
+    names: Arc<Names>,
     limits: Arc<Limits>,
     links: Mutex<HashMap<u64, Arc<Link>>>,
     next_link: AtomicU64,
@@ -117,6 +138,20 @@ impl Server {
         self
     }
 
+    /// Serves peers that speak MessagePack-RPC on the same addresses (that is so unless `false` is given here), or
+    /// refuses them; docs/msgpack-rpc.md tells what they may call and how.
+    pub fn msgpack_rpc(mut self, serve: bool) -> Self {
+        self.second_door.open = serve;
+        self
+    }
+
+    /// Sets how MessagePack-RPC peers are told errors: as one string, unless said otherwise. An address that needs
+    /// another form is opened after [`Serving::msgpack_rpc_errors`].
+    pub fn msgpack_rpc_errors(mut self, form: ErrorForm) -> Self {
+        self.second_door.form = form;
+        self
+    }
+
     /// Opens an address: `tcp://host:port` (port 0 takes a free one), `unix:///path` or `mem://name`.
     ///
     /// # Errors
@@ -129,6 +164,7 @@ impl Server {
             return Err(mistake);
         }
         let shared = Shared {
+            names: Arc::new(Names::of(&self.router)),
             router: Arc::new(self.router),
             limits: Arc::new(self.limits),
             links: Mutex::default(),
@@ -144,6 +180,7 @@ impl Server {
             providers: Vec::new(),
             registries: self.registries,
             advertised: self.advertised,
+            second_door: self.second_door,
             stopped: watch::Sender::new(false),
         };
         serving.listen(address).await?;
@@ -152,6 +189,16 @@ impl Server {
 }
 
 impl Serving {
+    /// Serves or refuses MessagePack-RPC on addresses that are opened after this; see [`Server::msgpack_rpc`].
+    pub fn msgpack_rpc(&mut self, serve: bool) {
+        self.second_door.open = serve;
+    }
+
+    /// Sets how MessagePack-RPC peers are told errors on addresses that are opened after this.
+    pub fn msgpack_rpc_errors(&mut self, form: ErrorForm) {
+        self.second_door.form = form;
+    }
+
     /// Opens a further address; returns it with its real port.
     ///
     /// # Errors
@@ -176,8 +223,16 @@ impl Serving {
                     .map(|record| Provider::start(registry.clone(), record)),
             );
         }
-        self.acceptors
-            .push(tokio::spawn(accept_loop(self.shared.clone(), listener)).abort_handle());
+        let router = match self.second_door {
+            SecondDoor { open: false, .. } => self.shared.router.clone(),
+            SecondDoor { form, .. } => Arc::new(
+                self.shared
+                    .router
+                    .with_door(self.shared.names.clone(), form),
+            ),
+        };
+        let accepting = accept_loop(self.shared.clone(), router, listener);
+        self.acceptors.push(tokio::spawn(accepting).abort_handle());
         self.addresses.push(text.clone());
         Ok(text)
     }
@@ -272,13 +327,13 @@ impl Shared {
 }
 
 /// Accepts for ever; whatever goes wrong with one connection is that connection's affair.
-async fn accept_loop(shared: Arc<Shared>, mut listener: Listener) {
+async fn accept_loop(shared: Arc<Shared>, router: Arc<Router>, mut listener: Listener) {
     let mut pause = FIRST_PAUSE;
     loop {
         match listener.accept().await {
             Ok(io) => {
                 pause = FIRST_PAUSE;
-                take_in(&shared, io);
+                take_in(&shared, &router, io);
             }
             // The peer hung up before we came to it.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
@@ -291,13 +346,13 @@ async fn accept_loop(shared: Arc<Shared>, mut listener: Listener) {
     }
 }
 
-fn take_in(shared: &Arc<Shared>, io: Io) {
+fn take_in(shared: &Arc<Shared>, router: &Arc<Router>, io: Io) {
     let limit = shared.limits.max_handshaking;
     let Some(handshaking) = Counted::below(limit, shared, |shared| &shared.handshaking) else {
         // Nobody is left to say why: dropping closes it.
         return;
     };
-    let shared = shared.clone();
+    let (shared, router) = (shared.clone(), router.clone());
     tokio::spawn(async move {
         let limit = shared.limits.max_connections;
         let Some(_connection) = Counted::below(limit, &shared, |shared| &shared.connections) else {
@@ -307,7 +362,7 @@ fn take_in(shared: &Arc<Shared>, io: Io) {
             );
             return link::turn_away(io, &shared.limits, &text).await;
         };
-        let accepted = link::accept(io, shared.limits.clone(), shared.router.clone()).await;
+        let accepted = link::accept(io, shared.limits.clone(), router).await;
         drop(handshaking);
         if let Ok(link) = accepted {
             serve(&shared, link).await;

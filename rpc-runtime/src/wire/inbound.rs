@@ -45,6 +45,22 @@ pub(crate) enum Refusal {
     },
 }
 
+impl Refusal {
+    /// Whether the peer speaks MessagePack-RPC, as far as its first byte tells.
+    pub(crate) fn is_msgpack_rpc(&self) -> bool {
+        matches!(
+            self,
+            Self::Foreign {
+                protocol: MSGPACK_RPC,
+                ..
+            }
+        )
+    }
+}
+
+/// The protocol of the second door.
+const MSGPACK_RPC: &str = "MessagePack-RPC";
+
 impl Inbound {
     /// The server's side: starts with the preface.
     pub(crate) fn server(limits: &Limits) -> Self {
@@ -265,7 +281,7 @@ fn foreign_client(start: &[u8]) -> Refusal {
                 rmp::encode::write_str(&mut answer, "this listener does not serve MessagePack-RPC");
             answer.push(0xc0);
             Refusal::Foreign {
-                protocol: "MessagePack-RPC",
+                protocol: MSGPACK_RPC,
                 answer,
             }
         }
