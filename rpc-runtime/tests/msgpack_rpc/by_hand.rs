@@ -104,7 +104,7 @@ async fn errors_are_texts_that_say_what_happened() {
         (
             "panics",
             vec![],
-            "the handler of msgpack_rpc.Calculator/panics panicked; the server's log says why",
+            "the handler of Calculator/panics panicked; the server's log says why",
         ),
         (
             "ad",
