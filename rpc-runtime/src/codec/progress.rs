@@ -151,6 +151,18 @@ mod tests {
     }
 
     #[test]
+    fn what_was_looked_at_is_not_looked_at_again() {
+        let mut bytes = b"\x94\x00\x01\xa3add\x93\x01\xa2ab\x80".to_vec();
+        let mut progress = Progress::new(limits());
+        for end in 1..bytes.len() {
+            assert_eq!(progress.advance(&bytes[..end]), Ok(None));
+            // No value begins with this byte: who came by here again would say so.
+            bytes[..progress.at_least().min(end)].fill(0xc1);
+        }
+        assert_eq!(progress.advance(&bytes), Ok(Some(bytes.len())));
+    }
+
+    #[test]
     fn a_length_that_lies_is_known_at_once() {
         let mut progress = Progress::new(limits());
         assert_eq!(progress.advance(b"\x94\x00\xdb\xff\xff\xff\xff"), Ok(None));

@@ -54,6 +54,8 @@ pub enum ErrorForm {
 pub(crate) struct Door {
     pub(crate) names: Arc<Names>,
     pub(crate) form: ErrorForm,
+    /// What handlers call of their own callers.
+    pub(crate) spoken: Arc<Spoken>,
 }
 
 /// The feature of the HELLO that a translator gives in its peer's name.

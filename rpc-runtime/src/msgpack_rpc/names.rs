@@ -116,6 +116,7 @@ impl Names {
                 }
             }
         }
+        names.served.sort_unstable();
         // The framework's own methods take no name away from those that the user has mounted.
         let mut framework = Self::default();
         for service in router.services() {

@@ -34,6 +34,7 @@ pub(super) struct Translator {
     output: Vec<u8>,
     side: Side,
     names: Arc<Names>,
+    spoken: Arc<Spoken>,
     form: ErrorForm,
     hello: Hello,
     /// Whether the link has our HELLO, and gets frames.
@@ -50,10 +51,10 @@ pub(super) struct Translator {
 }
 
 /// Which end of the connection is ours.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Side {
     Server,
-    Client(Arc<Spoken>),
+    Client,
 }
 
 #[derive(Debug)]
@@ -67,32 +68,24 @@ struct Asked {
 impl Translator {
     /// For a server whose peer has sent `received` and nothing else yet.
     pub(super) fn server(received: BytesMut, door: &Door, limits: &Limits) -> Self {
-        let from_link = Inbound::client(&Self::of_link());
-        let mut translator = Self::new(
-            Side::Server,
-            received,
-            from_link,
-            door.names.clone(),
-            limits,
-        );
-        translator.form = door.form;
-        translator
+        let (names, spoken) = (door.names.clone(), door.spoken.clone());
+        Self {
+            input: Messages::new(received, limits),
+            form: door.form,
+            ..Self::new(Side::Server, names, spoken, limits)
+        }
     }
 
     /// For a client: the peer waits for what is asked.
     pub(super) fn client(spoken: Arc<Spoken>, exports: Arc<Names>, limits: &Limits) -> Self {
-        let from_link = Inbound::server(&Self::of_link());
-        let side = Side::Client(spoken);
-        Self::new(side, BytesMut::new(), from_link, exports, limits)
+        Self::new(Side::Client, exports, spoken, limits)
     }
 
-    fn new(
-        side: Side,
-        received: BytesMut,
-        from_link: Inbound,
-        names: Arc<Names>,
-        limits: &Limits,
-    ) -> Self {
+    fn new(side: Side, names: Arc<Names>, spoken: Arc<Spoken>, limits: &Limits) -> Self {
+        let from_link = match side {
+            Side::Server => Inbound::client(&Self::of_link()),
+            Side::Client => Inbound::server(&Self::of_link()),
+        };
         let hello = Hello {
             agent: "MessagePack-RPC".to_owned(),
             // The peer cannot say what it accepts; whoever calls or answers it must know.
@@ -102,12 +95,13 @@ impl Translator {
             ..Hello::default()
         };
         Self {
-            input: Messages::new(received, limits),
+            input: Messages::new(BytesMut::new(), limits),
             from_link,
             frames: BytesMut::new(),
             output: Vec::new(),
             side,
             names,
+            spoken,
             form: ErrorForm::default(),
             hello,
             greeted: false,
@@ -181,7 +175,7 @@ impl Translator {
     pub(super) fn close(&mut self) {
         let reason = self.farewell.take();
         let reason = reason.as_deref().unwrap_or("the connection was closed");
-        if !self.greeted && matches!(self.side, Side::Server) {
+        if !self.greeted && self.side == Side::Server {
             let id = self.input.partial_id().unwrap_or(0);
             return self.write_error(id, Status::Unavailable, reason);
         }
@@ -216,7 +210,7 @@ impl Translator {
         self.greeted = true;
         let mut hello = match self.side {
             Side::Server => PREFACE.to_vec(),
-            Side::Client(_) => Vec::new(),
+            Side::Client => Vec::new(),
         };
         frame::write_hello(&mut hello, &self.hello.encode());
         self.frames.extend_from_slice(&hello);
@@ -300,7 +294,7 @@ impl Translator {
     /// Input that is no message: the request that it may have been is answered, then nothing more is taken.
     fn give_up(&mut self, broken: Broken) {
         self.greet();
-        if matches!(self.side, Side::Server) || broken.id.is_some() {
+        if self.side == Side::Server || broken.id.is_some() {
             let number = self.next_id();
             let refusal = Some(broken.text.clone());
             let id = broken.id.unwrap_or(0);
@@ -315,11 +309,9 @@ impl Translator {
     fn on_frame(&mut self, frame: Frame) {
         let id = frame.request_id;
         match frame.kind {
-            Kind::Hello => {
-                if let Side::Client(_) = self.side {
-                    self.greet();
-                }
-            }
+            // A server's peer is told of when it has said something; a client's waits for us.
+            Kind::Hello if self.side == Side::Client => self.greet(),
+            Kind::Hello => {}
             Kind::Call => self.on_call(&frame),
             Kind::Reply | Kind::Fail => {
                 if let Entry::Occupied(asked) = self.asked.entry(id) {
@@ -372,11 +364,7 @@ impl Translator {
                     message::write_request(out, id, name, &frame.body);
                 }
             };
-            let written = match &self.side {
-                Side::Client(spoken) => spoken.with_name(call_id, write),
-                Side::Server => None,
-            };
-            match written {
+            match self.spoken.with_name(call_id, write) {
                 Some(()) => None,
                 None => Some("a MessagePack-RPC peer is called by name, and this call has none"),
             }

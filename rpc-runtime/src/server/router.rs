@@ -63,7 +63,11 @@ impl Router {
     /// The same services, for peers that speak MessagePack-RPC too.
     pub(crate) fn with_door(&self, names: Arc<Names>, form: ErrorForm) -> Self {
         Self {
-            door: Some(Door { names, form }),
+            door: Some(Door {
+                names,
+                form,
+                spoken: Arc::default(),
+            }),
             ..self.clone()
         }
     }

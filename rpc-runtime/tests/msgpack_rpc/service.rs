@@ -172,6 +172,8 @@ impl Hand {
     }
 
     pub(crate) fn new(stream: TcpStream) -> Self {
+        // Where time is paused, real time must not matter: each byte leaves at once.
+        stream.set_nodelay(true).unwrap();
         Self {
             stream,
             received: Vec::new(),
