@@ -24,12 +24,14 @@ impl Victim {
         let (serving, desk) = serve_with(Server::new(), limits).await;
         let native = CalculatorClient::connect(serving.address()).await.unwrap();
         let hand = Hand::connect(serving.address()).await;
-        Self {
+        let mut victim = Self {
             serving,
             desk,
             native,
             hand,
-        }
+        };
+        victim.is_well().await;
+        victim
     }
 
     async fn stranger(&self) -> Hand {
