@@ -4,6 +4,7 @@ pub mod codec;
 pub mod discovery;
 pub mod msgpack_rpc;
 pub mod reflection;
+pub mod stream;
 
 mod backoff;
 mod client;
@@ -22,12 +23,13 @@ mod wire;
 
 pub use client::{
     Batch, BlockingChannel, Call, CallFuture, CallOptions, Callback, Channel, ChannelBuilder,
-    OneWay, OneWayFuture, Pending,
+    Items, OneWay, OneWayFuture, Pending, StreamCall, Unbroken,
 };
 pub use codec::{Decimal, DeclaredError, Invalid, RawVariant, Timestamp, Uuid, Value};
 pub use context::Context;
 pub use descriptor::{Client, MethodDescriptor, MethodKind, ServiceDescriptor};
 pub use error::{CallError, Error, ErrorKind, Execution, Result};
+pub use futures_core::Stream;
 pub use limits::{DEFAULT_TIMEOUT, Limits};
 pub use metadata::Metadata;
 #[cfg(feature = "idl")]

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_core::Stream;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout_at};
@@ -13,11 +14,15 @@ use crate::backoff::random_fraction;
 use crate::client::builder::ChannelBuilder;
 use crate::client::call::Call;
 use crate::client::direct::Direct;
+use crate::client::items::Answering;
 use crate::client::one_way::OneWay;
 use crate::client::options::CallOptions;
 use crate::client::profile::Profile;
 use crate::client::request::{Prepared, Request};
 use crate::client::returns::Returns;
+use crate::client::stream_call::StreamCall;
+use crate::client::upload::Upload;
+use crate::codec::Codec;
 use crate::context::Context;
 use crate::descriptor::{MethodDescriptor, ServiceDescriptor};
 use crate::discovery::{Balanced, Registry};
@@ -178,6 +183,44 @@ impl Channel {
         OneWay::new(self.clone(), request(method, params))
     }
 
+    /// Makes a call whose answer is a stream. Generated clients call this.
+    pub fn stream<T, E>(
+        &self,
+        method: &'static MethodDescriptor,
+        returns: Returns<T, E>,
+        params: impl FnOnce(&mut Vec<u8>),
+    ) -> StreamCall<T, E> {
+        StreamCall::new(self.clone(), request(method, params), returns)
+    }
+
+    /// Makes a call that sends a stream. Generated clients call this.
+    pub fn upload<T, E, I: 'static>(
+        &self,
+        method: &'static MethodDescriptor,
+        returns: Returns<T, E>,
+        items: impl Stream<Item = I> + Send + 'static,
+        codec: Codec<I>,
+        params: impl FnOnce(&mut Vec<u8>),
+    ) -> Call<T, E> {
+        let mut request = request(method, params);
+        request.upload = Some(Upload::new(items, codec));
+        Call::new(self.clone(), request, returns)
+    }
+
+    /// Makes a call that sends a stream and whose answer is one. Generated clients call this.
+    pub fn exchange<T, E, I: 'static>(
+        &self,
+        method: &'static MethodDescriptor,
+        returns: Returns<T, E>,
+        items: impl Stream<Item = I> + Send + 'static,
+        codec: Codec<I>,
+        params: impl FnOnce(&mut Vec<u8>),
+    ) -> StreamCall<T, E> {
+        let mut request = request(method, params);
+        request.upload = Some(Upload::new(items, codec));
+        StreamCall::new(self.clone(), request, returns)
+    }
+
     /// How many connections of this channel led to a peer whose definition of the called service differs from the one
     /// here. The first of them was logged too. Only channels that a generated client opened know the service.
     pub fn fingerprint_mismatches(&self) -> u64 {
@@ -221,7 +264,7 @@ impl Channel {
             return Ok(None);
         };
         match link.begin(&prepared.frame()?, prepared.deadline, flush) {
-            Ok(ticket) => Ok(Some(ticket)),
+            Ok(ticket) => Ok(Some(self.with_upload(ticket, prepared))),
             Err(NotBegun::Full | NotBegun::Gone) => Ok(None),
             Err(NotBegun::Refused(error)) => Err(error),
         }
@@ -291,7 +334,7 @@ impl Channel {
             }
             let link = self.link(&prepared, tried).await?;
             let mut ticket = match link.begin(&prepared.frame()?, prepared.deadline, true) {
-                Ok(ticket) => ticket,
+                Ok(ticket) => self.with_upload(ticket, &prepared),
                 Err(NotBegun::Full) => {
                     until(&prepared, link.room()).await?;
                     continue;
@@ -323,6 +366,53 @@ impl Channel {
                 answer => return Ok(answer),
             }
         }
+    }
+
+    /// Begins a call whose answer is a stream, waiting for a connection and for room.
+    pub(crate) async fn begin(self, mut prepared: Prepared, mut tried: Tried) -> Result<Answering> {
+        loop {
+            if tried.count > 0 {
+                prepared.repeated();
+            }
+            let link = self.link(&prepared, &mut tried).await?;
+            match link.begin(&prepared.frame()?, prepared.deadline, true) {
+                Ok(ticket) => {
+                    let ticket = self.with_upload(ticket, &prepared);
+                    return Ok(Answering {
+                        channel: self,
+                        prepared,
+                        ticket,
+                        tried,
+                        any: false,
+                    });
+                }
+                Err(NotBegun::Full) => until(&prepared, link.room()).await?,
+                Err(NotBegun::Gone) => tried.failed(&link, link.close_reason())?,
+                Err(NotBegun::Refused(error)) => return Err(error),
+            }
+        }
+    }
+
+    /// Begins such a call once more, of which nothing was read.
+    pub(crate) async fn begin_again(
+        self,
+        prepared: Prepared,
+        mut tried: Tried,
+        link: Arc<Link>,
+        failure: Error,
+    ) -> Result<Answering> {
+        if failure.kind() == ErrorKind::ResourceExhausted {
+            until(&prepared, sleep(BUSY_PAUSE.mul_f64(random_fraction()))).await?;
+        }
+        tried.failed(&link, failure)?;
+        self.begin(prepared, tried).await
+    }
+
+    fn with_upload(&self, mut ticket: Ticket, prepared: &Prepared) -> Ticket {
+        if let Some(upload) = &prepared.upload {
+            upload.begin(&mut ticket, &self.inner.runtime);
+        }
+        ticket
     }
 
     /// A connection to try next, within the time of the call.
@@ -389,6 +479,10 @@ pub(crate) fn needs_more(prepared: &Prepared, failure: &Error) -> bool {
 
 /// Never twice: only what is known not to have started, or what is declared idempotent.
 pub(crate) fn may_repeat(prepared: &Prepared, failure: &Error) -> bool {
+    // A stream cannot be run again, whatever has come of what was sent of it.
+    if prepared.upload.as_ref().is_some_and(Upload::has_begun) {
+        return false;
+    }
     let passing = matches!(
         failure.kind(),
         ErrorKind::Unavailable | ErrorKind::ResourceExhausted
@@ -421,6 +515,7 @@ fn request(method: &'static MethodDescriptor, params: impl FnOnce(&mut Vec<u8>))
         method,
         params: encoded,
         options: CallOptions::default(),
+        upload: None,
     }
 }
 

@@ -149,6 +149,7 @@ impl BlockingChannel {
             method,
             params: encoded,
             options: self.options.clone(),
+            upload: None,
         }
         .prepare(&self.shared.limits)
     }
