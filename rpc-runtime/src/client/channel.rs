@@ -15,6 +15,7 @@ use crate::client::builder::ChannelBuilder;
 use crate::client::call::Call;
 use crate::client::direct::Direct;
 use crate::client::items::Answering;
+use crate::client::local::Local;
 use crate::client::one_way::OneWay;
 use crate::client::options::CallOptions;
 use crate::client::profile::Profile;
@@ -24,11 +25,12 @@ use crate::client::stream_call::StreamCall;
 use crate::client::upload::Upload;
 use crate::codec::Codec;
 use crate::context::Context;
-use crate::descriptor::{MethodDescriptor, ServiceDescriptor};
+use crate::descriptor::{MethodDescriptor, MethodKind, ServiceDescriptor};
 use crate::discovery::{Balanced, Registry};
 use crate::error::{Error, ErrorKind, Execution, Result};
 use crate::limits::Limits;
 use crate::link::{Link, NotBegun, Ticket};
+use crate::object::{self, Remote};
 use crate::reflection;
 use crate::server::Skeleton;
 use crate::server::catch_panic::CatchPanic;
@@ -67,7 +69,11 @@ struct Inner {
 enum Route {
     Direct(Direct),
     Balanced(Balanced),
-    Local(Arc<dyn Skeleton>),
+    Local(Local),
+    /// The caller of a handler, on the connection that the call came on.
+    Caller(Arc<Link>),
+    /// An object of a peer.
+    Object(Arc<Remote>),
 }
 
 impl Channel {
@@ -110,8 +116,25 @@ impl Channel {
     ///
     /// Outside of a tokio runtime.
     pub fn local(skeleton: impl Skeleton) -> Self {
+        Self::local_shared(Arc::new(skeleton))
+    }
+
+    pub(crate) fn local_shared(skeleton: Arc<dyn Skeleton>) -> Self {
         let profile = Arc::new(Profile::new(Limits::default(), None));
-        Self::new(Route::Local(Arc::new(skeleton)), profile)
+        Self::new(Route::Local(Local::new(skeleton)), profile)
+    }
+
+    /// Calls the services that the caller of a handler exports.
+    pub(crate) fn caller(link: Arc<Link>) -> Self {
+        let mut profile = Profile::new(Limits::default(), None);
+        profile.spoken = link.spoken();
+        Self::new(Route::Caller(link), Arc::new(profile))
+    }
+
+    /// Calls an object of a peer.
+    pub(crate) fn object(remote: Arc<Remote>) -> Self {
+        let profile = Arc::new(Profile::new(Limits::default(), None));
+        Self::new(Route::Object(remote), profile)
     }
 
     /// Calls the instances that a registry knows of a service. Nothing is asked before the first call.
@@ -169,8 +192,7 @@ impl Channel {
         returns: Returns<T, E>,
         params: impl FnOnce(&mut Vec<u8>),
     ) -> Call<T, E> {
-        self.inner.profile.learn(method);
-        Call::new(self.clone(), request(method, params), returns)
+        Call::new(self.clone(), self.request(method, params), returns)
     }
 
     /// Makes a one-way call that has not started. Generated clients call this.
@@ -179,8 +201,7 @@ impl Channel {
         method: &'static MethodDescriptor,
         params: impl FnOnce(&mut Vec<u8>),
     ) -> OneWay {
-        self.inner.profile.learn(method);
-        OneWay::new(self.clone(), request(method, params))
+        OneWay::new(self.clone(), self.request(method, params))
     }
 
     /// Makes a call whose answer is a stream. Generated clients call this.
@@ -190,7 +211,7 @@ impl Channel {
         returns: Returns<T, E>,
         params: impl FnOnce(&mut Vec<u8>),
     ) -> StreamCall<T, E> {
-        StreamCall::new(self.clone(), request(method, params), returns)
+        StreamCall::new(self.clone(), self.request(method, params), returns)
     }
 
     /// Makes a call that sends a stream. Generated clients call this.
@@ -202,7 +223,7 @@ impl Channel {
         codec: Codec<I>,
         params: impl FnOnce(&mut Vec<u8>),
     ) -> Call<T, E> {
-        let mut request = request(method, params);
+        let mut request = self.request(method, params);
         request.upload = Some(Upload::new(items, codec));
         Call::new(self.clone(), request, returns)
     }
@@ -216,9 +237,31 @@ impl Channel {
         codec: Codec<I>,
         params: impl FnOnce(&mut Vec<u8>),
     ) -> StreamCall<T, E> {
-        let mut request = request(method, params);
+        let mut request = self.request(method, params);
         request.upload = Some(Upload::new(items, codec));
         StreamCall::new(self.clone(), request, returns)
+    }
+
+    fn request(
+        &self,
+        method: &'static MethodDescriptor,
+        params: impl FnOnce(&mut Vec<u8>),
+    ) -> Request {
+        self.inner.profile.learn(method);
+        let mut encoded = Vec::new();
+        let lent = object::collect(|| params(&mut encoded));
+        let target = match &self.inner.route {
+            Route::Object(remote) => Some(remote.id()),
+            _ => None,
+        };
+        Request {
+            method,
+            params: encoded,
+            options: CallOptions::default(),
+            upload: None,
+            lent,
+            target,
+        }
     }
 
     /// How many connections of this channel led to a peer whose definition of the called service differs from the one
@@ -251,6 +294,8 @@ impl Channel {
             Route::Direct(direct) => direct.ready(),
             Route::Balanced(balanced) => balanced.ready(),
             Route::Local(_) => None,
+            Route::Caller(link) => Some(link.clone()),
+            Route::Object(remote) => Some(remote.link().clone()),
         }
     }
 
@@ -284,7 +329,7 @@ impl Channel {
 
     /// Sends a one-way call, connecting first if need be.
     pub(crate) async fn send(self, prepared: Prepared) -> Result<()> {
-        if let Route::Local(_) = &self.inner.route {
+        if self.is_direct_to_skeleton(&prepared) {
             return match self.invoke(prepared).await {
                 Answer::Failed(error) => Err(error),
                 _ => Ok(()),
@@ -295,7 +340,7 @@ impl Channel {
             let link = self.link(&prepared, &mut tried).await?;
             match link.send_one_way(&prepared.frame()?) {
                 Ok(()) => return Ok(()),
-                Err(NotBegun::Full) => until(&prepared, link.room()).await?,
+                Err(NotBegun::Full) => self.room(&prepared, &link).await?,
                 Err(NotBegun::Gone) => tried.failed(&link, link.close_reason())?,
                 Err(NotBegun::Refused(error)) => return Err(error),
             }
@@ -304,8 +349,10 @@ impl Channel {
 
     /// Makes a call to its end: connects, waits for room, repeats what was not executed.
     pub(crate) async fn invoke(self, prepared: Prepared) -> Answer {
-        if let Route::Local(skeleton) = &self.inner.route {
-            return local(skeleton.clone(), prepared).await;
+        if let Route::Local(local) = &self.inner.route
+            && self.is_direct_to_skeleton(&prepared)
+        {
+            return call_here(local.skeleton.clone(), prepared).await;
         }
         let mut tried = Tried::default();
         let outcome = self.attempts(prepared, &mut tried).await;
@@ -336,7 +383,7 @@ impl Channel {
             let mut ticket = match link.begin(&prepared.frame()?, prepared.deadline, true) {
                 Ok(ticket) => self.with_upload(ticket, &prepared),
                 Err(NotBegun::Full) => {
-                    until(&prepared, link.room()).await?;
+                    self.room(&prepared, &link).await?;
                     continue;
                 }
                 Err(NotBegun::Gone) => {
@@ -386,7 +433,7 @@ impl Channel {
                         any: false,
                     });
                 }
-                Err(NotBegun::Full) => until(&prepared, link.room()).await?,
+                Err(NotBegun::Full) => self.room(&prepared, &link).await?,
                 Err(NotBegun::Gone) => tried.failed(&link, link.close_reason())?,
                 Err(NotBegun::Refused(error)) => return Err(error),
             }
@@ -408,6 +455,25 @@ impl Channel {
         self.begin(prepared, tried).await
     }
 
+    /// Waits until a call may begin on a link.
+    async fn room(&self, prepared: &Prepared, link: &Arc<Link>) -> Result<()> {
+        // The calls that take the room may be waiting for this one: a chain of calls back and forth would never end.
+        if prepared.is_nested_on(link) {
+            let text = format!(
+                "the peer works on {} calls of this connection already, and this one is made for a call that came on it: waiting might never end; raise max_inflight_per_connection, or nest less deeply",
+                link.peer_hello().max_inflight.max(1)
+            );
+            return Err(Error::new(ErrorKind::ResourceExhausted, text).with_peer(&**link.peer()));
+        }
+        until(prepared, link.room()).await
+    }
+
+    /// Whether the call needs no connection: what moves streams or objects does.
+    fn is_direct_to_skeleton(&self, prepared: &Prepared) -> bool {
+        let plain = prepared.method.kind == MethodKind::Unary && !prepared.moves_objects();
+        plain && matches!(self.inner.route, Route::Local(_))
+    }
+
     fn with_upload(&self, mut ticket: Ticket, prepared: &Prepared) -> Ticket {
         if let Some(upload) = &prepared.upload {
             upload.begin(&mut ticket, &self.inner.runtime);
@@ -420,10 +486,9 @@ impl Channel {
         match &self.inner.route {
             Route::Direct(direct) => until(prepared, direct.link()).await?,
             Route::Balanced(balanced) => until(prepared, balanced.link(tried)).await?,
-            Route::Local(skeleton) => {
-                let text = format!("{} is called without a connection", skeleton.service().name);
-                Err(Error::new(ErrorKind::Internal, text))
-            }
+            Route::Local(local) => local.link(&self.inner.profile).await,
+            Route::Caller(link) => open(link, "the caller's connection"),
+            Route::Object(remote) => open(remote.link(), "the connection of the object"),
         }
     }
 }
@@ -508,19 +573,20 @@ async fn until<F: Future>(prepared: &Prepared, future: F) -> Result<F::Output> {
     }
 }
 
-fn request(method: &'static MethodDescriptor, params: impl FnOnce(&mut Vec<u8>)) -> Request {
-    let mut encoded = Vec::new();
-    params(&mut encoded);
-    Request {
-        method,
-        params: encoded,
-        options: CallOptions::default(),
-        upload: None,
+/// The one link that will do, if it is still open.
+fn open(link: &Arc<Link>, what: &str) -> Result<Arc<Link>> {
+    if link.is_open() {
+        return Ok(link.clone());
     }
+    let reason = link.close_reason();
+    Err(
+        Error::unavailable(format!("{what} is gone: {}", reason.message()))
+            .with_peer(&**link.peer()),
+    )
 }
 
 /// Runs a skeleton's method on the caller's task.
-async fn local(skeleton: Arc<dyn Skeleton>, prepared: Prepared) -> Answer {
+async fn call_here(skeleton: Arc<dyn Skeleton>, prepared: Prepared) -> Answer {
     let method = prepared.method;
     let Some(index) = skeleton.service().find(method.id) else {
         return Answer::Failed(Error::new(
@@ -585,7 +651,9 @@ impl fmt::Debug for Channel {
         match &self.inner.route {
             Route::Direct(direct) => write!(f, "Channel({})", direct.address()),
             Route::Balanced(balanced) => write!(f, "Channel({balanced:?})"),
-            Route::Local(skeleton) => write!(f, "Channel(local {})", skeleton.service().name),
+            Route::Local(local) => write!(f, "Channel(local {})", local.skeleton.service().name),
+            Route::Caller(link) => write!(f, "Channel(caller {})", link.peer()),
+            Route::Object(remote) => write!(f, "Channel(object at {})", remote.link().peer()),
         }
     }
 }

@@ -74,7 +74,15 @@ pub(crate) async fn connect(
     exports: Option<Arc<Router>>,
 ) -> Result<Arc<Link>> {
     let names = exports.as_deref().map(Names::of).unwrap_or_default();
-    let translator = Translator::client(spoken, Arc::new(names), &limits);
+    let names = Arc::new(names);
+    let exports = exports.map(|router| {
+        Arc::new(router.with_door(Door {
+            names: names.clone(),
+            form: ErrorForm::default(),
+            spoken: spoken.clone(),
+        }))
+    });
+    let translator = Translator::client(spoken, names, &limits);
     io::wrap(&mut io, translator, &limits);
     link::connect(io, limits, exports).await
 }

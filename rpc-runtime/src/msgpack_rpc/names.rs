@@ -52,7 +52,8 @@ impl Spelling {
 #[derive(Debug, Default)]
 pub(crate) struct Spoken {
     spelling: Spelling,
-    names: RwLock<HashMap<u64, String>>,
+    /// `None` for methods that MessagePack-RPC cannot carry.
+    names: RwLock<HashMap<u64, Option<String>>>,
 }
 
 impl Spoken {
@@ -73,13 +74,16 @@ impl Spoken {
         self.names
             .write()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(method.id, self.spelling.of(method));
+            .insert(
+                method.id,
+                carried(method).ok().map(|()| self.spelling.of(method)),
+            );
     }
 
     /// Runs `work` with the name of a method that was learnt.
     pub(super) fn with_name<T>(&self, call_id: u64, work: impl FnOnce(&str) -> T) -> Option<T> {
         let known = self.names.read().unwrap_or_else(PoisonError::into_inner);
-        known.get(&call_id).map(|name| work(name))
+        known.get(&call_id)?.as_deref().map(work)
     }
 }
 

@@ -260,6 +260,8 @@ impl Translator {
             flags,
             metadata: &[],
             params,
+            target: None,
+            lent: &[],
         };
         self.give(|out| frame::write_call(out, number, &call));
     }
@@ -279,7 +281,7 @@ impl Translator {
         // The link ignores answers that it does not wait for: late ones, and those to nothing.
         let Ok(id) = u32::try_from(id) else { return };
         match error {
-            None => self.give(|out| frame::write_reply(out, id, result)),
+            None => self.give(|out| frame::write_reply(out, 0, id, result)),
             Some(error) => {
                 self.fail(
                     id,
@@ -366,7 +368,7 @@ impl Translator {
             };
             match self.spoken.with_name(call_id, write) {
                 Some(()) => None,
-                None => Some("a MessagePack-RPC peer is called by name, and this call has none"),
+                None => Some(LACKS),
             }
         };
         if let Some(text) = refused
@@ -437,6 +439,9 @@ fn method_name(method: &[u8]) -> Result<&[u8], String> {
     };
     name.map_err(|error| format!("the method of a message is its name: {error}"))
 }
+
+/// Why a method is not called. Methods without a name are those that would need what is missing.
+const LACKS: &str = "MessagePack-RPC has neither streams nor objects nor numbered methods; call this of a peer that speaks our own protocol";
 
 /// An answer of our own is only looked over for what could not be written.
 const ANY: CheckLimits = CheckLimits {

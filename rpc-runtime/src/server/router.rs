@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::descriptor::{MethodDescriptor, ServiceDescriptor, is_framework};
 use crate::error::{Error, ErrorKind, Result};
-use crate::msgpack_rpc::{Door, ErrorForm, Names};
+use crate::msgpack_rpc::Door;
 use crate::server::incoming::{Answer, Incoming};
 
 /// A mounted service: decodes, calls the user's implementation, encodes. Generated.
@@ -61,13 +61,9 @@ impl Router {
     }
 
     /// The same services, for peers that speak MessagePack-RPC too.
-    pub(crate) fn with_door(&self, names: Arc<Names>, form: ErrorForm) -> Self {
+    pub(crate) fn with_door(&self, door: Door) -> Self {
         Self {
-            door: Some(Door {
-                names,
-                form,
-                spoken: Arc::default(),
-            }),
+            door: Some(door),
             ..self.clone()
         }
     }

@@ -17,7 +17,7 @@ use crate::discovery::{Advertised, Provider, Registry};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
 use crate::link::{self, Link};
-use crate::msgpack_rpc::{ErrorForm, Names};
+use crate::msgpack_rpc::{Door, ErrorForm, Names};
 use crate::reflection;
 use crate::server::router::{Router, Skeleton};
 use crate::transport::{Address, Io, Listener};
@@ -225,11 +225,11 @@ impl Serving {
         }
         let router = match self.second_door {
             SecondDoor { open: false, .. } => self.shared.router.clone(),
-            SecondDoor { form, .. } => Arc::new(
-                self.shared
-                    .router
-                    .with_door(self.shared.names.clone(), form),
-            ),
+            SecondDoor { form, .. } => Arc::new(self.shared.router.with_door(Door {
+                names: self.shared.names.clone(),
+                form,
+                spoken: Arc::default(),
+            })),
         };
         let accepting = accept_loop(self.shared.clone(), router, listener);
         self.acceptors.push(tokio::spawn(accepting).abort_handle());

@@ -15,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::net::{UnixListener, UnixStream};
 
 pub(crate) use address::{Address, Options, Target};
+pub(crate) use mem::pair;
 
 use crate::error::{Error, Result};
 

@@ -150,6 +150,8 @@ impl BlockingChannel {
             params: encoded,
             options: self.options.clone(),
             upload: None,
+            lent: Vec::new(),
+            target: None,
         }
         .prepare(&self.shared.limits)
     }
