@@ -182,6 +182,38 @@ async fn a_handler_knows_its_peer_and_no_deadline() {
 }
 
 #[tokio::test]
+async fn a_handler_calls_its_caller_back_while_that_waits() {
+    let (serving, _) = serve().await;
+    let mut hand = Hand::connect(serving.address()).await;
+    for (error, answered) in [
+        (Value::Nil, Value::from("back")),
+        (Value::from("no"), Value::Nil),
+    ] {
+        hand.send(&request(1, "ask_back", vec![Value::from("x")]))
+            .await;
+        let Some(Value::Array(asked)) = hand.next().await else {
+            panic!("no request");
+        };
+        let args = Value::from(vec![Value::from("x")]);
+        assert_eq!(asked[0], Value::from(0));
+        assert_eq!(asked[2], Value::from("nvim_call_function"));
+        assert_eq!(asked[3], Value::from(vec![Value::from("Heading"), args]));
+        let answer = Value::from(vec![
+            Value::from(1),
+            asked[1].clone(),
+            error.clone(),
+            answered.clone(),
+        ]);
+        hand.send(&encode(&answer)).await;
+        let (failure, result) = hand.answer(1).await;
+        assert_eq!(result, answered);
+        if error != Value::Nil {
+            assert!(text(failure).starts_with("unknown: Neovim/nvim_call_function: no"));
+        }
+    }
+}
+
+#[tokio::test]
 async fn handlers_of_a_peer_that_goes_are_dropped() {
     let (serving, desk) = serve().await;
     let mut hand = Hand::connect(serving.address()).await;

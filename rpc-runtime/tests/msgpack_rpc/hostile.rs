@@ -338,8 +338,7 @@ async fn a_peer_that_reads_nothing_is_dropped_and_holds_little() {
     let hand = victim.stranger().await;
     let blob = request(1, "blob", vec![Value::from(1 << 20)]);
     let mut sent = 0;
-    // 10 GiB are asked for; what is taken of that is what the limits allow.
-    while sent < 10_000 {
+    while sent < 500 {
         let write = timeout(Duration::from_secs(40), async {
             hand.stream.writable().await?;
             hand.stream.try_write(&blob)

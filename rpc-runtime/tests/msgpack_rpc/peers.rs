@@ -217,6 +217,7 @@ async fn neovim_is_served() {
         "notes ['from Neovim']",
         "divide failed: divide' on channel 3: 1 cannot be divided by zero",
         "ad failed: ad' on channel 3: there is no method `ad` here; did you mean `add`?",
+        "ask_back '== while my call is open =='",
         "add 42",
     ];
     assert_eq!(lines, expected);

@@ -59,6 +59,13 @@ pub(crate) trait Calculator {
     async fn note(&self, text: String);
     async fn notes(&self) -> Vec<String>;
     async fn peek(&self) -> BTreeMap<String, u32>;
+    async fn ask_back(&self, context: &Context, text: String) -> Result<Value, String>;
+}
+
+/// What Neovim answers, by whichever side of the connection it is asked.
+#[rpc_service]
+pub(crate) trait Neovim {
+    async fn nvim_call_function(&self, name: String, args: Vec<Value>) -> Value;
 }
 
 #[derive(Clone, Default)]
@@ -66,6 +73,7 @@ pub(crate) struct Desk {
     pub(crate) running: Arc<AtomicUsize>,
     pub(crate) most: Arc<AtomicUsize>,
     pub(crate) notes: Arc<Mutex<Vec<String>>>,
+    pub(crate) blobs: Arc<AtomicUsize>,
 }
 
 struct Running<'a>(&'a Desk);
@@ -119,6 +127,7 @@ impl Calculator for Desk {
         ms
     }
     async fn blob(&self, size: u64) -> String {
+        self.blobs.fetch_add(1, SeqCst);
         "x".repeat(size as usize)
     }
     async fn who(&self, context: &Context) -> String {
@@ -140,6 +149,11 @@ impl Calculator for Desk {
     }
     async fn peek(&self) -> BTreeMap<String, u32> {
         BTreeMap::from([("a".to_owned(), 1)])
+    }
+    async fn ask_back(&self, context: &Context, text: String) -> Result<Value, String> {
+        let caller = NeovimClient::new(context.caller().expect("there is a connection"));
+        let answer = caller.nvim_call_function("Heading".to_owned(), vec![Value::from(text)]);
+        answer.await.map_err(|failure| failure.to_string())
     }
 }
 

@@ -18,6 +18,7 @@ try
   call s:try('notes')
   call s:try('divide', 1.0, 0.0)
   call s:try('ad')
+  call s:try('ask_back', 'while my call is open')
   call s:try('add', 20, 22)
 catch
   call add(s:seen, 'failed: ' . v:exception)
