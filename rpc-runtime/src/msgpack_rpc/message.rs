@@ -5,10 +5,6 @@ use bytes::{Buf, Bytes, BytesMut};
 use crate::codec::{CheckLimits, Progress, Reader, write};
 use crate::limits::Limits;
 
-/// Bytes that a call has beside its parameters when it is a frame, and those of an answer: so that every message that
-/// is taken here fits into a frame.
-const FRAME_FRONT: usize = 32;
-
 /// Larger messages do not share the read buffer with what comes after them.
 const KEPT_BUFFER: usize = 256 << 10;
 
@@ -59,7 +55,7 @@ impl Messages {
             buffer: received,
             progress: Progress::new(check),
             limits: check,
-            max_message: (limits.max_frame_bytes as usize).saturating_sub(FRAME_FRONT),
+            max_message: limits.max_message_bytes as usize,
         }
     }
 

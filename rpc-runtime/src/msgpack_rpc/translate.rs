@@ -17,6 +17,7 @@ use crate::status::Status;
 use crate::wire::frame::{self, CallFrame, CallPart, FailPart, Frame, Kind, PREFACE, flag};
 use crate::wire::hello::Hello;
 use crate::wire::inbound::Inbound;
+use crate::wire::outbound::PIECE;
 
 /// One connection's translation, both directions.
 ///
@@ -41,6 +42,8 @@ pub(super) struct Translator {
     greeted: bool,
     /// Bytes of a first message that are taken before the link is told of its peer.
     before_hello: usize,
+    /// Larger parameters and results are handed on in pieces of this size, as a native peer would send them.
+    piece: usize,
     /// Requests of the peer that are not answered, by the ID that they have as a frame.
     asked: HashMap<u32, Asked>,
     next_id: u32,
@@ -106,6 +109,9 @@ impl Translator {
             hello,
             greeted: false,
             before_hello: limits.max_frame_bytes_before_hello as usize,
+            piece: (limits.max_frame_bytes as usize)
+                .saturating_sub(FRAME_FRONT)
+                .clamp(1, PIECE),
             asked: HashMap::new(),
             next_id: 1,
             broken: None,
@@ -255,7 +261,7 @@ impl Translator {
             call_id,
             remaining_ms: 0,
         };
-        let call = CallFrame {
+        let mut call = CallFrame {
             part,
             flags,
             metadata: &[],
@@ -263,7 +269,25 @@ impl Translator {
             target: None,
             lent: &[],
         };
+        if params.len() <= self.piece {
+            return self.give(|out| frame::write_call(out, number, &call));
+        }
+        (call.flags, call.params) = (flags | flag::MORE, &[]);
         self.give(|out| frame::write_call(out, number, &call));
+        self.pieces(0, number, params);
+    }
+
+    /// The body of a frame that said that more follows.
+    fn pieces(&mut self, flags: u8, id: u32, body: &[u8]) {
+        let mut chunks = body.chunks(self.piece).peekable();
+        while let Some(chunk) = chunks.next() {
+            let more = if chunks.peek().is_some() {
+                flag::MORE
+            } else {
+                0
+            };
+            self.give(|out| frame::write_data(out, flags | more, id, chunk));
+        }
     }
 
     /// A request ID that no call which is worked on has.
@@ -281,7 +305,13 @@ impl Translator {
         // The link ignores answers that it does not wait for: late ones, and those to nothing.
         let Ok(id) = u32::try_from(id) else { return };
         match error {
-            None => self.give(|out| frame::write_reply(out, 0, id, result)),
+            None if result.len() <= self.piece => {
+                self.give(|out| frame::write_reply(out, 0, id, result));
+            }
+            None => {
+                self.give(|out| frame::write_front(out, Kind::Reply, 0, id));
+                self.pieces(flag::CALLEE, id, result);
+            }
             Some(error) => {
                 self.fail(
                     id,
@@ -357,6 +387,10 @@ impl Translator {
             Some(
                 "MessagePack-RPC has neither streams nor objects; call this method of a peer that speaks our protocol",
             )
+        } else if let Err(malformed) = check(&frame.body, &ANY) {
+            // What an encoder could not write has a reason in its place, which is no MessagePack.
+            let text = format!("the parameters cannot be sent: {malformed}");
+            return self.fail(id, Status::InvalidArgument, Execution::NotStarted, &text);
         } else {
             let out = &mut self.output;
             let write = |name: &str| {
@@ -390,7 +424,6 @@ impl Translator {
             let status = Status::from_code(frame.fail_part().status);
             return self.write_error(id, status, &text::of_declared(&frame.body));
         }
-        // What an encoder could not write has a reason in its place, which is no MessagePack.
         match check(&frame.body, &ANY) {
             Ok(()) => message::write_result(&mut self.output, id, &frame.body),
             Err(malformed) => {
@@ -442,6 +475,9 @@ fn method_name(method: &[u8]) -> Result<&[u8], String> {
 
 /// Why a method is not called. Methods without a name are those that would need what is missing.
 const LACKS: &str = "MessagePack-RPC has neither streams nor objects nor numbered methods; call this of a peer that speaks our own protocol";
+
+/// What a frame has beside its body, at most.
+const FRAME_FRONT: usize = 64;
 
 /// An answer of our own is only looked over for what could not be written.
 const ANY: CheckLimits = CheckLimits {

@@ -256,6 +256,17 @@ async fn a_peer_may_call_what_the_client_exports_while_the_clients_call_is_open(
 }
 
 #[tokio::test]
+async fn large_parameters_and_results_travel_whole() {
+    let (serving, _) = serve().await;
+    let address = format!("msgpack-rpc+{}", serving.address());
+    let client = CalculatorClient::connect(&address).await.unwrap();
+    let large = Value::from(vec![0x5a_u8; 10 << 20]);
+    let (echo, sum) = tokio::join!(client.echo(large.clone()), client.add(1, 2));
+    assert_eq!(sum.unwrap(), 3);
+    assert!(echo.unwrap() == large, "what comes back is what was sent");
+}
+
+#[tokio::test]
 async fn a_client_that_exports_nothing_says_so() {
     let peer = Peer::new().await;
     let client = CalculatorClient::connect(&peer.address).await.unwrap();

@@ -11,3 +11,4 @@ mod client;
 mod hostile;
 mod peers;
 mod service;
+mod vectors;
