@@ -23,8 +23,8 @@ mod transport;
 mod wire;
 
 pub use client::{
-    Batch, BlockingChannel, Call, CallFuture, CallOptions, Callback, Channel, ChannelBuilder,
-    Items, OneWay, OneWayFuture, Pending, StreamCall, Unbroken,
+    Batch, BlockingChannel, BlockingExchange, BlockingItems, Call, CallFuture, CallOptions,
+    Callback, Channel, ChannelBuilder, Items, OneWay, OneWayFuture, Pending, StreamCall, Unbroken,
 };
 pub use codec::{Decimal, DeclaredError, Invalid, RawVariant, Timestamp, Uuid, Value};
 pub use context::Context;
