@@ -74,10 +74,10 @@ async fn a_client_writes_and_reads_the_vectors() {
     let (mut stream, _) = listener.accept().await.unwrap();
     client.note("hi".into()).await.unwrap();
     expect(&mut stream, "notification").await;
-    // The notification took a number of our own; so do six calls that are given up.
+    // The notification took a number of our own; so do five calls that are given up.
     for _ in 2..7 {
         drop(client.add(0, 0).start());
-        let mut skipped = [0; 9];
+        let mut skipped = [0; 10];
         stream.read_exact(&mut skipped).await.unwrap();
     }
     let call = client.add(2, 3).start();
@@ -86,7 +86,7 @@ async fn a_client_writes_and_reads_the_vectors() {
     assert_eq!(call.await.unwrap(), 5);
     for name in ["error", "error-pair"] {
         let call = client.divide(1.0, 0.0).start();
-        let mut skipped = [0; 28];
+        let mut skipped = [0; 29];
         stream.read_exact(&mut skipped).await.unwrap();
         let mut answer = vector(name);
         answer[2] = skipped[2];
