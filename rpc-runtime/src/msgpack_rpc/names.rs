@@ -170,12 +170,16 @@ impl Names {
         }
     }
 
-    /// The method that a peer means.
+    /// The method that a peer means. Looking for a similar one takes time: `explain` says whether it is worth it.
     ///
     /// # Errors
     ///
     /// When there is none, more than one, or one that this door cannot carry: what to write instead.
-    pub(super) fn resolve(&self, name: &[u8]) -> Result<&'static MethodDescriptor, String> {
+    pub(super) fn resolve(
+        &self,
+        name: &[u8],
+        explain: bool,
+    ) -> Result<&'static MethodDescriptor, String> {
         let Ok(name) = std::str::from_utf8(name) else {
             return Err("the method is no UTF-8 text".to_owned());
         };
@@ -185,7 +189,7 @@ impl Names {
                 "`{name}` is ambiguous here, write one of {}",
                 listed(all)
             )),
-            None => Err(self.unknown(name)),
+            None => Err(self.unknown(name, explain)),
         }
     }
 
@@ -194,9 +198,12 @@ impl Names {
         self.nobody
     }
 
-    fn unknown(&self, name: &str) -> String {
+    fn unknown(&self, name: &str, explain: bool) -> String {
         let shown: String = name.chars().take(SHOWN_CHARS).collect();
         let mut text = format!("there is no method `{shown}` here");
+        if !explain {
+            return text;
+        }
         let near = (name.len() <= SHOWN_CHARS)
             .then(|| self.nearest(name))
             .flatten();
@@ -382,7 +389,11 @@ mod tests {
             ("rpc.health.v1.Health/add", 6),
         ];
         for (name, id) in cases {
-            assert_eq!(names().resolve(name.as_bytes()).unwrap().id, id, "{name}");
+            assert_eq!(
+                names().resolve(name.as_bytes(), true).unwrap().id,
+                id,
+                "{name}"
+            );
         }
     }
 
@@ -401,16 +412,16 @@ mod tests {
             ("", "there is no method `` here; served"),
         ];
         for (name, expected) in cases {
-            let text = names().resolve(name.as_bytes()).unwrap_err();
+            let text = names().resolve(name.as_bytes(), true).unwrap_err();
             assert!(text.contains(expected), "{name}: {text}");
         }
-        let text = names().resolve(&[0xff]).unwrap_err();
+        let text = names().resolve(&[0xff], true).unwrap_err();
         assert!(text.contains("no UTF-8"), "{text}");
     }
 
     #[test]
     fn a_long_unknown_name_is_neither_shown_whole_nor_compared() {
-        let text = names().resolve(&[b'a'; 1 << 20]).unwrap_err();
+        let text = names().resolve(&[b'a'; 1 << 20], true).unwrap_err();
         assert!(text.len() < 300, "{text}");
     }
 

@@ -47,6 +47,8 @@ pub(super) struct Translator {
     /// Requests of the peer that are not answered, by the ID that they have as a frame.
     asked: HashMap<u32, Asked>,
     next_id: u32,
+    /// How often a peer that asks for unknown methods is still told which ones there are.
+    explanations: u32,
     /// Why no more input is taken.
     broken: Option<String>,
     /// Why the link ends.
@@ -114,6 +116,7 @@ impl Translator {
                 .clamp(1, PIECE),
             asked: HashMap::new(),
             next_id: 1,
+            explanations: EXPLANATIONS,
             broken: None,
             farewell: None,
         }
@@ -154,10 +157,11 @@ impl Translator {
         self.broken.as_deref()
     }
 
-    /// Translates the whole messages that are here; gives how many there were.
+    /// Translates whole messages that are here, as many as make enough frames for the link to go on with; gives how many
+    /// there were. It is called again when those frames are gone.
     pub(super) fn take_input(&mut self) -> usize {
         let mut count = 0;
-        while self.broken.is_none() {
+        while self.broken.is_none() && self.frames.len() < AHEAD {
             match self.input.next_message() {
                 Ok(Some(message)) => self.on_message(message),
                 Ok(None) => break,
@@ -232,10 +236,14 @@ impl Translator {
     }
 
     fn on_request(&mut self, id: Option<u64>, method: &[u8], params: &[u8]) {
-        let found = method_name(method).and_then(|name| self.names.resolve(name));
+        let explain = id.is_some() && self.explanations > 0;
+        let found = method_name(method).and_then(|name| self.names.resolve(name, explain));
         let (call_id, refusal) = match found {
             Ok(method) => (method.id, None),
-            Err(text) => (self.names.nobody(), Some(text)),
+            Err(text) => {
+                self.explanations -= u32::from(explain);
+                (self.names.nobody(), Some(text))
+            }
         };
         let number = self.next_id();
         let flags = match id {
@@ -475,6 +483,12 @@ fn method_name(method: &[u8]) -> Result<&[u8], String> {
 
 /// Why a method is not called. Methods without a name are those that would need what is missing.
 const LACKS: &str = "MessagePack-RPC has neither streams nor objects nor numbered methods; call this of a peer that speaks our own protocol";
+
+/// A person needs few of them, and a stranger is not worth the time that they take.
+const EXPLANATIONS: u32 = 100;
+
+/// Frames for the link that are made ahead, in bytes: many small messages come in one read.
+const AHEAD: usize = 16 << 10;
 
 /// What a frame has beside its body, at most.
 const FRAME_FRONT: usize = 64;

@@ -3,10 +3,11 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use rpc_runtime::msgpack_rpc::ErrorForm;
-use rpc_runtime::{Limits, Server, Value};
+use rpc_runtime::{ErrorKind, Execution, Limits, Server, Value};
 
 use crate::service::{
-    CalculatorClient, Hand, encode, notification, request, serve, serve_with, text,
+    CalculatorClient, FlowClient, FlowService, Flowing, Hand, encode, notification, request, serve,
+    serve_with, text,
 };
 
 #[tokio::test]
@@ -269,6 +270,49 @@ async fn whoever_waits_when_the_server_stops_is_told() {
     let (_, error) = tokio::join!(stop, hand.error(1));
     assert!(error.contains("shutting down"), "{error}");
     assert_eq!(hand.next().await, None);
+}
+
+#[tokio::test]
+async fn streams_and_objects_are_refused_with_a_reason() {
+    let serving = Server::new()
+        .add(FlowService::new(Flowing))
+        .listen("tcp://127.0.0.1:0")
+        .await
+        .unwrap();
+    let mut hand = Hand::connect(serving.address()).await;
+    for (method, expected) in [
+        (
+            "ticks",
+            "Flow/ticks has streams, which MessagePack-RPC does not have",
+        ),
+        ("Flow.collect", "Flow/collect has streams"),
+        ("counter", "Flow/counter hands over objects"),
+    ] {
+        let (error, _) = hand.ask(1, method, vec![Value::from(3)]).await;
+        let error = text(error);
+        assert!(error.contains(expected), "{error}");
+    }
+    let answer = hand.ask(2, "plain_text", vec![]).await;
+    assert_eq!(answer, (Value::Nil, Value::from("plain")));
+
+    let address = format!("msgpack-rpc+{}", serving.address());
+    let client = FlowClient::connect(&address).await.unwrap();
+    assert_eq!(client.plain_text().await.unwrap(), "plain");
+    let mut ticks = client.ticks(3).start();
+    let failure = ticks.next().await.unwrap().expect_err("no streams");
+    assert_eq!(failure.kind(), ErrorKind::Unimplemented);
+    assert_eq!(failure.execution(), Execution::NotStarted);
+    let failure = client.collect(rpc_runtime::stream::iter([1])).await;
+    assert_eq!(
+        failure.expect_err("no streams").kind(),
+        ErrorKind::Unimplemented
+    );
+    let failure = client.counter().await.expect_err("no objects");
+    assert!(
+        failure.to_string().contains("neither streams nor objects"),
+        "{failure}"
+    );
+    assert_eq!(client.plain_text().await.unwrap(), "plain");
 }
 
 #[tokio::test]

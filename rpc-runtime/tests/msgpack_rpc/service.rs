@@ -8,7 +8,10 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use rpc_runtime::codec::{Decode, Encode, Reader, check_prefix};
-use rpc_runtime::{Context, DeclaredError, Limits, Server, Serving, Status, Value, rpc_service};
+use rpc_runtime::{
+    Context, DeclaredError, Handle, Items, Limits, Server, Serving, Status, Stream, Value,
+    rpc_service,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -66,6 +69,32 @@ pub(crate) trait Calculator {
 #[rpc_service]
 pub(crate) trait Neovim {
     async fn nvim_call_function(&self, name: String, args: Vec<Value>) -> Value;
+}
+
+/// What MessagePack-RPC cannot carry.
+#[rpc_service]
+pub(crate) trait Flow {
+    async fn ticks(&self, count: u32) -> impl Stream<Item = u32>;
+    async fn collect(&self, items: Items<u32>) -> u32;
+    async fn counter(&self) -> Handle<CalculatorClient>;
+    async fn plain_text(&self) -> String;
+}
+
+pub(crate) struct Flowing;
+
+impl Flow for Flowing {
+    async fn ticks(&self, count: u32) -> impl Stream<Item = u32> {
+        rpc_runtime::stream::iter(0..count)
+    }
+    async fn collect(&self, _: Items<u32>) -> u32 {
+        0
+    }
+    async fn counter(&self) -> Handle<CalculatorClient> {
+        Handle::new(CalculatorService::new(Desk::default()))
+    }
+    async fn plain_text(&self) -> String {
+        "plain".to_owned()
+    }
 }
 
 #[derive(Clone, Default)]
