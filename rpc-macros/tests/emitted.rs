@@ -29,8 +29,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rpc_runtime::{
-    CallError, Channel, DeclaredError, Handle, Items, Server, Serving, Status as RpcStatus, Stream, StreamCall,
-    Timestamp, stream,
+    CallError, Channel, DeclaredError, Handle, Items, Server, Serving, Status as RpcStatus, Stream,
+    StreamCall, Timestamp, stream,
 };
 
 use corners::crate_::self_::corners::v1 as odd;

@@ -561,7 +561,7 @@ impl Drop for Ticket {
         let key = (Side::Ours, self.id);
         let waker = self.link.close_streams(&mut state, key);
         state.out.drop_body(key);
-        state.pieces.drop_body(key);
+        state.pieces.discard(key);
         if tell && state.phase != Phase::Closed {
             frame::write_cancel(state.out.buffer(), self.id);
             self.link.wake_keeper.notify_one();

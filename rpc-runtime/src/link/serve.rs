@@ -203,16 +203,19 @@ impl Responder {
             return fail(state.out.buffer(), Status::Internal, &text);
         }
         let cut = is_cut(body.len(), &link.peer_hello);
-        let limit = if cut {
-            link.peer_hello.max_message as usize
-        } else {
-            // What a declared error has before its body counts too.
-            (link.peer_hello.max_frame as usize).saturating_sub(frame::HEADER + 8)
+        let fixed = match head {
+            Head::Declared(_) => 8,
+            _ => 0,
         };
-        if body.len() > limit {
+        let (length, limit, unit) = if cut {
+            (body.len(), link.peer_hello.max_message, "messages")
+        } else {
+            let length = frame::HEADER - frame::LENGTH_FIELD + fixed + body.len();
+            (length, link.peer_hello.max_frame, "frames")
+        };
+        if length > limit as usize {
             let text = format!(
-                "the answer takes {} bytes, the caller accepts {limit}; answer with less at once, as a stream, or raise the limits of the caller",
-                body.len()
+                "the answer takes {length} bytes, the caller accepts {unit} of {limit}; answer with less at once, or as a stream, or raise the limits of the caller"
             );
             return fail(state.out.buffer(), Status::ResourceExhausted, &text);
         }
@@ -560,6 +563,11 @@ impl Link {
             .streams
             .broke(key, gone.with_execution(Execution::Unknown));
         let writer = state.streams.stopped(key);
+        if state.out.drop_body(key) {
+            // The rest of an answer that nobody wants. The caller still waits for an end.
+            let part = fail_part(Status::Cancelled, Execution::Executed);
+            frame::write_fail(state.out.buffer(), id, &part, "the call was cancelled");
+        }
         drop(state);
         if let Some(front) = dropped.filter(|front| front.kind == Kind::Call) {
             let one_way = front.flags & flag::ONE_WAY != 0;

@@ -384,7 +384,7 @@ impl Connection {
                 let key = (Side::Ours, expired);
                 frame::write_cancel(out.buffer(), expired);
                 out.drop_body(key);
-                pieces.drop_body(key);
+                pieces.discard(key);
                 drop(streams.stopped(key));
             });
             state.calls.try_take(id)
