@@ -115,7 +115,7 @@ impl Names {
             for method in service.methods {
                 names.add_method(service.name, method);
                 let name = spelling(last_segment(service.name), '/', method.wire_name);
-                if !names.served.contains(&name) {
+                if carried(method).is_ok() && !names.served.contains(&name) {
                     names.served.push(name);
                 }
             }
@@ -407,7 +407,10 @@ mod tests {
                 "ping",
                 "`ping` is ambiguous here, write one of acme.math.Calculator/ping, acme.Watch/ping",
             ),
-            ("something_else", "served: Calculator/add, Calculator/div"),
+            (
+                "something_else",
+                "served: Calculator/add, Calculator/div, Calculator/ping, Watch/ping",
+            ),
             ("count", "has streams, which MessagePack-RPC does not have"),
             ("", "there is no method `` here; served"),
         ];

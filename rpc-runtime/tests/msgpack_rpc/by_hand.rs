@@ -253,8 +253,8 @@ async fn both_doors_are_open_on_one_address_at_once() {
 async fn a_server_may_keep_the_door_shut() {
     let (serving, _) = serve_with(Server::new().msgpack_rpc(false), Limits::default()).await;
     let mut hand = Hand::connect(serving.address()).await;
-    hand.send(&request(7, "add", vec![])).await;
-    let error = hand.error(7).await;
+    hand.send(b"\x94\x00\xcd\x01\x00\xa5hello\x90").await;
+    let error = hand.error(256).await;
     assert_eq!(error, "this listener does not serve MessagePack-RPC");
     assert_eq!(hand.next().await, None);
 }
