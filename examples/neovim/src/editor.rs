@@ -1,6 +1,8 @@
 //! A Neovim without a screen, in a process of its own.
 
+use std::fs::DirBuilder;
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -88,7 +90,7 @@ fn fresh_directory() -> io::Result<PathBuf> {
     for number in 0..1_000 {
         let name = format!("rpc-neovim-{}-{number}", std::process::id());
         let directory = std::env::temp_dir().join(name);
-        match std::fs::create_dir(&directory) {
+        match DirBuilder::new().mode(0o700).create(&directory) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             other => return other.map(|()| directory),
         }

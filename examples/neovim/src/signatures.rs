@@ -53,7 +53,7 @@ fn idl(neovim: &str) -> String {
 
 #[tokio::test]
 async fn the_idl_says_what_the_installed_neovim_says() {
-    let editor = Editor::start().await.unwrap();
+    let editor = Editor::start().await.expect("run .ci/peers first");
     let client = NeovimClient::connect(&editor.address()).await.unwrap();
     let info = client.nvim_get_api_info().await.unwrap();
     let functions = list(get(&info[1], "functions"));
@@ -83,7 +83,7 @@ async fn the_idl_says_what_the_installed_neovim_says() {
 
 #[tokio::test]
 async fn buffers_come_as_extensions_and_go_back_as_they_came() {
-    let editor = Editor::start().await.unwrap();
+    let editor = Editor::start().await.expect("run .ci/peers first");
     let client = NeovimClient::connect(&editor.address()).await.unwrap();
     let buffer = client.nvim_get_current_buf().await.unwrap();
     assert!(matches!(buffer, Value::Ext(0, _)), "{buffer:?}");

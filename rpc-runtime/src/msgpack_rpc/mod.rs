@@ -2,7 +2,7 @@
 //!
 //! A message is `[0, ID, method, params]`, `[1, ID, error, result]` or `[2, method, params]`, with no length before it.
 //! Both sides may ask, each with IDs of its own. The door is a translator between such messages and the frames of
-//! docs/wire.md: what is behind it (limits, order of work, handlers, callers, shutdown) is the one [`Link`] that native
+//! docs/wire.md: what is behind it (limits, order of work, handlers, callers, shutdown) is the one link that native
 //! connections have too, so that nothing is allowed here that is refused there.
 //!
 //! ```text

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use crate::service::{
     Calculator as _, CalculatorClient, CalculatorService, Desk, Hand, LONG, encode, notification,
-    request, serve, text,
+    request, serve, serve_with, text,
 };
 
 /// A peer by hand that waits for one connection after another.
@@ -253,6 +253,77 @@ async fn a_peer_may_call_what_the_client_exports_while_the_clients_call_is_open(
     hand.send(&answer(id, Value::Nil, Value::from(3))).await;
     assert_eq!(call.await.unwrap(), 3);
     assert_eq!(desk.notes().await, ["told"]);
+}
+
+#[tokio::test]
+async fn a_server_that_keeps_its_door_shut_says_so_to_the_client() {
+    let server = Server::new().msgpack_rpc(false);
+    let (serving, _) = serve_with(server, Limits::default()).await;
+    let address = format!("msgpack-rpc+{}", serving.address());
+    let client = CalculatorClient::connect(&address).await.unwrap();
+    let failure = client.add(1, 2).await.expect_err("the door is shut");
+    let said = "this listener does not serve MessagePack-RPC";
+    assert!(failure.to_string().contains(said), "{failure}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_is_not_sent() {
+    // A value that serde refuses leaves a mark that is no MessagePack; the peer would be lost behind it.
+    let peer = Peer::new().await;
+    let client = OddClient::connect(&peer.address).await.unwrap();
+    let mut hand = peer.accept().await;
+    let failure = client
+        .take(Unwritable)
+        .await
+        .expect_err("it cannot be written");
+    assert_eq!(failure.kind(), ErrorKind::InvalidArgument);
+    assert_eq!(failure.execution(), Execution::NotStarted);
+    assert!(failure.to_string().contains("not today"), "{failure}");
+    let call = client.fine(1).start();
+    let (id, method, _) = asked(&mut hand).await;
+    assert_eq!(method, "fine");
+    hand.send(&answer(id, Value::Nil, Value::from(2))).await;
+    assert_eq!(call.await.unwrap(), 2);
+
+    let serving = Server::new()
+        .add(OddService::new(OddOnes))
+        .listen("tcp://127.0.0.1:0")
+        .await
+        .unwrap();
+    let mut hand = Hand::connect(serving.address()).await;
+    hand.send(&request(1, "give", vec![])).await;
+    let error = hand.error(1).await;
+    assert!(error.contains("not today"), "{error}");
+    let fine = hand.ask(2, "fine", vec![Value::from(1)]).await;
+    assert_eq!(fine, (Value::Nil, Value::from(2)));
+}
+
+#[derive(serde::Deserialize)]
+struct Unwritable;
+
+impl serde::Serialize for Unwritable {
+    fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(serde::ser::Error::custom("not today"))
+    }
+}
+
+#[rpc_service]
+trait Odd {
+    async fn take(&self, odd: Unwritable);
+    async fn give(&self) -> Unwritable;
+    async fn fine(&self, number: u32) -> u32;
+}
+
+struct OddOnes;
+
+impl Odd for OddOnes {
+    async fn take(&self, _: Unwritable) {}
+    async fn give(&self) -> Unwritable {
+        Unwritable
+    }
+    async fn fine(&self, number: u32) -> u32 {
+        number + 1
+    }
 }
 
 #[tokio::test]
