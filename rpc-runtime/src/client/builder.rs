@@ -9,8 +9,12 @@ use crate::descriptor::{Client, ServiceDescriptor};
 use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::msgpack_rpc::{Spelling, Spoken};
+use crate::security::{Credentials, Token, Wallet};
 use crate::server::Skeleton;
 use crate::server::router::Router;
+use crate::transport::ClientSecurity;
+#[cfg(feature = "tls")]
+use crate::transport::tls::ClientTls;
 
 /// Makes a channel with more than the defaults: limits, services that the peer may call back.
 ///
@@ -30,6 +34,8 @@ pub struct ChannelBuilder {
     exports: Router,
     /// How the peers name methods, if they speak MessagePack-RPC.
     spelling: Option<Spelling>,
+    security: ClientSecurity,
+    wallet: Wallet,
     /// The first mistake in building it, told when it connects.
     mistake: Option<Error>,
 }
@@ -68,6 +74,31 @@ impl ChannelBuilder {
         self
     }
 
+    /// Says which servers are trusted at `tls://` addresses, and who this client is there. A mistake in it is told by
+    /// [`ChannelBuilder::connect`].
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: ClientTls) -> Self {
+        match ClientSecurity::new(&tls) {
+            Ok(security) => self.security = security,
+            Err(error) => drop(self.mistake.get_or_insert(error)),
+        }
+        self
+    }
+
+    /// Shows this token on every connection, in HELLO.
+    ///
+    /// It is sent over `tls://`, `unix://`, `mem://` and to this machine itself only. Over plain TCP to another one, where
+    /// others can read it, connecting fails with `failed_precondition`.
+    pub fn token(self, token: Token) -> Self {
+        self.credentials(token)
+    }
+
+    /// The same with a token that is asked for anew for each connection.
+    pub fn credentials(mut self, credentials: impl Credentials) -> Self {
+        self.wallet = Wallet::new(credentials);
+        self
+    }
+
     /// Connects to an address that names one peer or a list; addresses that look a service up need
     /// [`ChannelBuilder::client`] or the service in the address.
     ///
@@ -96,6 +127,8 @@ impl ChannelBuilder {
         profile.spoken = self
             .spelling
             .map(|spelling| Arc::new(Spoken::new(spelling)));
+        profile.security = self.security;
+        profile.wallet = self.wallet;
         if !self.exports.services().is_empty() {
             profile.exports = Some(Arc::new(self.exports));
         }

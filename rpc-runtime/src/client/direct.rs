@@ -143,12 +143,13 @@ impl Direct {
 
 async fn connect(address: &Address, profile: &Profile) -> Result<Arc<Link>> {
     let attempt = async {
-        let io = transport::connect(address).await?;
-        let (limits, exports) = (profile.limits.clone(), profile.exports.clone());
-        match &profile.spoken {
-            Some(spoken) => msgpack_rpc::connect(io, spoken.clone(), limits, exports).await,
-            None => link::connect(io, limits, exports).await,
+        let mut io = transport::connect(address, &profile.security).await?;
+        let token = profile.wallet.token(&io.peer, io.is_private).await?;
+        let (limits, mut exports) = (profile.limits.clone(), profile.exports.clone());
+        if let Some(spoken) = &profile.spoken {
+            exports = msgpack_rpc::translate(&mut io, spoken, &limits, exports);
         }
+        link::connect(io, limits, exports, token).await
     };
     // The handshake has a limit of its own; this one is for a host that swallows packets.
     match timeout(profile.limits.handshake_timeout.saturating_mul(2), attempt).await {
@@ -201,12 +202,11 @@ impl Shared {
             return Ok(());
         }
         let left = Duration::from_millis(left.as_millis() as u64 + 1);
-        Err(Error::unavailable(format!(
-            "{}; the next attempt is due in {left:?}",
-            error.message()
-        ))
-        .with_peer(self.address.to_string())
-        .with_retry_after(Some(left)))
+        let text = format!("{}; the next attempt is due in {left:?}", error.message());
+        // Of the same kind: who was refused as a stranger is not to take it for a passing failure.
+        Err(Error::new(error.kind(), text)
+            .with_peer(self.address.to_string())
+            .with_retry_after(Some(left)))
     }
 
     fn lock(&self) -> MutexGuard<'_, Current> {

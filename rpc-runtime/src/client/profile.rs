@@ -8,8 +8,10 @@ use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::link::Link;
 use crate::msgpack_rpc::Spoken;
-use crate::server::router::Router;
 use crate::transport::Options;
+use crate::security::Wallet;
+use crate::server::router::Router;
+use crate::transport::ClientSecurity;
 
 /// Shared by all connections of a channel.
 #[derive(Debug)]
@@ -19,6 +21,10 @@ pub(crate) struct Profile {
     pub(crate) exports: Option<Arc<Router>>,
     /// How the peers name what is called, if they speak MessagePack-RPC.
     pub(crate) spoken: Option<Arc<Spoken>>,
+    /// What `tls://` needs.
+    pub(crate) security: ClientSecurity,
+    /// What the channel shows of itself.
+    pub(crate) wallet: Wallet,
     /// The service that is called, where the channel was made for one.
     service: Option<&'static ServiceDescriptor>,
     /// Connections to peers that announced another fingerprint for it.
@@ -31,6 +37,8 @@ impl Profile {
             limits: Arc::new(limits),
             exports: None,
             spoken: None,
+            security: ClientSecurity::default(),
+            wallet: Wallet::default(),
             service,
             mismatches: AtomicU64::new(0),
         }

@@ -4,7 +4,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{PoisonError, TryLockError};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Waker};
 
 use tokio::io::AsyncWrite;
 use tokio::time::Instant;
@@ -19,8 +19,8 @@ pub(super) struct Writer {
     /// Taken from the output, `sent` bytes of it written.
     batch: Vec<u8>,
     sent: usize,
-    /// All is written, but not all flushed: a transport may have a buffer of its own.
-    flushing: bool,
+    /// All is written, and some of it may lie in the transport (TLS) still.
+    unflushed: bool,
     failed: bool,
 }
 
@@ -33,14 +33,14 @@ impl Writer {
             io,
             batch: Vec::new(),
             sent: 0,
-            flushing: false,
+            unflushed: false,
             failed: false,
         }
     }
 
     /// Whether a write is waiting for the socket; the keeper's waker is registered then and must stay.
     fn is_blocked(&self) -> bool {
-        self.flushing || self.sent < self.batch.len()
+        self.sent < self.batch.len() || self.unflushed
     }
 
     fn poll_batches(&mut self, link: &Link, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -75,16 +75,15 @@ impl Writer {
         }
     }
 
-    /// Has the transport hand on what it was given.
+    /// What a transport keeps for a while is out when this is ready; sockets keep nothing.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.flushing = true;
-        match ready!(Pin::new(&mut self.io).poll_flush(cx)) {
-            Ok(()) => {
-                self.flushing = false;
-                Poll::Ready(Ok(()))
-            }
-            Err(error) => self.fail(error),
+        self.unflushed = true;
+        match Pin::new(&mut self.io).poll_flush(cx) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Err(error)) => return self.fail(error),
+            Poll::Ready(Ok(())) => self.unflushed = false,
         }
+        Poll::Ready(Ok(()))
     }
 
     /// Gives the kernel nothing more, not even the rest of a frame that it has begun with.
@@ -92,6 +91,7 @@ impl Writer {
         self.failed = true;
         self.batch.clear();
         self.sent = 0;
+        self.unflushed = false;
     }
 
     fn fail(&mut self, error: io::Error) -> Poll<io::Result<()>> {

@@ -24,9 +24,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 
-use crate::error::Result;
 use crate::limits::Limits;
-use crate::link::{self, Link};
 use crate::server::router::Router;
 use crate::transport::Io;
 use translate::Translator;
@@ -66,23 +64,21 @@ pub(crate) fn serve(io: &mut Io, received: BytesMut, door: &Door, limits: &Limit
     io::wrap(io, Translator::server(received, door, limits), limits);
 }
 
-/// The client's side of a connection: nothing is exchanged before the first call.
-pub(crate) async fn connect(
-    mut io: Io,
-    spoken: Arc<Spoken>,
-    limits: Arc<Limits>,
+/// Makes a client's connection one that speaks frames; nothing is exchanged before the first call. Gives back what the
+/// peer may call, with the names of it.
+pub(crate) fn translate(
+    io: &mut Io,
+    spoken: &Arc<Spoken>,
+    limits: &Limits,
     exports: Option<Arc<Router>>,
-) -> Result<Arc<Link>> {
-    let names = exports.as_deref().map(Names::of).unwrap_or_default();
-    let names = Arc::new(names);
-    let exports = exports.map(|router| {
-        Arc::new(router.with_door(Door {
-            names: names.clone(),
-            form: ErrorForm::default(),
-            spoken: spoken.clone(),
-        }))
-    });
-    let translator = Translator::client(spoken, names, &limits);
-    io::wrap(&mut io, translator, &limits);
-    link::connect(io, limits, exports).await
+) -> Option<Arc<Router>> {
+    let names = Arc::new(exports.as_deref().map(Names::of).unwrap_or_default());
+    let translator = Translator::client(spoken.clone(), names.clone(), limits);
+    io::wrap(io, translator, limits);
+    let door = Door {
+        names,
+        form: ErrorForm::default(),
+        spoken: spoken.clone(),
+    };
+    exports.map(|router| Arc::new(router.with_door(door)))
 }

@@ -95,6 +95,8 @@ pub(crate) struct Names {
     served: Vec<String>,
     /// A call ID that nothing mounted has: what is refused by name is refused by this number.
     nobody: u64,
+    /// There are rules about who may call what: the names are for those who may ask for them by reflection.
+    secret: bool,
 }
 
 #[derive(Debug)]
@@ -107,7 +109,10 @@ enum Meant {
 impl Names {
     /// Every spelling of every method that is mounted.
     pub(crate) fn of(router: &Router) -> Self {
-        let mut names = Self::default();
+        let mut names = Self {
+            secret: router.guard().has_rules(),
+            ..Self::default()
+        };
         for service in router.services() {
             if is_framework(service.name) {
                 continue;
@@ -185,6 +190,9 @@ impl Names {
         };
         match self.spellings.get(name) {
             Some(Meant::One(method)) => carried(method).map(|()| *method),
+            Some(Meant::Several(_)) if self.secret => Err(format!(
+                "`{name}` is ambiguous here, put the service before it"
+            )),
             Some(Meant::Several(all)) => Err(format!(
                 "`{name}` is ambiguous here, write one of {}",
                 listed(all)
@@ -201,7 +209,7 @@ impl Names {
     fn unknown(&self, name: &str, explain: bool) -> String {
         let shown: String = name.chars().take(SHOWN_CHARS).collect();
         let mut text = format!("there is no method `{shown}` here");
-        if !explain {
+        if self.secret || !explain {
             return text;
         }
         let near = (name.len() <= SHOWN_CHARS)
