@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::backoff::Backoff;
 use crate::client::profile::Profile;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::link::{self, Link};
 use crate::msgpack_rpc;
 use crate::transport::{self, Address};
@@ -147,6 +147,10 @@ async fn connect(address: &Address, profile: &Profile) -> Result<Arc<Link>> {
         let token = profile.wallet.token(&io.peer, io.is_private).await?;
         let (limits, mut exports) = (profile.limits.clone(), profile.exports.clone());
         if let Some(spoken) = &profile.spoken {
+            if token.is_some() {
+                let text = "MessagePack-RPC has no place for a token: make this channel without one, and let the transport or the network vouch for it";
+                return Err(Error::new(ErrorKind::FailedPrecondition, text).with_peer(io.peer));
+            }
             exports = msgpack_rpc::translate(&mut io, spoken, &limits, exports);
         }
         link::connect(io, limits, exports, token).await

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use rpc_runtime::msgpack_rpc::ErrorForm;
-use rpc_runtime::{ErrorKind, Execution, Limits, Server, Value};
+use rpc_runtime::{Error, ErrorKind, Execution, Identity, Limits, Login, Rule, Server, Value};
 
 use crate::service::{
     CalculatorClient, FlowClient, FlowService, Flowing, Hand, encode, notification, request, serve,
@@ -313,6 +313,46 @@ async fn streams_and_objects_are_refused_with_a_reason() {
         "{failure}"
     );
     assert_eq!(client.plain_text().await.unwrap(), "plain");
+}
+
+#[tokio::test]
+async fn rules_hold_for_every_spelling_and_hide_the_names() {
+    let server = Server::new()
+        .rule("Calculator", Rule::all())
+        .rule("Calculator/add", Rule::deny());
+    let (serving, _) = serve_with(server, Limits::default()).await;
+    let mut hand = Hand::connect(serving.address()).await;
+    for method in ["add", "Calculator/add", "Calculator.add"] {
+        let (error, _) = hand
+            .ask(1, method, vec![Value::from(1), Value::from(2)])
+            .await;
+        let error = text(error);
+        assert!(error.contains("is not for everybody"), "{error}");
+    }
+    let loud = hand.ask(2, "sync", vec![Value::from("loud")]).await;
+    assert_eq!(loud, (Value::Nil, Value::from("LOUD")));
+    let (error, _) = hand.ask(3, "synk", vec![]).await;
+    assert_eq!(text(error), "there is no method `synk` here");
+    let (error, _) = hand
+        .ask(4, "rpc.reflection.v1.Reflection/services", vec![])
+        .await;
+    assert!(text(error).contains("is not for everybody"));
+}
+
+#[tokio::test]
+async fn a_server_that_wants_credentials_refuses_those_who_cannot_show_any() {
+    let server = Server::new().authenticate(async |login: Login| match login.token() {
+        Some(_) => Ok(Some(Identity::new("somebody"))),
+        None => Err(Error::new(ErrorKind::Unauthenticated, "show a token")),
+    });
+    let (serving, desk) = serve_with(server, Limits::default()).await;
+    let mut hand = Hand::connect(serving.address()).await;
+    hand.send(&request(5, "note", vec![Value::from("in")]))
+        .await;
+    let error = hand.error(5).await;
+    assert!(error.contains("show a token"), "{error}");
+    assert_eq!(hand.next().await, None);
+    assert!(desk.notes.lock().unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use rpc_runtime::msgpack_rpc::Spelling;
-use rpc_runtime::{Channel, ErrorKind, Execution, Limits, Server, Value, rpc_service};
+use rpc_runtime::{Channel, ErrorKind, Execution, Limits, Server, Token, Value, rpc_service};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
@@ -324,6 +324,19 @@ impl Odd for OddOnes {
     async fn fine(&self, number: u32) -> u32 {
         number + 1
     }
+}
+
+#[tokio::test]
+async fn a_token_that_would_not_be_sent_is_told() {
+    let peer = Peer::new().await;
+    let channel = Channel::builder().token(Token::new("hunter2").unwrap());
+    let failure = channel.connect(&peer.address).await.expect_err("no HELLO");
+    let text = failure.to_string();
+    assert!(
+        text.contains("MessagePack-RPC has no place for a token"),
+        "{text}"
+    );
+    assert!(!text.contains("hunter2"));
 }
 
 #[tokio::test]
