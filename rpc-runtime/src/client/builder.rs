@@ -8,8 +8,12 @@ use crate::client::profile::Profile;
 use crate::descriptor::{Client, ServiceDescriptor};
 use crate::error::{Error, Result};
 use crate::limits::Limits;
+use crate::security::{Credentials, Token, Wallet};
 use crate::server::Skeleton;
 use crate::server::router::Router;
+use crate::transport::ClientSecurity;
+#[cfg(feature = "tls")]
+use crate::transport::tls::ClientTls;
 
 /// Makes a channel with more than the defaults: limits, services that the peer may call back.
 ///
@@ -27,6 +31,8 @@ use crate::server::router::Router;
 pub struct ChannelBuilder {
     limits: Limits,
     exports: Router,
+    security: ClientSecurity,
+    wallet: Wallet,
     /// The first mistake in building it, told when it connects.
     mistake: Option<Error>,
 }
@@ -49,6 +55,31 @@ impl ChannelBuilder {
         if let Err(error) = self.exports.add(Arc::new(skeleton)) {
             self.mistake.get_or_insert(error);
         }
+        self
+    }
+
+    /// Says which servers are trusted at `tls://` addresses, and who this client is there. A mistake in it is told by
+    /// [`ChannelBuilder::connect`].
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: ClientTls) -> Self {
+        match ClientSecurity::new(&tls) {
+            Ok(security) => self.security = security,
+            Err(error) => drop(self.mistake.get_or_insert(error)),
+        }
+        self
+    }
+
+    /// Shows this token on every connection, in HELLO.
+    ///
+    /// It is sent over `tls://`, `unix://`, `mem://` and to this machine itself only. Over plain TCP to another one, where
+    /// others can read it, connecting fails with `failed_precondition`.
+    pub fn token(self, token: Token) -> Self {
+        self.credentials(token)
+    }
+
+    /// The same with a token that is asked for anew for each connection.
+    pub fn credentials(mut self, credentials: impl Credentials) -> Self {
+        self.wallet = Wallet::new(credentials);
         self
     }
 
@@ -77,6 +108,8 @@ impl ChannelBuilder {
             return Err(mistake);
         }
         let mut profile = Profile::new(self.limits, service);
+        profile.security = self.security;
+        profile.wallet = self.wallet;
         if !self.exports.services().is_empty() {
             profile.exports = Some(Arc::new(self.exports));
         }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::error::Result;
 use crate::metadata::Metadata;
+use crate::security::Token;
 
 /// Options of a call, for those who make many alike; a single call has the same as methods of [`Call`](crate::Call).
 ///
@@ -20,6 +21,7 @@ pub struct CallOptions {
     pub(crate) timeout: Option<Timeout>,
     pub(crate) metadata: Metadata,
     pub(crate) idempotent: bool,
+    pub(crate) token: Option<Token>,
 }
 
 /// How long a call may take.
@@ -58,6 +60,15 @@ impl CallOptions {
     pub fn metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Result<Self> {
         self.metadata.insert(key, value)?;
         Ok(self)
+    }
+
+    /// Shows this token with the call (metadata key `authorization`), instead of the connection's. It is sent where
+    /// [`ChannelBuilder::token`](crate::ChannelBuilder::token) sends one, else the call fails with
+    /// `failed_precondition`.
+    #[must_use]
+    pub fn token(mut self, token: Token) -> Self {
+        self.token = Some(token);
+        self
     }
 
     /// Says that this call may run twice, although its definition does not say so.

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::descriptor::ServiceDescriptor;
 use crate::limits::Limits;
 use crate::link::Link;
+use crate::security::Wallet;
 use crate::server::router::Router;
+use crate::transport::ClientSecurity;
 
 /// Shared by all connections of a channel.
 #[derive(Debug)]
@@ -14,6 +16,10 @@ pub(crate) struct Profile {
     pub(crate) limits: Arc<Limits>,
     /// What the peers may call back.
     pub(crate) exports: Option<Arc<Router>>,
+    /// What `tls://` needs.
+    pub(crate) security: ClientSecurity,
+    /// What the channel shows of itself.
+    pub(crate) wallet: Wallet,
     /// The service that is called, where the channel was made for one.
     service: Option<&'static ServiceDescriptor>,
     /// Connections to peers that announced another fingerprint for it.
@@ -25,6 +31,8 @@ impl Profile {
         Self {
             limits: Arc::new(limits),
             exports: None,
+            security: ClientSecurity::default(),
+            wallet: Wallet::default(),
             service,
             mismatches: AtomicU64::new(0),
         }

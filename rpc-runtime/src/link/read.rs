@@ -12,6 +12,7 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::handshake::told;
 use super::keep::LAST_WORDS;
 use super::{Link, Phase, refused};
 use crate::error::{Error, ErrorKind, Execution};
@@ -75,7 +76,10 @@ impl Link {
                 }
                 Event::Read(Ok(0)) => return self.input_ended(inbound.has_partial()),
                 Event::Read(Ok(_)) => self.heard(),
-                Event::Read(Err(error)) => return self.close(Error::lost(&self.peer, error)),
+                Event::Read(Err(error)) => {
+                    let told = told(&error).map(|told| told.with_execution(Execution::Unknown));
+                    return self.close(told.unwrap_or_else(|| Error::lost(&self.peer, error)));
+                }
             }
         }
     }

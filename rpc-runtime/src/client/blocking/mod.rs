@@ -1,5 +1,6 @@
 //! The synchronous client: writes and reads the socket on the caller's own thread, without an async runtime.
 
+mod builder;
 mod connection;
 mod items;
 mod streams;
@@ -14,6 +15,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+pub use self::builder::BlockingChannelBuilder;
+use self::builder::Own;
 use self::connection::Connection;
 use crate::backoff::random_fraction;
 use crate::client::channel::{ATTEMPTS, BUSY_PAUSE, in_doubt, may_repeat};
@@ -41,6 +44,7 @@ pub struct BlockingChannel {
 struct Shared {
     route: Route,
     limits: Limits,
+    own: Own,
     connections: Mutex<Vec<(Address, Arc<Connection>)>>,
     next: AtomicUsize,
     /// The service that is called, where the channel was made for one.
@@ -60,7 +64,12 @@ impl BlockingChannel {
     ///
     /// The address cannot be read, or nobody answers there.
     pub fn connect(address: impl AsRef<str>) -> Result<Self> {
-        Self::open(address.as_ref(), None)
+        Self::builder().connect(address)
+    }
+
+    /// Says more than the defaults before connecting: limits, TLS, credentials.
+    pub fn builder() -> BlockingChannelBuilder {
+        BlockingChannelBuilder::new()
     }
 
     /// Connects to where a service is: what generated clients call.
@@ -69,10 +78,14 @@ impl BlockingChannel {
     ///
     /// As [`BlockingChannel::connect`].
     pub fn connect_to(address: &str, service: &'static ServiceDescriptor) -> Result<Self> {
-        Self::open(address, Some(service))
+        Self::open(address, Some(service), BlockingChannelBuilder::new())
     }
 
-    fn open(address: &str, service: Option<&'static ServiceDescriptor>) -> Result<Self> {
+    fn open(
+        address: &str,
+        service: Option<&'static ServiceDescriptor>,
+        builder: BlockingChannelBuilder,
+    ) -> Result<Self> {
         let (target, _) = Target::parse(address)?;
         let route = match target {
             Target::Direct(address) => Route::Fixed(vec![address]),
@@ -85,7 +98,8 @@ impl BlockingChannel {
         let next = AtomicUsize::new(crate::backoff::random() as usize);
         let shared = Shared {
             route,
-            limits: Limits::default(),
+            limits: builder.limits,
+            own: builder.own,
             connections: Mutex::default(),
             next,
             service,
@@ -239,7 +253,8 @@ impl BlockingChannel {
         {
             return Ok(connection);
         }
-        let opened = Arc::new(Connection::open(address, &self.shared.limits, limit)?);
+        let Shared { limits, own, .. } = &*self.shared;
+        let opened = Arc::new(Connection::open(address, limits, own, limit)?);
         let mut connections = self.connections();
         // Of threads that connect at once the first one wins: nobody would read the other connections.
         if let Some(connection) = known(&mut connections, address) {
