@@ -2,8 +2,8 @@
 
 pub mod codec;
 pub mod discovery;
-pub mod msgpack_rpc;
 pub mod health;
+pub mod msgpack_rpc;
 pub mod reflection;
 pub mod stream;
 

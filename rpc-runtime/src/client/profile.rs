@@ -8,10 +8,10 @@ use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::link::Link;
 use crate::msgpack_rpc::Spoken;
-use crate::transport::Options;
 use crate::security::Wallet;
 use crate::server::router::Router;
 use crate::transport::ClientSecurity;
+use crate::transport::Options;
 
 /// Shared by all connections of a channel.
 #[derive(Debug)]
