@@ -340,6 +340,24 @@ async fn a_token_that_would_not_be_sent_is_told() {
 }
 
 #[tokio::test]
+async fn a_result_that_is_nested_too_deep_is_the_matter_of_one_call() {
+    let peer = Peer::new().await;
+    let client = CalculatorClient::connect(&peer.address).await.unwrap();
+    let mut hand = peer.accept().await;
+    let call = client.echo(Value::Nil).start();
+    let (id, ..) = asked(&mut hand).await;
+    let deep = [&[0x91; 100][..], &[0xc0]].concat();
+    let front = [&[0x94, 1, id as u8, 0xc0][..], &deep].concat();
+    hand.send(&front).await;
+    let failure = call.await.expect_err("100 levels are too many");
+    assert_eq!(failure.kind(), ErrorKind::DataLoss);
+    let call = client.add(1, 2).start();
+    let (id, ..) = asked(&mut hand).await;
+    hand.send(&answer(id, Value::Nil, Value::from(3))).await;
+    assert_eq!(call.await.unwrap(), 3);
+}
+
+#[tokio::test]
 async fn large_parameters_and_results_travel_whole() {
     let (serving, _) = serve().await;
     let address = format!("msgpack-rpc+{}", serving.address());

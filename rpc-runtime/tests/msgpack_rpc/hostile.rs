@@ -114,7 +114,7 @@ async fn what_is_no_message_is_answered_and_closed() {
     let mut hand = victim.stranger().await;
     let _ = hand.stream.write_all(&deep).await;
     let error = hand.error(5).await;
-    assert!(error.contains("nested deeper than 65"), "{error}");
+    assert!(error.contains("nested deeper than 128"), "{error}");
     victim.is_well().await;
 }
 
@@ -144,7 +144,7 @@ async fn what_is_a_message_but_no_call_is_answered_and_the_connection_goes_on() 
         assert!(error.contains(expected), "{bytes:02x?}: {error}");
     }
     // As deep as parameters may be, and one deeper.
-    for (depth, fits) in [(63, true), (64, false)] {
+    for (depth, fits) in [(63, true), (64, false), (120, false), (3, true)] {
         let mut nested = Value::Nil;
         for _ in 0..depth {
             nested = Value::from(vec![nested]);
