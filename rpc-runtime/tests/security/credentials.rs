@@ -329,6 +329,28 @@ async fn an_anonymous_connection_with_rules_is_for_calls_with_tokens() {
     assert_eq!(client.who().token(token("bob-1")).await.unwrap(), "bob");
 }
 
+#[tokio::test]
+async fn a_stream_may_bring_a_token_of_its_own() {
+    use rpc_runtime::health::{HealthClient, Status};
+    let serving = vault(&Guarded::default())
+        .authenticate(tokens().let_strangers_in())
+        .rule("rpc.health.v1.Health", Rule::authenticated())
+        .listen("tcp://127.0.0.1:0")
+        .await
+        .unwrap();
+    let client = HealthClient::connect(serving.address()).await.unwrap();
+    let mut items = client.watch("").token(token("ann-1")).await.unwrap();
+    assert_eq!(items.next().await.unwrap().unwrap(), Status::Serving);
+    for call in [client.watch(""), client.watch("").token(token("eve-1"))] {
+        let first = async { call.await?.next().await.unwrap() };
+        let error = timeout(LONG, first).await.unwrap().expect_err("refused");
+        assert_eq!(error.kind(), ErrorKind::Unauthenticated, "{error}");
+        assert_eq!(error.execution(), Execution::NotStarted);
+    }
+    serving.set_serving("", false).unwrap();
+    assert_eq!(items.next().await.unwrap().unwrap(), Status::NotServing);
+}
+
 /// The address of this machine in a network, if it has one.
 fn own_address() -> Option<std::net::IpAddr> {
     let socket = std::net::UdpSocket::bind("0.0.0.0:0").ok()?;

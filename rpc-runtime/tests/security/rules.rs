@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rpc_runtime::reflection::ReflectionClient;
 use rpc_runtime::{
-    Channel, Client, ErrorKind, Execution, Identity, IdentityKind, Login, Rule, Server, Serving,
+    Channel, ErrorKind, Execution, Identity, IdentityKind, Login, Rule, Server, Serving,
 };
 
 use crate::raw::{Raw, call};
@@ -266,4 +266,60 @@ async fn a_rule_sees_who_calls_what_from_where() {
             .contains("ann may not call guarded.v1.Vault/open"),
         "{error}"
     );
+}
+
+mod lending {
+    use rpc_runtime::{Context, Handle, rpc_service};
+
+    #[rpc_service(package = "guarded.v1")]
+    pub trait Drawer {
+        async fn look(&self, context: &Context) -> String;
+    }
+
+    #[rpc_service(package = "guarded.v1")]
+    pub trait Desk {
+        async fn drawer(&self) -> Handle<DrawerClient>;
+    }
+
+    pub struct Wooden;
+
+    impl Drawer for Wooden {
+        async fn look(&self, context: &Context) -> String {
+            context.identity().unwrap().name().to_owned()
+        }
+    }
+
+    impl Desk for Wooden {
+        async fn drawer(&self) -> Handle<DrawerClient> {
+            Handle::new(DrawerService::new(Wooden))
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_object_is_for_whom_it_was_given_to() {
+    use lending::*;
+    let bob = Rule::identity(IdentityKind::Credentials, "bob");
+    let server = || Server::new().add(DeskService::new(Wooden));
+    let serving = listen(named(server()).rule("guarded.v1.Desk", Rule::authenticated())).await;
+    let desk = DeskClient::new(of(&serving, "ann").await);
+    assert_eq!(desk.drawer().await.unwrap().look().await.unwrap(), "ann");
+    let desk = DeskClient::new(of(&serving, "nobody").await);
+    assert_eq!(
+        desk.drawer().await.expect_err("nobody").kind(),
+        ErrorKind::Unauthenticated
+    );
+
+    // Where its service is mounted as well, the rules for that hold for the object too.
+    let serving = listen(
+        named(server().add(DrawerService::new(Wooden)))
+            .rule("guarded.v1.Desk", Rule::authenticated())
+            .rule("guarded.v1.Drawer", bob),
+    )
+    .await;
+    for (name, expected) in [("ann", None), ("bob", Some("bob"))] {
+        let desk = DeskClient::new(of(&serving, name).await);
+        let seen = desk.drawer().await.unwrap().look().await;
+        assert_eq!(seen.ok().as_deref(), expected, "{name}");
+    }
 }

@@ -10,6 +10,7 @@
 
 mod certificates;
 mod client_certificates;
+mod log;
 mod openssl;
 mod server_certificates;
 mod service;
