@@ -177,7 +177,8 @@ impl Link {
         state.pieces.drop_body(key);
         let answer = match (frame.kind, frame.flags) {
             (Kind::Reply, frame::flag::LENDS) => {
-                Answer::Lent(Arc::new(LentResult::new(self.clone(), frame.body.clone())))
+                let (link, body) = (self.clone(), frame.body.clone());
+                Answer::Lent(Arc::new(LentResult::new(link, body, &state.objects)))
             }
             _ => read_answer(&frame, &self.peer),
         };
