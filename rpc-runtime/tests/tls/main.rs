@@ -10,6 +10,7 @@
 
 mod certificates;
 mod client_certificates;
+mod guide;
 mod log;
 mod openssl;
 mod server_certificates;
