@@ -238,6 +238,33 @@ async fn authentication_is_under_the_time_limit_of_the_handshake() {
 }
 
 #[tokio::test]
+async fn an_authenticator_that_panics_ends_what_it_was_asked_for_and_nothing_else() {
+    let panics = async |login: Login| match login.token().map(Token::reveal) {
+        Some("bomb") => panic!("a defect in an authenticator"),
+        _ => Ok(None),
+    };
+    let guarded = Guarded::default();
+    let serving = vault(&guarded)
+        .authenticate(panics)
+        .listen("tcp://127.0.0.1:0")
+        .await
+        .unwrap();
+    let client = VaultClient::connect(serving.address()).await.unwrap();
+    let error = with_token(serving.address(), "bomb")
+        .await
+        .expect_err("it panics");
+    assert_eq!(error.execution(), Execution::NotSent, "{error}");
+    let error = client
+        .who()
+        .token(token("bomb"))
+        .await
+        .expect_err("it panics");
+    assert_eq!(error.kind(), ErrorKind::Internal, "{error}");
+    assert_eq!(guarded.ran(), 0);
+    assert_eq!(client.who().await.unwrap(), "nobody");
+}
+
+#[tokio::test]
 async fn that_it_cannot_be_said_who_somebody_is_may_pass() {
     let down = async |_: Login| Err(Error::new(ErrorKind::Unavailable, "the directory is down"));
     let serving = vault(&Guarded::default())

@@ -13,5 +13,6 @@ mod client_certificates;
 mod guide;
 mod log;
 mod openssl;
+mod registry;
 mod server_certificates;
 mod service;
