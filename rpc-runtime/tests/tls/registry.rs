@@ -1,7 +1,7 @@
 //! A registry that is reached by TLS and knows its providers by their tokens.
 
 use rpc_runtime::discovery::{RegistryServer, RemoteRegistry};
-use rpc_runtime::{Channel, Client, ErrorKind, IdentityKind, Rule, Server, Token, Tokens};
+use rpc_runtime::{Channel, ErrorKind, IdentityKind, Rule, Server, Token, Tokens};
 
 use crate::certificates::Authority;
 use crate::service::*;
