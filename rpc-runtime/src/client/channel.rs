@@ -126,8 +126,9 @@ impl Channel {
 
     /// Calls the services that the caller of a handler exports.
     pub(crate) fn caller(link: Arc<Link>) -> Self {
-        let profile = Arc::new(Profile::new(Limits::default(), None));
-        Self::new(Route::Caller(link), profile)
+        let mut profile = Profile::new(Limits::default(), None);
+        profile.spoken = link.spoken();
+        Self::new(Route::Caller(link), Arc::new(profile))
     }
 
     /// Calls an object of a peer.
@@ -143,12 +144,21 @@ impl Channel {
     /// Outside of a tokio runtime.
     pub fn discover(registry: impl Registry, service: impl Into<String>) -> Self {
         let profile = Arc::new(Profile::new(Limits::default(), None));
-        let balanced = Balanced::start(Arc::new(registry), service.into(), None, profile.clone());
+        Self::balanced(Arc::new(registry), service.into(), profile)
+    }
+
+    pub(super) fn balanced(
+        registry: Arc<dyn Registry>,
+        service: String,
+        profile: Arc<Profile>,
+    ) -> Self {
+        let balanced = Balanced::start(registry, service, None, profile.clone());
         Self::new(Route::Balanced(balanced), profile)
     }
 
-    pub(super) async fn open(address: &str, profile: Profile) -> Result<Self> {
+    pub(super) async fn open(address: &str, mut profile: Profile) -> Result<Self> {
         let (target, options) = Target::parse(address)?;
+        profile.speak(&options)?;
         let runtime = Handle::try_current().map_err(|_| Error::no_runtime())?;
         let profile = Arc::new(profile);
         let route = match target {
@@ -245,6 +255,7 @@ impl Channel {
         method: &'static MethodDescriptor,
         params: impl FnOnce(&mut Vec<u8>),
     ) -> Request {
+        self.inner.profile.learn(method);
         let mut encoded = Vec::new();
         let lent = object::collect(|| params(&mut encoded));
         let target = match &self.inner.route {

@@ -9,6 +9,7 @@ use super::{Link, Role};
 use crate::codec::{CheckLimits, check};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
+use crate::msgpack_rpc;
 use crate::security::Token;
 use crate::server::router::Router;
 use crate::transport::{Io, ServerSecurity};
@@ -76,7 +77,15 @@ pub(crate) async fn accept(
     let (peer, since) = (io.peer.clone(), io.since);
     let mut inbound = Inbound::server(&limits);
     let exchange = async {
-        let mut hello = read_hello(&mut io, &mut inbound).await?;
+        let mut hello = match (read_hello(&mut io, &mut inbound).await, router.door()) {
+            (Err(Failed::Refused(refusal)), Some(door)) if refusal.is_msgpack_rpc() => {
+                let received = std::mem::take(inbound.buffer());
+                msgpack_rpc::serve(&mut io, received, door, &limits);
+                inbound = Inbound::server(&limits);
+                read_hello(&mut io, &mut inbound).await?
+            }
+            (hello, _) => hello?,
+        };
         let (peer, token) = (Arc::from(&*io.peer), hello.token.take());
         let welcome = router.guard().welcome(&peer, io.identity.take(), token);
         io.identity = welcome.await.map_err(Failed::Unwelcome)?;
@@ -112,6 +121,7 @@ pub(crate) async fn accept(
 
 /// The server's side of TLS, before all else. A client that speaks without it gets a refusal that it can read.
 pub(crate) async fn secure(mut io: Io, limits: &Limits, security: &ServerSecurity) -> Result<Io> {
+    io.peer = io.peer.replacen("tcp://", "tls://", 1);
     let (peer, until) = (io.peer.clone(), io.since + limits.handshake_timeout);
     let late = || {
         let text = format!("no TLS handshake within {:?}", limits.handshake_timeout);
