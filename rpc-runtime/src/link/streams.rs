@@ -235,11 +235,11 @@ impl Link {
         if state.phase == Phase::Closed || !state.streams.receives(key) {
             return;
         }
-        let ended = matches!(state.streams.next(key, None), Next::End);
+        let open = state.streams.is_open(key);
         state.pieces.drop_body(key);
         let connection = state.streams.stop_reading(key);
         write_grant(&mut state, connection, (key.0, 0));
-        if !ended {
+        if open {
             frame::write_credit(state.out.buffer(), sender(key) | flag::STOP, key.1, 0);
         }
         drop(state);
@@ -272,6 +272,17 @@ impl Link {
         }
     }
 
+    /// Whether the peer reads no more of what a call of ours sends; pending while it does.
+    pub(crate) fn poll_stopped(&self, id: u32, cx: &mut Context<'_>) -> Poll<()> {
+        let key = (Side::Ours, id);
+        let mut state = self.lock();
+        if state.streams.is_stopped(key) {
+            return Poll::Ready(());
+        }
+        state.streams.wait(key, cx.waker());
+        Poll::Pending
+    }
+
     /// Waits until a CALL of ours is out to its last piece: its items come behind it. Dropping the future does nothing.
     pub(crate) async fn until_call_is_out(&self, id: u32) {
         let key = (Side::Ours, id);
@@ -280,7 +291,7 @@ impl Link {
             if !state.out.has_body(key) || state.streams.is_stopped(key) {
                 return Poll::Ready(());
             }
-            state.streams.wait_for_call(key, cx.waker());
+            state.streams.wait(key, cx.waker());
             Poll::Pending
         })
         .await;

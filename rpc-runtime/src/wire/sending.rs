@@ -32,7 +32,7 @@ pub(crate) fn check_length(call: &CallFrame<'_>, peer: &Hello, name: &str) -> Re
             "{name} takes no streams: the windows that it announces are {} and {} bytes",
             peer.stream_window, peer.connection_window
         );
-        return Err(Error::new(ErrorKind::FailedPrecondition, text).with_peer(name));
+        return Err(Error::new(ErrorKind::Unimplemented, text).with_peer(name));
     }
     let (length, limit) = if is_call_cut(call, peer) {
         (call.params.len(), peer.max_message)

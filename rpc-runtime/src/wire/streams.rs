@@ -198,6 +198,12 @@ impl Streams {
             .is_some_and(|stream| stream.inflow.is_some())
     }
 
+    /// Whether more may come on a stream from the peer.
+    pub(crate) fn is_open(&self, key: Key) -> bool {
+        let inflow = self.streams.get(&key).and_then(|it| it.inflow.as_ref());
+        inflow.is_some_and(|inflow| !inflow.ended && inflow.broken.is_none())
+    }
+
     /// Counts a frame of a stream (an ITEM, a piece of one) that came.
     ///
     /// # Errors
@@ -322,8 +328,8 @@ impl Streams {
         outflow.waker.take()
     }
 
-    /// Has a writer woken when its CALL is out.
-    pub(crate) fn wait_for_call(&mut self, key: Key, by: &Waker) {
+    /// Has a writer woken when its CALL is out, when there is more credit, and when its reader is gone.
+    pub(crate) fn wait(&mut self, key: Key, by: &Waker) {
         let outflow = self
             .streams
             .get_mut(&key)
