@@ -168,11 +168,11 @@ impl<'de, C: Client> Decode<'de> for Handle<C> {
             .map_err(|_| DecodeError::custom("an object's ID has 8 bytes"))?;
         let id = u64::from_be_bytes(id);
         let borrowing = BORROWING.with_borrow(|borrowing| borrowing.clone());
-        let Borrowing { link, home } =
+        let Borrowing { link, homes } =
             borrowing.ok_or_else(|| DecodeError::custom("an object outside of a connection"))?;
         match kind {
             LENT => Ok(Self::of(Object::There(Arc::new(Remote::new(link, id))))),
-            RETURNED => match home.or_else(|| link.lent(id)) {
+            RETURNED => match home(&homes, id).or_else(|| link.lent(id)) {
                 Some(skeleton) if serves(skeleton.service(), C::SERVICE) => {
                     Ok(Self::of(Object::Here(skeleton)))
                 }
@@ -183,6 +183,11 @@ impl<'de, C: Client> Decode<'de> for Handle<C> {
             ))),
         }
     }
+}
+
+fn home(homes: &[Home], id: u64) -> Option<Arc<dyn Skeleton>> {
+    let found = homes.iter().find(|home| home.0 == id);
+    found.map(|home| home.1.clone())
 }
 
 /// Whether a service answers every method of another one: it is that one, or extends it.
@@ -214,8 +219,17 @@ thread_local! {
 #[derive(Clone)]
 struct Borrowing {
     link: Arc<Link>,
-    /// Our own object, if the message is one that comes home.
-    home: Option<Arc<dyn Skeleton>>,
+    /// Our own objects in the message.
+    homes: Arc<[Home]>,
+}
+
+/// An object of ours that comes home, under its ID.
+pub(crate) struct Home(pub(crate) u64, pub(crate) Arc<dyn Skeleton>);
+
+impl fmt::Debug for Home {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Home({})", self.1.service().name)
+    }
 }
 
 /// An object in a message that is not sent yet.
@@ -239,10 +253,24 @@ pub(crate) fn collect(encode: impl FnOnce()) -> Vec<Lent> {
     COLLECTED.take()
 }
 
-/// Runs a decoder for a message that came on a link.
-pub(crate) fn borrowing<T>(link: &Arc<Link>, decode: impl FnOnce() -> T) -> T {
-    let (link, home) = (link.clone(), None);
-    borrowing_from(Borrowing { link, home }, decode)
+/// Runs a decoder for a message that came on a link; `homes` are our own objects in it.
+pub(crate) fn borrowing<T>(link: &Arc<Link>, homes: &Arc<[Home]>, decode: impl FnOnce() -> T) -> T {
+    let (link, homes) = (link.clone(), homes.clone());
+    borrowing_from(Borrowing { link, homes }, decode)
+}
+
+/// Where a message may have objects that are given back: their IDs, and perhaps what only looks like one.
+pub(crate) fn returned(message: &[u8]) -> impl Iterator<Item = u64> {
+    message
+        .windows(FORM)
+        .filter_map(|form| result_id(form, RETURNED))
+}
+
+/// The object that comes next, if its sender lends it.
+pub(crate) fn next_lent(input: &Reader<'_>) -> Option<u64> {
+    let (kind, data) = input.clone().ext().ok()?;
+    let id: [u8; 8] = data.try_into().ok()?;
+    (kind == LENT).then(|| u64::from_be_bytes(id))
 }
 
 fn borrowing_from<T>(borrowing: Borrowing, decode: impl FnOnce() -> T) -> T {
@@ -281,18 +309,19 @@ pub(crate) struct LentResult {
     link: Arc<Link>,
     body: Bytes,
     /// Our own object, if that is what came: the peer may let go of it in the next frame, before this is decoded.
-    home: Option<Arc<dyn Skeleton>>,
+    homes: Arc<[Home]>,
     decoded: AtomicBool,
 }
 
 impl LentResult {
     /// `lent` are the objects that were lent when the result came.
     pub(crate) fn new(link: Arc<Link>, body: Bytes, lent: &Objects) -> Self {
-        let home = result_id(&body, RETURNED).and_then(|id| lent.get(id).cloned());
+        let home = result_id(&body, RETURNED).and_then(|id| Some(Home(id, lent.get(id)?.clone())));
+        let homes = home.into_iter().collect();
         Self {
             link,
             body,
-            home,
+            homes,
             decoded: AtomicBool::new(false),
         }
     }
@@ -304,7 +333,7 @@ impl LentResult {
     ) -> Result<T, DecodeError> {
         let borrowing = Borrowing {
             link: self.link.clone(),
-            home: self.home.clone(),
+            homes: self.homes.clone(),
         };
         let decoded = borrowing_from(borrowing, || decode(&self.body));
         self.decoded.store(decoded.is_ok(), Ordering::Relaxed);

@@ -42,6 +42,57 @@ trait Shop {
     async fn fail(&self, counter: Handle<CounterClient>) -> Result<u64, String>;
     async fn strict(&self, counter: Handle<CounterClient>, word: String) -> u64;
     async fn panics(&self) -> Handle<CounterClient>;
+    /// Takes its own object back, on another thread and with something large beside it.
+    #[rpc(oneway)]
+    fn take(&self, ballast: Vec<u8>, counter: Handle<CounterClient>);
+}
+
+/// The same service as an older caller's server knows it: without the second parameter of `strict`.
+#[rpc_service(package = "test.objects.v1", name = "Newer")]
+trait Older {
+    async fn greet(&self, name: String) -> String;
+}
+
+#[rpc_service(package = "test.objects.v1")]
+trait Newer {
+    async fn greet(&self, name: String, counter: Handle<CounterClient>) -> String;
+}
+
+struct Greets;
+
+impl Older for Greets {
+    async fn greet(&self, name: String) -> String {
+        name
+    }
+}
+
+#[tokio::test]
+async fn an_object_that_an_older_server_does_not_know_of_is_given_back() {
+    let serving = Server::new()
+        .add(OlderService::new(Greets))
+        .listen("tcp://127.0.0.1:0")
+        .await
+        .unwrap();
+    let census = Census::default();
+    let client = NewerClient::connect(serving.address()).await.unwrap();
+    let greeted = client.greet("ann".into(), census.handle(1)).await;
+    assert_eq!(greeted.unwrap(), "ann");
+    census.all_gone(1).await;
+}
+
+#[tokio::test]
+async fn an_object_comes_home_although_its_release_is_right_behind() {
+    let (_serving, corner, client) = shop("tcp://127.0.0.1:0", Limits::default()).await;
+    let mut made = 0;
+    for ballast in [0, 10, 200_000] {
+        for _ in 0..20 {
+            let counter = client.open(1).await.unwrap();
+            client.take(vec![7; ballast], counter).await.unwrap();
+            made += 1;
+        }
+    }
+    corner.census.all_gone(made).await;
+    assert_eq!(corner.taken.load(Ordering::SeqCst), made);
 }
 
 /// How many counters were made, and how many dropped.
@@ -115,6 +166,7 @@ impl Counter for Tally {
 struct Corner {
     census: Census,
     kept: Arc<Mutex<Option<Handle<CounterClient>>>>,
+    taken: Arc<AtomicUsize>,
 }
 
 impl Shop for Corner {
@@ -154,6 +206,10 @@ impl Shop for Corner {
     async fn panics(&self) -> Handle<CounterClient> {
         let _counter = self.census.handle(0);
         panic!("as asked")
+    }
+    fn take(&self, _: Vec<u8>, counter: Handle<CounterClient>) {
+        self.taken
+            .fetch_add(usize::from(counter.is_here()), Ordering::SeqCst);
     }
 }
 

@@ -5,13 +5,26 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::{Link, Phase};
+use crate::object::{self, Home};
 use crate::server::Skeleton;
-use crate::wire::frame::{self, Frame};
+use crate::wire::frame::Frame;
 
 impl Link {
     /// The object that was lent to the peer under this ID.
     pub(crate) fn lent(&self, id: u64) -> Option<Arc<dyn Skeleton>> {
         self.lock().objects.get(id).cloned()
+    }
+
+    /// Our own objects among the parameters of a call: the peer may let go of them in the next frame, before they are
+    /// decoded.
+    pub(super) fn homes(&self, params: &[u8]) -> Vec<Home> {
+        let state = self.lock();
+        if state.objects.len() == 0 {
+            return Vec::new();
+        }
+        let ids = object::returned(params);
+        ids.filter_map(|id| Some(Home(id, state.objects.get(id)?.clone())))
+            .collect()
     }
 
     /// Counts an object of the peer that somebody here holds, until [`Link::release`].
@@ -32,7 +45,7 @@ impl Link {
         if state.phase == Phase::Closed {
             return;
         }
-        frame::write_release(state.out.buffer(), id, 1);
+        state.out.release(id);
         drop(state);
         self.wake_keeper.notify_one();
     }

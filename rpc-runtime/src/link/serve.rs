@@ -70,6 +70,8 @@ pub(crate) struct Responder {
     params: u64,
     context: Context,
     answered: AtomicBool,
+    /// The parameters were looked at: from here on the handler may have run.
+    begun: AtomicBool,
 }
 
 impl Responder {
@@ -96,6 +98,11 @@ impl Responder {
     /// The end of a one-way method: nothing, unless the caller has not said that it wants nothing.
     pub(crate) fn done(&self) {
         self.reply(|out| out.push(NIL));
+    }
+
+    /// The parameters are looked at.
+    pub(crate) fn begun(&self) {
+        self.begun.store(true, Ordering::Relaxed);
     }
 
     /// Where items are read from and written to.
@@ -266,6 +273,11 @@ impl Drop for Responder {
             return;
         }
         let method = self.context.method();
+        let known = if *self.begun.get_mut() {
+            Execution::Executed
+        } else {
+            Execution::NotStarted
+        };
         let late = self
             .context
             .deadline()
@@ -280,15 +292,11 @@ impl Drop for Responder {
         } else if let Some(error) = self.context.broken() {
             self.fail(error.status(), Execution::Executed, error.message());
         } else if self.context.is_cancelled() {
-            self.fail(
-                Status::Cancelled,
-                Execution::Executed,
-                &format!("{method} was cancelled"),
-            );
+            self.fail(Status::Cancelled, known, &format!("{method} was cancelled"));
         } else if late {
             self.fail(
                 Status::DeadlineExceeded,
-                Execution::Executed,
+                known,
                 &format!("{method} did not finish in time"),
             );
         } else {
@@ -466,6 +474,7 @@ impl Link {
             params,
             context: context.clone(),
             answered: AtomicBool::new(false),
+            begun: AtomicBool::new(false),
         };
         let mut state = self.lock();
         state.inflight += 1;
@@ -475,7 +484,9 @@ impl Link {
             state.streams.open((Side::Theirs, id), receives, sends);
         }
         drop(state);
+        let homes = self.homes(&frame.body);
         let incoming = Incoming::new(frame.body, context.clone(), responder.into());
+        let incoming = incoming.with_homes(homes);
         if let Some(asked) = asked {
             return self.run(id, context, ask_first(asked, skeleton, index, incoming));
         }

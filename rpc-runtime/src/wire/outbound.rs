@@ -28,6 +28,15 @@ pub(crate) struct Outbound {
     uncut: u64,
     /// Bodies whose last piece was cut since this was last asked for, and where it ends.
     complete: Vec<(Key, u64)>,
+    /// RELEASEs that come behind bodies of calls which may name the object.
+    releases: Vec<Held>,
+}
+
+/// The RELEASE of an object, and the bodies that it waits for.
+#[derive(Debug)]
+struct Held {
+    object: u64,
+    behind: Vec<Key>,
 }
 
 /// The rest of a body whose front is out already.
@@ -60,6 +69,7 @@ impl Outbound {
             bodies: VecDeque::new(),
             uncut: 0,
             complete: Vec::new(),
+            releases: Vec::new(),
         }
     }
 
@@ -90,6 +100,27 @@ impl Outbound {
         }
     }
 
+    /// Appends the RELEASE of an object, behind the last pieces of the calls that are on their way: they may name it.
+    pub(crate) fn release(&mut self, object: u64) {
+        let ours = self.bodies.iter().map(|body| body.key);
+        let behind: Vec<_> = ours.filter(|(side, _)| *side == Side::Ours).collect();
+        if behind.is_empty() {
+            frame::write_release(&mut self.waiting, object, 1);
+        } else {
+            self.releases.push(Held { object, behind });
+        }
+    }
+
+    /// A body is out, or is not sent any more.
+    fn body_is_over(&mut self, key: Key) {
+        for held in &mut self.releases {
+            held.behind.retain(|known| *known != key);
+        }
+        for held in self.releases.extract_if(.., |held| held.behind.is_empty()) {
+            frame::write_release(&mut self.waiting, held.object, 1);
+        }
+    }
+
     /// Forgets the rest of a body; whether there was one.
     pub(crate) fn drop_body(&mut self, key: Key) -> bool {
         let Some(at) = self.bodies.iter().position(|body| body.key == key) else {
@@ -98,6 +129,7 @@ impl Outbound {
         if let Some(body) = self.bodies.remove(at) {
             self.uncut -= body.rest.len() as u64;
         }
+        self.body_is_over(key);
         true
     }
 
@@ -124,6 +156,7 @@ impl Outbound {
     /// Forgets all bodies; for the end of the connection.
     pub(crate) fn drop_bodies(&mut self) {
         self.bodies.clear();
+        self.releases.clear();
         self.uncut = 0;
     }
 
@@ -153,6 +186,7 @@ impl Outbound {
         frame::write_data(&mut self.waiting, flags, body.key.1, &piece);
         if body.rest.is_empty() {
             self.complete.push((body.key, self.end()));
+            self.body_is_over(body.key);
         } else {
             let turn = self.bodies.len().min(ABREAST - 1);
             self.bodies.insert(turn, body);
