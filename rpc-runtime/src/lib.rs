@@ -21,7 +21,7 @@ mod wire;
 
 pub use client::{
     Batch, BlockingChannel, Call, CallFuture, CallOptions, Callback, Channel, ChannelBuilder,
-    OneWay, OneWayFuture, Pending,
+    OneWay, OneWayFuture, Pending, RetryPolicy,
 };
 pub use codec::{Decimal, DeclaredError, Invalid, RawVariant, Timestamp, Uuid, Value};
 pub use context::Context;
@@ -38,6 +38,7 @@ pub use status::Status;
 /// What generated code names. Not for people: it changes with the generator.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::backoff::seed_random;
     pub use crate::client::Returns;
     pub use crate::codec::*;
     pub use crate::server::{Answer, Args, Incoming, Outgoing, Skeleton};

@@ -3,10 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::client::blocking::BlockingChannel;
 use crate::client::channel::Channel;
 use crate::client::profile::Profile;
+use crate::client::retry::{Retry, RetryPolicy};
 use crate::descriptor::{Client, ServiceDescriptor};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
 use crate::server::Skeleton;
 use crate::server::router::Router;
@@ -27,6 +29,7 @@ use crate::server::router::Router;
 pub struct ChannelBuilder {
     limits: Limits,
     exports: Router,
+    retry: RetryPolicy,
     /// The first mistake in building it, told when it connects.
     mistake: Option<Error>,
 }
@@ -40,6 +43,12 @@ impl ChannelBuilder {
     /// Replaces the limits.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Replaces the policy by which failed calls are repeated.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = policy;
         self
     }
 
@@ -72,11 +81,31 @@ impl ChannelBuilder {
         Channel::open(address.as_ref(), profile).await.map(C::from)
     }
 
+    /// Connects without an asynchronous runtime, to an address that names one peer, a list, or a registry with the
+    /// service in the address. Generated blocking clients are made from the channel.
+    ///
+    /// # Errors
+    ///
+    /// As [`ChannelBuilder::connect`]; also if services are exported: a blocking client serves nothing.
+    pub fn connect_blocking(self, address: impl AsRef<str>) -> Result<BlockingChannel> {
+        if let Some(mistake) = self.mistake {
+            return Err(mistake);
+        }
+        if !self.exports.services().is_empty() {
+            return Err(Error::new(
+                ErrorKind::FailedPrecondition,
+                "a blocking channel reads only while somebody calls, so it cannot export services; connect with `connect`",
+            ));
+        }
+        BlockingChannel::open(address.as_ref(), None, self.limits, self.retry)
+    }
+
     fn profile(self, service: Option<&'static ServiceDescriptor>) -> Result<Profile> {
         if let Some(mistake) = self.mistake {
             return Err(mistake);
         }
         let mut profile = Profile::new(self.limits, service);
+        profile.retry = Retry::new(self.retry);
         if !self.exports.services().is_empty() {
             profile.exports = Some(Arc::new(self.exports));
         }

@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout_at};
+use tokio::time::{sleep_until, timeout_at};
 
-use crate::backoff::random_fraction;
 use crate::client::builder::ChannelBuilder;
 use crate::client::call::Call;
 use crate::client::direct::Direct;
@@ -17,6 +16,7 @@ use crate::client::one_way::OneWay;
 use crate::client::options::CallOptions;
 use crate::client::profile::Profile;
 use crate::client::request::{Prepared, Request};
+use crate::client::retry::{Stage, Tried, pause_end};
 use crate::client::returns::Returns;
 use crate::context::Context;
 use crate::descriptor::{MethodDescriptor, ServiceDescriptor};
@@ -30,12 +30,6 @@ use crate::server::catch_panic::CatchPanic;
 use crate::server::incoming::Incoming;
 use crate::transport::{Address, Target};
 use crate::wire::calls::Answer;
-
-/// Attempts of one call on one peer, the first included, as long as nothing was executed.
-pub(crate) const ATTEMPTS: usize = 3;
-
-/// Longest pause before a call that a busy peer has refused is made again.
-pub(crate) const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
 /// Where calls go. Cloning is cheap and shares the connections; they close when the last clone is dropped.
 ///
@@ -236,8 +230,15 @@ impl Channel {
         }
     }
 
+    /// What came of a call that needs nothing more.
+    pub(crate) fn note(&self, method: &'static MethodDescriptor, answer: &Answer) {
+        if let Answer::Result(_) = answer {
+            self.inner.profile.retry.succeeded(method.service);
+        }
+    }
+
     /// Sends a one-way call, connecting first if need be.
-    pub(crate) async fn send(self, prepared: Prepared) -> Result<()> {
+    pub(crate) async fn send(self, mut prepared: Prepared) -> Result<()> {
         if let Route::Local(_) = &self.inner.route {
             return match self.invoke(prepared).await {
                 Answer::Failed(error) => Err(error),
@@ -246,168 +247,180 @@ impl Channel {
         }
         let mut tried = Tried::default();
         loop {
-            let link = self.link(&prepared, &mut tried).await?;
-            match link.send_one_way(&prepared.frame()?) {
+            let link = self.link(&mut prepared, &mut tried).await?;
+            let begun = link.send_one_way(&prepared.frame().map_err(|_| tried.too_late())?);
+            match begun {
                 Ok(()) => return Ok(()),
-                Err(NotBegun::Full) => until(&prepared, link.room()).await?,
-                Err(NotBegun::Gone) => tried.failed(&link, link.close_reason())?,
-                Err(NotBegun::Refused(error)) => return Err(error),
+                Err(not_begun) => {
+                    self.not_begun(&mut prepared, &mut tried, &link, not_begun)
+                        .await?;
+                }
             }
         }
     }
 
-    /// Makes a call to its end: connects, waits for room, repeats what was not executed.
+    /// Makes a call to its end: connects, waits for room, repeats what may be repeated.
     pub(crate) async fn invoke(self, prepared: Prepared) -> Answer {
         if let Route::Local(skeleton) = &self.inner.route {
             return local(skeleton.clone(), prepared).await;
         }
-        let mut tried = Tried::default();
-        let outcome = self.attempts(prepared, &mut tried).await;
-        tried.conclude(outcome)
+        self.attempts(prepared, Tried::default()).await
     }
 
-    /// Goes on after a first attempt that failed; see [`needs_more`].
-    pub(crate) async fn go_on(self, prepared: Prepared, link: Arc<Link>, failure: Error) -> Answer {
-        if failure.kind() == ErrorKind::Unimplemented {
-            return Answer::Failed(
-                reflection::explain(&link, &prepared, self.inner.profile.service(), failure).await,
-            );
+    /// Goes on after a first attempt that failed; see [`needs_more`](crate::client::retry::needs_more).
+    pub(crate) async fn go_on(
+        self,
+        mut prepared: Prepared,
+        link: Arc<Link>,
+        answer: Answer,
+    ) -> Answer {
+        let mut tried = Tried::default();
+        match self.again(&mut prepared, &mut tried, &link, answer).await {
+            Some(answer) => answer,
+            None => self.attempts(prepared, tried).await,
         }
-        let mut tried = Tried::default();
-        let outcome = match tried.failed(&link, failure) {
-            Ok(()) => self.attempts(prepared, &mut tried).await,
-            Err(error) => Err(error),
-        };
-        tried.conclude(outcome)
     }
 
-    async fn attempts(&self, mut prepared: Prepared, tried: &mut Tried) -> Result<Answer> {
+    async fn attempts(&self, mut prepared: Prepared, mut tried: Tried) -> Answer {
         loop {
-            if tried.count > 0 {
-                prepared.repeated();
-            }
-            let link = self.link(&prepared, tried).await?;
-            let mut ticket = match link.begin(&prepared.frame()?, prepared.deadline, true) {
-                Ok(ticket) => ticket,
-                Err(NotBegun::Full) => {
-                    until(&prepared, link.room()).await?;
-                    continue;
-                }
-                Err(NotBegun::Gone) => {
-                    tried.failed(&link, link.close_reason())?;
-                    continue;
-                }
-                Err(NotBegun::Refused(error)) => return Err(error),
+            let (link, mut ticket) = match self.begin(&mut prepared, &mut tried).await {
+                Ok(begun) => begun,
+                Err(error) => return Answer::Failed(error),
             };
-            match ticket.answer().await {
-                Answer::Failed(failure) if failure.kind() == ErrorKind::Unimplemented => {
-                    return Ok(Answer::Failed(
-                        reflection::explain(
-                            &link,
-                            &prepared,
-                            self.inner.profile.service(),
-                            failure,
-                        )
-                        .await,
-                    ));
-                }
-                Answer::Failed(failure) if may_repeat(&prepared, &failure) => {
-                    if failure.kind() == ErrorKind::ResourceExhausted {
-                        until(&prepared, sleep(BUSY_PAUSE.mul_f64(random_fraction()))).await?;
-                    }
-                    tried.failed(&link, failure)?;
-                }
-                answer => return Ok(answer),
+            let answer = ticket.answer().await;
+            if let Some(answer) = self.again(&mut prepared, &mut tried, &link, answer).await {
+                return answer;
             }
         }
     }
 
-    /// A connection to try next, within the time of the call.
-    async fn link(&self, prepared: &Prepared, tried: &mut Tried) -> Result<Arc<Link>> {
-        match &self.inner.route {
-            Route::Direct(direct) => until(prepared, direct.link()).await?,
-            Route::Balanced(balanced) => until(prepared, balanced.link(tried)).await?,
-            Route::Local(skeleton) => {
-                let text = format!("{} is called without a connection", skeleton.service().name);
-                Err(Error::new(ErrorKind::Internal, text))
+    /// Begins one attempt, on whatever connection takes it within the time of the call.
+    async fn begin(
+        &self,
+        prepared: &mut Prepared,
+        tried: &mut Tried,
+    ) -> Result<(Arc<Link>, Ticket)> {
+        loop {
+            let link = self.link(prepared, tried).await?;
+            let begun = {
+                let frame = prepared.frame().map_err(|_| tried.too_late())?;
+                link.begin(&frame, prepared.deadline, true)
+            };
+            match begun {
+                Ok(ticket) => return Ok((link, ticket)),
+                Err(not_begun) => {
+                    self.not_begun(prepared, tried, &link, not_begun).await?;
+                }
             }
         }
     }
-}
 
-/// Which peers an earlier attempt of the same call has failed on.
-#[derive(Debug, Default)]
-pub(crate) struct Tried {
-    pub(crate) peers: Vec<Arc<str>>,
-    pub(crate) count: usize,
-    /// How many peers there are; set by a balanced route.
-    pub(crate) instances: usize,
-    pub(crate) last: Option<Error>,
-    /// An attempt ended without it being known whether it was executed.
-    in_doubt: bool,
-}
-
-impl Tried {
-    /// Notes a failure; gives it back when it was the last attempt.
-    fn failed(&mut self, link: &Link, error: Error) -> Result<()> {
-        self.peers.push(link.peer().clone());
-        self.count += 1;
-        self.in_doubt |= error.execution() == Execution::Unknown;
-        if self.count >= ATTEMPTS.max(self.instances) {
-            return Err(error);
-        }
-        self.last = Some(error);
-        Ok(())
+    /// After a connection did not take the call: waits for another chance.
+    async fn not_begun(
+        &self,
+        prepared: &mut Prepared,
+        tried: &mut Tried,
+        link: &Arc<Link>,
+        why: NotBegun,
+    ) -> Result<()> {
+        let error = match why {
+            NotBegun::Full => return until(prepared, tried, link.room()).await,
+            // Whatever ended the connection, this call was not on it.
+            NotBegun::Gone => link.close_reason().with_execution(Execution::NotSent),
+            NotBegun::Refused(error) => return Err(tried.conclude(error)),
+        };
+        tried.pass_over(link.peer());
+        let retry = &self.inner.profile.retry;
+        let pause = tried.after(prepared, retry, Stage::Calling, error)?;
+        rest(prepared, tried, pause).await
     }
-}
 
-impl Tried {
-    /// The end of a call of several attempts: what the last one did not do, an earlier one may have done.
-    fn conclude(&self, outcome: Result<Answer>) -> Answer {
-        match outcome.unwrap_or_else(Answer::Failed) {
-            Answer::Failed(error) if self.in_doubt => Answer::Failed(in_doubt(error)),
-            answer => answer,
+    /// What follows the answer of an attempt: `None` after the pause before another one.
+    async fn again(
+        &self,
+        prepared: &mut Prepared,
+        tried: &mut Tried,
+        link: &Arc<Link>,
+        answer: Answer,
+    ) -> Option<Answer> {
+        let profile = &self.inner.profile;
+        let pause = match answer {
+            Answer::Failed(failure) if failure.kind() == ErrorKind::Unimplemented => {
+                let explained =
+                    reflection::explain(link, prepared, profile.service(), failure).await;
+                return Some(tried.end(Answer::Failed(explained)));
+            }
+            Answer::Failed(failure) => {
+                tried.pass_over(link.peer());
+                match tried.after(prepared, &profile.retry, Stage::Calling, failure) {
+                    Ok(pause) => pause,
+                    Err(error) => return Some(Answer::Failed(error)),
+                }
+            }
+            Answer::Declared(part, body) => {
+                match tried.after_declared(prepared, &profile.retry, &part) {
+                    Some(pause) => pause,
+                    None => return Some(Answer::Declared(part, body)),
+                }
+            }
+            Answer::Result(_) => {
+                self.note(prepared.method, &answer);
+                return Some(answer);
+            }
+        };
+        match rest(prepared, tried, pause).await {
+            Ok(()) => None,
+            Err(error) => Some(Answer::Failed(error)),
         }
     }
-}
 
-/// A failure of a call of which an earlier attempt may have run.
-pub(crate) fn in_doubt(error: Error) -> Error {
-    match error.execution() {
-        Execution::NotSent | Execution::NotStarted => error.with_execution(Execution::Unknown),
-        Execution::Unknown | Execution::Executed => error,
-    }
-}
-
-/// Whether a failed first attempt is to be followed by [`Channel::go_on`].
-pub(crate) fn needs_more(prepared: &Prepared, failure: &Error) -> bool {
-    failure.kind() == ErrorKind::Unimplemented || may_repeat(prepared, failure)
-}
-
-/// Never twice: only what is known not to have started, or what is declared idempotent.
-pub(crate) fn may_repeat(prepared: &Prepared, failure: &Error) -> bool {
-    let passing = matches!(
-        failure.kind(),
-        ErrorKind::Unavailable | ErrorKind::ResourceExhausted
-    );
-    match failure.execution() {
-        // The peer has not seen it, so this is not a repetition to anybody.
-        Execution::NotSent => passing,
-        Execution::NotStarted => passing && !prepared.once,
-        Execution::Unknown => {
-            prepared.idempotent && !prepared.once && failure.kind() == ErrorKind::Unavailable
+    /// A connection to try next; waits for one as long as the call may take.
+    async fn link(&self, prepared: &mut Prepared, tried: &mut Tried) -> Result<Arc<Link>> {
+        loop {
+            let found = match &self.inner.route {
+                Route::Direct(direct) => until(prepared, tried, direct.link()).await?,
+                Route::Balanced(balanced) => {
+                    let deadline = prepared.deadline;
+                    let found = match deadline {
+                        None => Some(balanced.link(tried).await),
+                        Some(deadline) => timeout_at(deadline, balanced.link(tried)).await.ok(),
+                    };
+                    found.ok_or_else(|| tried.too_late())?
+                }
+                Route::Local(skeleton) => {
+                    let text = format!("{} is called without a connection", skeleton.service().name);
+                    return Err(Error::new(ErrorKind::Internal, text));
+                }
+            };
+            let retry = &self.inner.profile.retry;
+            let pause = match found {
+                Ok(link) => return Ok(link),
+                Err(error) => tried.after(prepared, retry, Stage::Connecting, error)?,
+            };
+            rest(prepared, tried, pause).await?;
         }
-        Execution::Executed => false,
     }
 }
 
 /// Waits no longer than the call may take; nothing of it was sent meanwhile.
-async fn until<F: Future>(prepared: &Prepared, future: F) -> Result<F::Output> {
+async fn until<F: Future>(
+    prepared: &Prepared,
+    tried: &mut Tried,
+    future: F,
+) -> Result<F::Output> {
     match prepared.deadline {
         None => Ok(future.await),
         Some(deadline) => timeout_at(deadline, future)
             .await
-            .map_err(|_| Error::too_late()),
+            .map_err(|_| tried.too_late()),
+    }
+}
+
+/// The pause before another attempt; dropping the call ends it.
+async fn rest(prepared: &Prepared, tried: &mut Tried, pause: Duration) -> Result<()> {
+    match pause_end(pause) {
+        None => Ok(()),
+        Some(end) => until(prepared, tried, sleep_until(end)).await,
     }
 }
 

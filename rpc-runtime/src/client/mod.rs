@@ -11,12 +11,13 @@ mod options;
 mod pending;
 mod profile;
 mod request;
+mod retry;
 mod returns;
 
-pub(crate) use channel::Tried;
 pub(crate) use direct::Direct;
 pub(crate) use profile::Profile;
 pub(crate) use request::{Prepared, Request};
+pub(crate) use retry::Tried;
 
 pub use batch::Batch;
 pub use blocking::BlockingChannel;
@@ -26,4 +27,5 @@ pub use channel::Channel;
 pub use one_way::{OneWay, OneWayFuture};
 pub use options::CallOptions;
 pub use pending::{Callback, Pending};
+pub use retry::RetryPolicy;
 pub use returns::Returns;

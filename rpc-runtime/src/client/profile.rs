@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::client::retry::Retry;
 use crate::descriptor::ServiceDescriptor;
 use crate::limits::Limits;
 use crate::link::Link;
@@ -14,6 +15,8 @@ pub(crate) struct Profile {
     pub(crate) limits: Arc<Limits>,
     /// What the peers may call back.
     pub(crate) exports: Option<Arc<Router>>,
+    /// What fails is repeated by this.
+    pub(crate) retry: Retry,
     /// The service that is called, where the channel was made for one.
     service: Option<&'static ServiceDescriptor>,
     /// Connections to peers that announced another fingerprint for it.
@@ -25,6 +28,7 @@ impl Profile {
         Self {
             limits: Arc::new(limits),
             exports: None,
+            retry: Retry::default(),
             service,
             mismatches: AtomicU64::new(0),
         }

@@ -1,10 +1,12 @@
 //! A call before it is sent: which method, which bytes, until when.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::client::options::{CallOptions, Timeout};
+use crate::client::retry::{Retry, RetryPolicy};
 use crate::context::Context;
 use crate::descriptor::MethodDescriptor;
 use crate::error::{Error, Result};
@@ -32,6 +34,8 @@ pub(crate) struct Prepared {
     pub(crate) idempotent: bool,
     /// Made by the handler of a repetition: such calls are not repeated in turn, or repetitions would multiply.
     pub(crate) once: bool,
+    /// What the caller said about repeating this call.
+    retry: Option<Arc<RetryPolicy>>,
     flags: u8,
 }
 
@@ -72,6 +76,7 @@ impl Request {
             deadline,
             idempotent,
             once,
+            retry: self.options.retry,
             flags,
         })
     }
@@ -82,6 +87,11 @@ impl Prepared {
     pub(crate) fn one_way(mut self) -> Self {
         self.flags |= flag::ONE_WAY;
         self
+    }
+
+    /// How often this call is repeated, on a channel.
+    pub(crate) fn policy<'a>(&'a self, channel: &'a Retry) -> &'a RetryPolicy {
+        self.retry.as_deref().unwrap_or(&channel.policy)
     }
 
     /// Says to the peer that this is a repetition.

@@ -145,7 +145,7 @@ impl Balanced {
         }
         tried.instances = members.len();
         let start = self.picker.next();
-        let mut last = tried.last.take();
+        let mut last: Option<Error> = None;
         // First who is usable and was not tried, then everybody: the registry may know better than our last attempt.
         for pass in [true, false] {
             for offset in 0..members.len() {
@@ -159,7 +159,11 @@ impl Balanced {
                 }
                 match member.link().await {
                     Ok(link) => return Ok(link),
-                    Err(error) => last = Some(error),
+                    // Of those that are not due yet, the one that will be first.
+                    Err(error) => match (&last, error.retry_after()) {
+                        (Some(known), Some(due)) if known.retry_after().is_some_and(|first| first < due) => {}
+                        _ => last = Some(error),
+                    },
                 }
             }
         }

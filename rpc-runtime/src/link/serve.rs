@@ -288,10 +288,10 @@ impl Link {
             ));
         }
         let state = self.lock();
-        if state.phase != Phase::Open {
+        if state.phase == Phase::Closed || state.leaving.refusing {
             return Err((
                 Status::Unavailable,
-                "this server is shutting down".to_owned(),
+                "this side takes no more calls on this connection".to_owned(),
             ));
         }
         if state.inflight >= self.limits.max_inflight_per_connection {

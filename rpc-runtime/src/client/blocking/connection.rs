@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::ops::Range;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use bytes::Buf;
@@ -36,7 +36,7 @@ const READ_SIZE: usize = 64 << 10;
 
 /// One connection, shared by the threads that call on it.
 pub(super) struct Connection {
-    peer: String,
+    peer: Arc<str>,
     hello: Hello,
     limits: Limits,
     state: Mutex<State>,
@@ -129,7 +129,7 @@ impl Connection {
             last_heard: Instant::now(),
         };
         Ok(Self {
-            peer,
+            peer: peer.into(),
             hello,
             limits: limits.clone(),
             state: Mutex::new(state),
@@ -142,6 +142,11 @@ impl Connection {
                 stuck: None,
             }),
         })
+    }
+
+    /// Address of the peer.
+    pub(super) fn peer(&self) -> &Arc<str> {
+        &self.peer
     }
 
     /// What the peer said of itself.
@@ -413,7 +418,11 @@ impl Connection {
                 let error =
                     Error::unavailable(format!("{} takes no more calls: {text}", self.peer))
                         .with_peer(&*self.peer);
-                state.calls.refuse_above(&frame.go_away_part(), &error);
+                // An announcement draws no line yet.
+                let part = frame.go_away_part();
+                if part.is_final {
+                    state.calls.refuse_above(&part, &error);
+                }
                 state.closed.get_or_insert(error);
             }
             // A blocking client serves nothing; streams are not asked for.
