@@ -47,7 +47,12 @@ impl Backoff {
     }
 
     /// The bound of the pause after so many failures before the latest one.
-    pub(crate) fn bound(first: Duration, growth: f64, longest: Duration, failures: u32) -> Duration {
+    pub(crate) fn bound(
+        first: Duration,
+        growth: f64,
+        longest: Duration,
+        failures: u32,
+    ) -> Duration {
         // The numbers may be a user's: what is none, negative or beyond all measure becomes the longest pause.
         let bound = first.as_secs_f64() * growth.powi(failures.min(64) as i32);
         match Duration::try_from_secs_f64(bound) {
@@ -116,7 +121,10 @@ mod tests {
             assert_eq!(bound, longest, "{growth}");
         }
         assert_eq!(Backoff::bound(first, 0.0, longest, 3), Duration::ZERO);
-        assert_eq!(Backoff::bound(Duration::MAX, 2.0, Duration::MAX, 9), Duration::MAX);
+        assert_eq!(
+            Backoff::bound(Duration::MAX, 2.0, Duration::MAX, 9),
+            Duration::MAX
+        );
     }
 
     #[test]

@@ -34,6 +34,7 @@ pub use rpc_macros::idl;
 pub use rpc_macros::rpc_service;
 pub use server::{Server, Serving};
 pub use status::Status;
+pub use transport::{Acceptor, Connection, Opening, Transport};
 
 /// What generated code names. Not for people: it changes with the generator.
 #[doc(hidden)]

@@ -12,6 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
 use crate::server::Skeleton;
 use crate::server::router::Router;
+use crate::transport::Transport;
 
 /// Makes a channel with more than the defaults: limits, services that the peer may call back.
 ///
@@ -30,6 +31,7 @@ pub struct ChannelBuilder {
     limits: Limits,
     exports: Router,
     retry: RetryPolicy,
+    transport: Option<Arc<dyn Transport>>,
     /// The first mistake in building it, told when it connects.
     mistake: Option<Error>,
 }
@@ -49,6 +51,12 @@ impl ChannelBuilder {
     /// Replaces the policy by which failed calls are repeated.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.retry = policy;
+        self
+    }
+
+    /// Opens connections by this instead of the system's sockets.
+    pub fn transport(mut self, transport: impl Transport) -> Self {
+        self.transport = Some(Arc::new(transport));
         self
     }
 
@@ -86,7 +94,8 @@ impl ChannelBuilder {
     ///
     /// # Errors
     ///
-    /// As [`ChannelBuilder::connect`]; also if services are exported: a blocking client serves nothing.
+    /// As [`ChannelBuilder::connect`]; also if services are exported or a transport is set: a blocking client serves
+    /// nothing, and uses the system's sockets.
     pub fn connect_blocking(self, address: impl AsRef<str>) -> Result<BlockingChannel> {
         if let Some(mistake) = self.mistake {
             return Err(mistake);
@@ -95,6 +104,12 @@ impl ChannelBuilder {
             return Err(Error::new(
                 ErrorKind::FailedPrecondition,
                 "a blocking channel reads only while somebody calls, so it cannot export services; connect with `connect`",
+            ));
+        }
+        if self.transport.is_some() {
+            return Err(Error::new(
+                ErrorKind::FailedPrecondition,
+                "a blocking channel uses the system's sockets; a transport of your own needs `connect`",
             ));
         }
         BlockingChannel::open(address.as_ref(), None, self.limits, self.retry)
@@ -106,6 +121,7 @@ impl ChannelBuilder {
         }
         let mut profile = Profile::new(self.limits, service);
         profile.retry = Retry::new(self.retry);
+        profile.transport = self.transport;
         if !self.exports.services().is_empty() {
             profile.exports = Some(Arc::new(self.exports));
         }

@@ -388,7 +388,8 @@ impl Channel {
                     found.ok_or_else(|| tried.too_late())?
                 }
                 Route::Local(skeleton) => {
-                    let text = format!("{} is called without a connection", skeleton.service().name);
+                    let text =
+                        format!("{} is called without a connection", skeleton.service().name);
                     return Err(Error::new(ErrorKind::Internal, text));
                 }
             };
@@ -403,11 +404,7 @@ impl Channel {
 }
 
 /// Waits no longer than the call may take; nothing of it was sent meanwhile.
-async fn until<F: Future>(
-    prepared: &Prepared,
-    tried: &mut Tried,
-    future: F,
-) -> Result<F::Output> {
+async fn until<F: Future>(prepared: &Prepared, tried: &mut Tried, future: F) -> Result<F::Output> {
     match prepared.deadline {
         None => Ok(future.await),
         Some(deadline) => timeout_at(deadline, future)

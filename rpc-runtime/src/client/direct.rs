@@ -181,7 +181,7 @@ impl Direct {
 
 async fn connect(address: &Address, profile: &Profile) -> Result<Arc<Link>> {
     let attempt = async {
-        let io = transport::connect(address).await?;
+        let io = transport::connect_by(profile.transport.as_ref(), address).await?;
         link::connect(io, profile.limits.clone(), profile.exports.clone()).await
     };
     // The handshake has a limit of its own; this one is for a host that swallows packets.
@@ -291,7 +291,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_attempt_to_connect_outlives_the_call_that_began_it() {
         let address = Address::parse("mem://slow-to-accept").unwrap();
-        let (mut listener, _) = Listener::bind(&address).await.unwrap();
+        let (mut listener, _) = Listener::bind(None, &address).await.unwrap();
         let profile = Arc::new(Profile::new(Limits::default(), None));
         let direct = Direct::new(address, profile.clone());
         for _ in 0..3 {
@@ -313,7 +313,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_peer_that_swallows_packets_is_found_out_whatever_callers_wait() {
         let address = Address::parse("mem://never-accepts").unwrap();
-        let (_listener, _) = Listener::bind(&address).await.unwrap();
+        let (_listener, _) = Listener::bind(None, &address).await.unwrap();
         let direct = Direct::new(address, Arc::new(Profile::new(Limits::default(), None)));
         let hurry = timeout(Duration::from_secs(1), direct.link());
         hurry.await.expect_err("nobody says HELLO");

@@ -1,5 +1,6 @@
 //! What the connections of one channel have in common: limits, and the definition the caller was made from.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,15 +9,17 @@ use crate::descriptor::ServiceDescriptor;
 use crate::limits::Limits;
 use crate::link::Link;
 use crate::server::router::Router;
+use crate::transport::Transport;
 
 /// Shared by all connections of a channel.
-#[derive(Debug)]
 pub(crate) struct Profile {
     pub(crate) limits: Arc<Limits>,
     /// What the peers may call back.
     pub(crate) exports: Option<Arc<Router>>,
     /// What fails is repeated by this.
     pub(crate) retry: Retry,
+    /// Opens connections in place of the system's sockets.
+    pub(crate) transport: Option<Arc<dyn Transport>>,
     /// The service that is called, where the channel was made for one.
     service: Option<&'static ServiceDescriptor>,
     /// Connections to peers that announced another fingerprint for it.
@@ -29,6 +32,7 @@ impl Profile {
             limits: Arc::new(limits),
             exports: None,
             retry: Retry::default(),
+            transport: None,
             service,
             mismatches: AtomicU64::new(0),
         }
@@ -58,5 +62,14 @@ impl Profile {
 
     pub(crate) fn mismatches(&self) -> u64 {
         self.mismatches.load(Ordering::Relaxed)
+    }
+}
+
+impl fmt::Debug for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Profile")
+            .field("limits", &self.limits)
+            .field("retry", &self.retry)
+            .finish_non_exhaustive()
     }
 }

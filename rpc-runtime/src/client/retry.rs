@@ -224,13 +224,7 @@ impl Tried {
         }
     }
 
-    fn judge(
-        &mut self,
-        call: &Prepared,
-        retry: &Retry,
-        stage: Stage,
-        failure: &Error,
-    ) -> Verdict {
+    fn judge(&mut self, call: &Prepared, retry: &Retry, stage: Stage, failure: &Error) -> Verdict {
         // What is too large for one peer is so for the others.
         let hopeless = failure.kind() == ErrorKind::ResourceExhausted
             && failure.execution() == Execution::NotSent
@@ -307,7 +301,10 @@ impl Tried {
     pub(crate) fn too_late(&mut self) -> Error {
         let late = Error::too_late();
         let late = match self.last.take() {
-            Some(last) => late.adding(format_args!("; the last attempt failed: {}", last.message())),
+            Some(last) => late.adding(format_args!(
+                "; the last attempt failed: {}",
+                last.message()
+            )),
             None => late,
         };
         self.conclude(late)

@@ -161,7 +161,8 @@ impl Balanced {
                     Ok(link) => return Ok(link),
                     // Of those that are not due yet, the one that will be first.
                     Err(error) => match (&last, error.retry_after()) {
-                        (Some(known), Some(due)) if known.retry_after().is_some_and(|first| first < due) => {}
+                        (Some(known), Some(due))
+                            if known.retry_after().is_some_and(|first| first < due) => {}
                         _ => last = Some(error),
                     },
                 }

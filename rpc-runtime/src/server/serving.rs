@@ -23,7 +23,7 @@ use crate::link::{self, Link};
 use crate::reflection;
 use crate::server::router::{Router, Skeleton};
 use crate::server::shutdown::{keep, send_away};
-use crate::transport::{Address, Io, Listener};
+use crate::transport::{Address, Io, Listener, Transport};
 use crate::wire::frame::GoAwayReason;
 
 /// Pause of the accept loop when the system has no more sockets; it doubles up to [`LONGEST_PAUSE`].
@@ -50,6 +50,7 @@ pub struct Server {
     registries: Vec<Arc<dyn Registry>>,
     advertised: Advertised,
     propagation: Option<Duration>,
+    transport: Option<Arc<dyn Transport>>,
 }
 
 /// A server that listens. It stops when this is dropped: at once, without waiting for calls; see
@@ -62,6 +63,7 @@ pub struct Serving {
     registries: Vec<Arc<dyn Registry>>,
     advertised: Advertised,
     pub(super) propagation: Option<Duration>,
+    transport: Option<Arc<dyn Transport>>,
     pub(super) stopped: watch::Sender<bool>,
 }
 
@@ -137,6 +139,12 @@ impl Server {
         self
     }
 
+    /// Listens by this instead of the system's sockets.
+    pub fn transport(mut self, transport: impl Transport) -> Self {
+        self.transport = Some(Arc::new(transport));
+        self
+    }
+
     /// Opens an address: `tcp://host:port` (port 0 takes a free one), `unix:///path` or `mem://name`.
     ///
     /// # Errors
@@ -169,6 +177,7 @@ impl Server {
             registries: self.registries,
             advertised: self.advertised,
             propagation: self.propagation,
+            transport: self.transport,
             stopped: watch::Sender::new(false),
         };
         serving.listen(address).await?;
@@ -191,7 +200,7 @@ impl Serving {
                 "this server was shut down; make another one",
             ));
         }
-        let (listener, real) = Listener::bind(&address).await?;
+        let (listener, real) = Listener::bind(self.transport.as_ref(), &address).await?;
         let text = real.to_string();
         for registry in &self.registries {
             let records = self.advertised.records(&text, self.services())?;

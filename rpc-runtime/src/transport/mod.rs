@@ -3,11 +3,13 @@
 //! All three look alike: `connect` gives an [`Io`], a [`Listener`] accepts them.
 
 mod address;
+mod custom;
 mod mem;
 pub(crate) mod sync;
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -15,6 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::net::{UnixListener, UnixStream};
 
 pub(crate) use address::{Address, Options, Target};
+pub use custom::{Acceptor, Connection, Opening, Transport};
 
 use crate::error::{Error, Result};
 
@@ -26,8 +29,32 @@ pub(crate) struct Io {
     pub(crate) peer: String,
 }
 
+impl From<Connection> for Io {
+    fn from(connection: Connection) -> Self {
+        Self {
+            reader: connection.reader,
+            writer: connection.writer,
+            peer: connection.peer,
+        }
+    }
+}
+
+/// Opens a connection, by the user's transport where there is one.
+pub(crate) async fn connect_by(
+    custom: Option<&Arc<dyn Transport>>,
+    address: &Address,
+) -> Result<Io> {
+    match custom {
+        Some(custom) => match custom.connect(&address.to_string()).await {
+            Ok(connection) => Ok(connection.into()),
+            Err(error) => Err(cannot_connect(address, &error)),
+        },
+        None => connect(address).await,
+    }
+}
+
 /// Opens a connection.
-pub(crate) async fn connect(address: &Address) -> Result<Io> {
+async fn connect(address: &Address) -> Result<Io> {
     match address {
         Address::Tcp(host) => {
             let stream = TcpStream::connect(host.as_str())
@@ -61,6 +88,7 @@ pub(crate) enum Listener {
     #[cfg(unix)]
     Unix(UnixListener, UnixPath),
     Mem(mem::MemListener),
+    Custom(Box<dyn Acceptor>),
 }
 
 /// Removes the socket file when the listener is gone.
@@ -68,7 +96,10 @@ pub(crate) struct UnixPath(PathBuf);
 
 impl Listener {
     /// Opens an address; the second value is the address as clients reach it (port 0 replaced by the real one).
-    pub(crate) async fn bind(address: &Address) -> Result<(Self, Address)> {
+    pub(crate) async fn bind(
+        custom: Option<&Arc<dyn Transport>>,
+        address: &Address,
+    ) -> Result<(Self, Address)> {
         let failed = |error: io::Error| {
             let hint = match error.kind() {
                 io::ErrorKind::AddrInUse => {
@@ -82,6 +113,11 @@ impl Listener {
             Error::unavailable(format!("cannot listen on {address}: {error}{hint}"))
                 .with_peer(address.to_string())
         };
+        if let Some(custom) = custom {
+            let listener = custom.listen(&address.to_string()).await.map_err(failed)?;
+            let real = Address::parse(&listener.address())?;
+            return Ok((Self::Custom(listener), real));
+        }
         match address {
             Address::Tcp(host) => {
                 let listener = TcpListener::bind(host.as_str()).await.map_err(failed)?;
@@ -126,6 +162,7 @@ impl Listener {
                 })
             }
             Self::Mem(listener) => listener.accept().await,
+            Self::Custom(listener) => listener.accept().await.map(Io::from),
         }
     }
 }

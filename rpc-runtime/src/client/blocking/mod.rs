@@ -56,7 +56,12 @@ impl BlockingChannel {
     ///
     /// The address cannot be read, or nobody answers there.
     pub fn connect(address: impl AsRef<str>) -> Result<Self> {
-        Self::open(address.as_ref(), None, Limits::default(), RetryPolicy::default())
+        Self::open(
+            address.as_ref(),
+            None,
+            Limits::default(),
+            RetryPolicy::default(),
+        )
     }
 
     /// Connects to where a service is: what generated clients call.
@@ -235,8 +240,8 @@ impl BlockingChannel {
         let start = self.shared.next.fetch_add(1, Ordering::Relaxed);
         let rotated = (0..addresses.len())
             .map(|offset| &addresses[start.wrapping_add(offset) % addresses.len()]);
-        let (fresh, again): (Vec<_>, Vec<_>) = rotated
-            .partition(|address| !tried.iter().any(|peer| **peer == *address.to_string()));
+        let (fresh, again): (Vec<_>, Vec<_>) =
+            rotated.partition(|address| !tried.iter().any(|peer| **peer == *address.to_string()));
         let mut last = None;
         for address in fresh.into_iter().chain(again) {
             let handshake = self.shared.limits.handshake_timeout;
