@@ -79,6 +79,16 @@ impl ChannelBuilder {
         Channel::open(address.as_ref(), self.profile(None)?).await
     }
 
+    /// A channel that connects when the first call is made: for servers that need each other, in whatever order they
+    /// start. That call waits for the connection as long as it may take.
+    ///
+    /// # Errors
+    ///
+    /// The address cannot be read, there is no tokio runtime here, or two exported methods have the same call ID.
+    pub fn lazy(self, address: impl AsRef<str>) -> Result<Channel> {
+        Channel::unconnected(address.as_ref(), self.profile(None)?)
+    }
+
     /// Connects to where the service of a generated client is, and gives that client.
     ///
     /// # Errors

@@ -115,28 +115,25 @@ impl Channel {
     }
 
     pub(super) async fn open(address: &str, profile: Profile) -> Result<Self> {
+        let channel = Self::unconnected(address, profile)?;
+        match &channel.inner.route {
+            Route::Direct(direct) => drop(direct.link().await?),
+            Route::Balanced(balanced) => balanced.first().await?,
+            Route::Local(_) => {}
+        }
+        Ok(channel)
+    }
+
+    /// A channel that connects when a call needs it.
+    pub(super) fn unconnected(address: &str, profile: Profile) -> Result<Self> {
         let (target, options) = Target::parse(address)?;
-        let runtime = Handle::try_current().map_err(|_| Error::no_runtime())?;
+        Handle::try_current().map_err(|_| Error::no_runtime())?;
         let profile = Arc::new(profile);
         let route = match target {
-            Target::Direct(address) => {
-                let direct = Direct::new(address, profile.clone());
-                direct.link().await?;
-                Route::Direct(direct)
-            }
-            target => {
-                let balanced = Balanced::open(target, &options, profile.clone()).await?;
-                balanced.first().await?;
-                Route::Balanced(balanced)
-            }
+            Target::Direct(address) => Route::Direct(Direct::new(address, profile.clone())),
+            target => Route::Balanced(Balanced::open(target, &options, profile.clone())?),
         };
-        Ok(Self {
-            inner: Arc::new(Inner {
-                route,
-                profile,
-                runtime,
-            }),
-        })
+        Ok(Self::new(route, profile))
     }
 
     fn new(route: Route, profile: Arc<Profile>) -> Self {

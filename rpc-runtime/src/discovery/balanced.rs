@@ -41,11 +41,7 @@ enum Picker {
 
 impl Balanced {
     /// Opens an address that names a registry.
-    pub(crate) async fn open(
-        target: Target,
-        options: &Options,
-        profile: Arc<Profile>,
-    ) -> Result<Self> {
+    pub(crate) fn open(target: Target, options: &Options, profile: Arc<Profile>) -> Result<Self> {
         let named = match &target {
             Target::Registry(_, named) | Target::File(_, named) => named.clone(),
             _ => None,

@@ -1,0 +1,1 @@
+//! A thousand clients of one server that dies and comes back.
