@@ -46,6 +46,8 @@ struct Call {
     below_a_repetition: bool,
     told: Told,
     executions: u32,
+    /// Executions whose handler was not told that they are repetitions.
+    unflagged: u32,
 }
 
 /// What has happened, as nobody in the system sees it.
@@ -72,6 +74,7 @@ impl Book {
                 below_a_repetition,
                 told: Told::Nothing,
                 executions: 0,
+                unflagged: 0,
             },
         );
         number
@@ -79,12 +82,11 @@ impl Book {
 
     fn executed(&self, number: u64, at: usize) {
         self.note(format_args!("run {number} at s{at}"));
-        self.calls
-            .lock()
-            .unwrap()
-            .get_mut(&number)
-            .unwrap()
-            .executions += 1;
+        let repeated = Context::current().unwrap().is_repeated();
+        let mut calls = self.calls.lock().unwrap();
+        let call = calls.get_mut(&number).unwrap();
+        call.executions += 1;
+        call.unflagged += u32::from(!repeated);
     }
 
     fn told(&self, number: u64, told: Told, text: &str) {
@@ -156,6 +158,12 @@ impl Book {
                 Told::Failed(Execution::NotSent | Execution::NotStarted) => 0..=0,
                 Told::Failed(Execution::Unknown) | Told::Nothing => 0..=most,
             };
+            // The first attempt, or a call below a repetition, which is never repeated itself.
+            if call.unflagged > 1 {
+                return Err(format!(
+                    "call {number}: {call:?}, a repetition does not say so"
+                ));
+            }
             if !right.contains(&call.executions) {
                 return Err(format!(
                     "call {number}: {call:?}, expected {right:?} executions"
