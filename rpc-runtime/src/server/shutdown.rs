@@ -42,8 +42,8 @@ impl Serving {
     ///
     /// 1. not ready: [`Serving::is_ready`] says so, and with it health checks;
     /// 2. leaves the registries, and goes on serving for [`Server::propagation`](crate::Server::propagation);
-    /// 3. tells every client to go elsewhere, and goes on serving until all of them have heard it; new connections are
-    ///    sent away with the same words;
+    /// 3. tells every client to go elsewhere, and goes on serving until all of them have heard it; then new connections
+    ///    are sent away with the same words;
     /// 4. takes no more connections and refuses what comes nevertheless, as *not started*;
     /// 5. lets the running calls finish, and closes.
     ///
@@ -78,31 +78,38 @@ impl Serving {
         if !propagation.is_zero() {
             sleep(propagation).await;
         }
-        self.shared.leaving.store(true, Ordering::Release);
-        let links = self.shared.every_link();
-        let reconnect = (RECONNECT_EACH * u32::try_from(links.len()).unwrap_or(u32::MAX))
+        let count = u32::try_from(self.shared.links().len()).unwrap_or(u32::MAX);
+        let reconnect = RECONNECT_EACH
+            .saturating_mul(count)
             .clamp(RECONNECT_AT_LEAST, RECONNECT_AT_MOST);
-        for link in &links {
-            link.announce(GoAwayReason::Shutdown, SHUTTING_DOWN, reconnect);
-        }
-        for link in &links {
-            link.until_quiet().await;
+        let reason = GoAwayReason::Shutdown;
+        // Some clients hear it only when they call next. Whoever connects meanwhile is served, and told in the second
+        // round: a client that knows no other address is without a server for a round trip, not for all of it.
+        for round in 0..2 {
+            self.shared.leaving.store(round == 1, Ordering::Release);
+            let links = self.shared.every_link();
+            for link in &links {
+                link.announce(reason, SHUTTING_DOWN, reconnect);
+            }
+            for link in &links {
+                link.until_quiet().await;
+            }
         }
         // Whoever waits to be accepted is sent away with a word.
         self.shared.closing.send_replace(true);
         for acceptor in self.acceptors.drain(..) {
             let _ = acceptor.await;
         }
-        for link in &links {
-            link.drain(GoAwayReason::Shutdown, SHUTTING_DOWN, reconnect);
+        for link in self.shared.every_link() {
+            link.drain(reason, SHUTTING_DOWN, reconnect);
         }
         // Those too whose handshake was under way.
         loop {
             let links = self.shared.every_link();
             for link in &links {
-                link.announce(GoAwayReason::Shutdown, SHUTTING_DOWN, reconnect);
+                link.announce(reason, SHUTTING_DOWN, reconnect);
                 link.until_quiet().await;
-                link.drain(GoAwayReason::Shutdown, SHUTTING_DOWN, reconnect);
+                link.drain(reason, SHUTTING_DOWN, reconnect);
                 link.idle().await;
             }
             // Those that say nothing have no calls either.
