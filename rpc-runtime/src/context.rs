@@ -1,14 +1,16 @@
 //! What a handler knows about the call it works on, and what calls made by it inherit.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::descriptor::MethodDescriptor;
+use crate::error::Error;
+use crate::link::Link;
 use crate::metadata::Metadata;
 
 tokio::task_local! {
@@ -38,8 +40,12 @@ struct Inner {
     metadata: Metadata,
     deadline: Option<Instant>,
     repeated: bool,
+    /// The connection that the call came on.
+    link: Option<Arc<Link>>,
     cancelled: AtomicBool,
     cancel: Notify,
+    /// Why the handler is dropped, if the caller is not the reason.
+    broken: OnceLock<Error>,
 }
 
 impl Context {
@@ -58,10 +64,25 @@ impl Context {
                 metadata,
                 deadline,
                 repeated,
+                link: None,
                 cancelled,
                 cancel,
+                broken: OnceLock::new(),
             }),
         }
+    }
+
+    /// Notes the connection that the call came on; for a context that nobody else holds yet.
+    pub(crate) fn on_link(mut self, link: Arc<Link>) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.link = Some(link);
+        }
+        self
+    }
+
+    /// The connection that the call came on.
+    pub(crate) fn link(&self) -> Option<&Arc<Link>> {
+        self.inner.link.as_ref()
     }
 
     /// The context of the handler that this code runs in; `None` outside of handlers and in tasks they spawned.
@@ -112,6 +133,16 @@ impl Context {
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.inner.deadline
+    }
+
+    /// Notes why the handler is dropped.
+    pub(crate) fn set_broken(&self, error: Error) {
+        let _ = self.inner.broken.set(error);
+    }
+
+    /// Why the handler is dropped, if the caller is not the reason.
+    pub(crate) fn broken(&self) -> Option<&Error> {
+        self.inner.broken.get()
     }
 
     pub(crate) fn set_cancelled(&self) {

@@ -3,6 +3,7 @@
 pub mod codec;
 pub mod discovery;
 pub mod reflection;
+pub mod stream;
 
 mod backoff;
 mod client;
@@ -21,12 +22,13 @@ mod wire;
 
 pub use client::{
     Batch, BlockingChannel, Call, CallFuture, CallOptions, Callback, Channel, ChannelBuilder,
-    OneWay, OneWayFuture, Pending, RetryPolicy,
+    Items, OneWay, OneWayFuture, Pending, RetryPolicy, StreamCall, Unbroken,
 };
 pub use codec::{Decimal, DeclaredError, Invalid, RawVariant, Timestamp, Uuid, Value};
 pub use context::Context;
 pub use descriptor::{Client, MethodDescriptor, MethodKind, ServiceDescriptor};
 pub use error::{CallError, Error, ErrorKind, Execution, Result};
+pub use futures_core::Stream;
 pub use limits::{DEFAULT_TIMEOUT, Limits};
 pub use metadata::Metadata;
 #[cfg(feature = "idl")]

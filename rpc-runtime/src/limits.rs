@@ -16,6 +16,9 @@ use std::time::Duration;
 pub struct Limits {
     /// Largest frame accepted, in bytes; announced to the peer. 4 MiB, as in gRPC.
     pub max_frame_bytes: u32,
+    /// Largest parameters, result or item, in bytes; announced to the peer. What is larger than 64 KiB is cut into pieces,
+    /// so this may be more than `max_frame_bytes`. 16 MiB.
+    pub max_message_bytes: u32,
     /// Largest frame accepted before HELLO was answered. 64 KiB.
     pub max_frame_bytes_before_hello: u32,
     /// Deepest nesting of arrays and maps in a message. 64, as in Cap'n Proto and Thrift.
@@ -59,16 +62,22 @@ pub struct Limits {
     pub outbound_queue_bytes: usize,
     /// Most replies to control frames (PONG, refusals) waiting to be sent before reading stops. 100, as in grpc-go.
     pub max_queued_control: u32,
-    /// Bytes of one stream on their way; announced, used once streams are served. 256 KiB.
+    /// Bytes of one stream that may wait here to be read; announced. 256 KiB.
     pub stream_window: u32,
-    /// Bytes of all streams of a connection on their way; announced. 1 MiB.
+    /// Bytes of all streams of a connection that may wait here to be read; announced. 1 MiB, as hyper's.
     pub connection_window: u32,
+    /// Bytes of one connection that are kept for it: bodies that are not complete, items that nobody has read, parameters
+    /// of calls that are worked on. Calls beyond are refused. 64 MiB.
+    pub connection_memory: u64,
+    /// Most objects that one connection has lent to its peer and the peer has not given back. 1,024.
+    pub max_objects: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
             max_frame_bytes: 4 << 20,
+            max_message_bytes: 16 << 20,
             max_frame_bytes_before_hello: 64 << 10,
             max_depth: 64,
             max_nodes: 1 << 20,
@@ -92,6 +101,8 @@ impl Default for Limits {
             max_queued_control: 100,
             stream_window: 256 << 10,
             connection_window: 1 << 20,
+            connection_memory: 64 << 20,
+            max_objects: 1_024,
         }
     }
 }

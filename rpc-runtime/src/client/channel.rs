@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_core::Stream;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep_until, timeout_at};
@@ -12,12 +13,16 @@ use tokio::time::{sleep_until, timeout_at};
 use crate::client::builder::ChannelBuilder;
 use crate::client::call::Call;
 use crate::client::direct::Direct;
+use crate::client::items::Answering;
 use crate::client::one_way::OneWay;
 use crate::client::options::CallOptions;
 use crate::client::profile::Profile;
 use crate::client::request::{Prepared, Request};
 use crate::client::retry::{Stage, Tried, pause_end};
 use crate::client::returns::Returns;
+use crate::client::stream_call::StreamCall;
+use crate::client::upload::Upload;
+use crate::codec::Codec;
 use crate::context::Context;
 use crate::descriptor::{MethodDescriptor, ServiceDescriptor};
 use crate::discovery::{Balanced, Registry};
@@ -166,6 +171,44 @@ impl Channel {
         OneWay::new(self.clone(), request(method, params))
     }
 
+    /// Makes a call whose answer is a stream. Generated clients call this.
+    pub fn stream<T, E>(
+        &self,
+        method: &'static MethodDescriptor,
+        returns: Returns<T, E>,
+        params: impl FnOnce(&mut Vec<u8>),
+    ) -> StreamCall<T, E> {
+        StreamCall::new(self.clone(), request(method, params), returns)
+    }
+
+    /// Makes a call that sends a stream. Generated clients call this.
+    pub fn upload<T, E, I: 'static>(
+        &self,
+        method: &'static MethodDescriptor,
+        returns: Returns<T, E>,
+        items: impl Stream<Item = I> + Send + 'static,
+        codec: Codec<I>,
+        params: impl FnOnce(&mut Vec<u8>),
+    ) -> Call<T, E> {
+        let mut request = request(method, params);
+        request.upload = Some(Upload::new(items, codec));
+        Call::new(self.clone(), request, returns)
+    }
+
+    /// Makes a call that sends a stream and whose answer is one. Generated clients call this.
+    pub fn exchange<T, E, I: 'static>(
+        &self,
+        method: &'static MethodDescriptor,
+        returns: Returns<T, E>,
+        items: impl Stream<Item = I> + Send + 'static,
+        codec: Codec<I>,
+        params: impl FnOnce(&mut Vec<u8>),
+    ) -> StreamCall<T, E> {
+        let mut request = request(method, params);
+        request.upload = Some(Upload::new(items, codec));
+        StreamCall::new(self.clone(), request, returns)
+    }
+
     /// How many connections of this channel led to a peer whose definition of the called service differs from the one
     /// here. The first of them was logged too. Only channels that a generated client opened know the service.
     pub fn fingerprint_mismatches(&self) -> u64 {
@@ -209,7 +252,7 @@ impl Channel {
             return Ok(None);
         };
         match link.begin(&prepared.frame()?, prepared.deadline, flush) {
-            Ok(ticket) => Ok(Some(ticket)),
+            Ok(ticket) => Ok(Some(self.with_upload(ticket, prepared))),
             Err(NotBegun::Full | NotBegun::Gone) => Ok(None),
             Err(NotBegun::Refused(error)) => Err(error),
         }
@@ -280,7 +323,7 @@ impl Channel {
 
     async fn attempts(&self, mut prepared: Prepared, mut tried: Tried) -> Answer {
         loop {
-            let (link, mut ticket) = match self.begin(&mut prepared, &mut tried).await {
+            let (link, mut ticket) = match self.ticket(&mut prepared, &mut tried).await {
                 Ok(begun) => begun,
                 Err(error) => return Answer::Failed(error),
             };
@@ -291,8 +334,42 @@ impl Channel {
         }
     }
 
+    /// Begins a call whose answer is a stream, waiting for a connection and for room.
+    pub(crate) async fn begin(self, mut prepared: Prepared, mut tried: Tried) -> Result<Answering> {
+        let (_, ticket) = self.ticket(&mut prepared, &mut tried).await?;
+        Ok(Answering {
+            channel: self,
+            prepared,
+            ticket,
+            tried,
+            any: false,
+        })
+    }
+
+    /// Begins such a call once more, of which nothing was read.
+    pub(crate) async fn begin_again(
+        self,
+        mut prepared: Prepared,
+        mut tried: Tried,
+        link: Arc<Link>,
+        failure: Error,
+    ) -> Result<Answering> {
+        tried.pass_over(link.peer());
+        let retry = &self.inner.profile.retry;
+        let pause = tried.after(&mut prepared, retry, Stage::Calling, failure)?;
+        rest(&prepared, &mut tried, pause).await?;
+        self.begin(prepared, tried).await
+    }
+
+    fn with_upload(&self, mut ticket: Ticket, prepared: &Prepared) -> Ticket {
+        if let Some(upload) = &prepared.upload {
+            upload.begin(&mut ticket, &self.inner.runtime);
+        }
+        ticket
+    }
+
     /// Begins one attempt, on whatever connection takes it within the time of the call.
-    async fn begin(
+    async fn ticket(
         &self,
         prepared: &mut Prepared,
         tried: &mut Tried,
@@ -304,7 +381,7 @@ impl Channel {
                 link.begin(&frame, prepared.deadline, true)
             };
             match begun {
-                Ok(ticket) => return Ok((link, ticket)),
+                Ok(ticket) => return Ok((link, self.with_upload(ticket, prepared))),
                 Err(not_begun) => {
                     self.not_begun(prepared, tried, &link, not_begun).await?;
                 }
@@ -425,6 +502,7 @@ fn request(method: &'static MethodDescriptor, params: impl FnOnce(&mut Vec<u8>))
         method,
         params: encoded,
         options: CallOptions::default(),
+        upload: None,
     }
 }
 

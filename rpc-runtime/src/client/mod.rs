@@ -1,4 +1,4 @@
-//! The caller's side: channels, calls and the six ways to finish one.
+//! The caller's side: channels, calls and the ways to finish one.
 
 mod batch;
 mod blocking;
@@ -6,6 +6,7 @@ mod builder;
 mod call;
 mod channel;
 mod direct;
+mod items;
 mod one_way;
 mod options;
 mod pending;
@@ -13,19 +14,25 @@ mod profile;
 mod request;
 mod retry;
 mod returns;
+mod stream_call;
+mod upload;
 
 pub(crate) use direct::Direct;
+pub(crate) use items::no_streams;
 pub(crate) use profile::Profile;
 pub(crate) use request::{Prepared, Request};
 pub(crate) use retry::Tried;
+pub(crate) use upload::TURN as UPLOAD_TURN;
 
 pub use batch::Batch;
 pub use blocking::BlockingChannel;
 pub use builder::ChannelBuilder;
 pub use call::{Call, CallFuture};
 pub use channel::Channel;
+pub use items::{Items, Unbroken};
 pub use one_way::{OneWay, OneWayFuture};
 pub use options::CallOptions;
 pub use pending::{Callback, Pending};
 pub use retry::RetryPolicy;
 pub use returns::Returns;
+pub use stream_call::StreamCall;

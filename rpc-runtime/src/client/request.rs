@@ -7,8 +7,9 @@ use tokio::time::Instant;
 
 use crate::client::options::{CallOptions, Timeout};
 use crate::client::retry::{Retry, RetryPolicy};
+use crate::client::upload::Upload;
 use crate::context::Context;
-use crate::descriptor::MethodDescriptor;
+use crate::descriptor::{MethodDescriptor, MethodKind};
 use crate::error::{Error, Result};
 use crate::limits::{DEFAULT_TIMEOUT, Limits};
 use crate::wire::frame::{CallFrame, CallPart, flag};
@@ -22,6 +23,8 @@ pub(crate) struct Request {
     pub(crate) method: &'static MethodDescriptor,
     pub(crate) params: Vec<u8>,
     pub(crate) options: CallOptions,
+    /// The items that the caller sends.
+    pub(crate) upload: Option<Upload>,
 }
 
 /// A request that has begun: its time runs.
@@ -36,22 +39,35 @@ pub(crate) struct Prepared {
     pub(crate) once: bool,
     /// What the caller said about repeating this call.
     retry: Option<Arc<RetryPolicy>>,
+    /// The items that the caller sends.
+    pub(crate) upload: Option<Upload>,
     flags: u8,
 }
 
 impl Request {
     /// Starts the clock and takes over what the surrounding handler passes on.
     pub(crate) fn prepare(mut self, limits: &Limits) -> Result<Prepared> {
+        // How long a stream takes is its sender's affair; that the peer is there is what pings are for.
+        let unsaid = match self.method.kind {
+            MethodKind::Unary => Timeout::After(DEFAULT_TIMEOUT),
+            _ => Timeout::Never,
+        };
         let timeout = self
             .options
             .timeout
             .or(self.method.timeout.map(Timeout::After))
-            .unwrap_or(Timeout::After(DEFAULT_TIMEOUT));
+            .unwrap_or(unsaid);
         let mut deadline = match timeout {
             Timeout::After(limit) => Instant::now().checked_add(limit),
             Timeout::Never => None,
         };
-        let mut flags = if self.method.oneway { flag::ONE_WAY } else { 0 };
+        let mut flags = match self.method.kind {
+            MethodKind::Unary if self.method.oneway => flag::ONE_WAY,
+            MethodKind::Unary => 0,
+            MethodKind::ClientStream => flag::STREAM_IN,
+            MethodKind::ServerStream => flag::STREAM_OUT,
+            MethodKind::BidiStream => flag::STREAM_IN | flag::STREAM_OUT,
+        };
         let mut once = false;
         if let Some(context) = Context::current() {
             deadline = [deadline, context.deadline()].into_iter().flatten().min();
@@ -77,6 +93,7 @@ impl Request {
             idempotent,
             once,
             retry: self.options.retry,
+            upload: self.upload,
             flags,
         })
     }
@@ -139,6 +156,7 @@ impl Prepared {
         Ok(CallFrame {
             part,
             flags: self.flags,
+            target: None,
             metadata: &self.metadata,
             params: &self.params,
         })

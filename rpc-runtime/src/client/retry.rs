@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use crate::backoff::{Backoff, random_fraction};
 use crate::client::request::Prepared;
+use crate::client::upload::Upload;
 use crate::error::{Error, ErrorKind, Execution};
 use crate::wire::calls::Answer;
 use crate::wire::frame::FailPart;
@@ -331,7 +332,11 @@ pub(crate) fn needs_more(call: &Prepared, answer: &Answer) -> bool {
 }
 
 /// Never twice: only what is known not to have started, or what is declared idempotent.
-fn may_repeat(call: &Prepared, failure: &Error) -> bool {
+pub(crate) fn may_repeat(call: &Prepared, failure: &Error) -> bool {
+    // A stream cannot be run again, whatever has come of what was sent of it.
+    if call.upload.as_ref().is_some_and(Upload::has_begun) {
+        return false;
+    }
     let passing = matches!(
         failure.kind(),
         ErrorKind::Unavailable | ErrorKind::ResourceExhausted
@@ -348,7 +353,10 @@ fn may_repeat(call: &Prepared, failure: &Error) -> bool {
 }
 
 fn may_repeat_declared(call: &Prepared, part: &FailPart) -> bool {
-    part.retryable && call.idempotent && !call.once
+    part.retryable
+        && call.idempotent
+        && !call.once
+        && !call.upload.as_ref().is_some_and(Upload::has_begun)
 }
 
 /// When a pause that begins now is over; none for a pause of nothing.

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::{Link, Phase, Role, State};
 use crate::error::Error;
 use crate::wire::frame::{self, GoAwayReason, Kind};
+use crate::wire::streams::Side;
 
 /// Time for the last bytes (a GOAWAY, mostly) to leave when a link closes.
 pub(super) const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -90,6 +91,7 @@ impl Link {
         earlier(self.stall_due(&state, blocked_since));
         earlier(self.ping_due(&state));
         earlier(self.idle_due(&state));
+        earlier(self.piece_due(&state));
         state.keeper_due = due;
         due
     }
@@ -129,6 +131,12 @@ impl Link {
         idle.then(|| state.last_call + self.limits.idle_timeout)
     }
 
+    /// When a peer is given up that does not send the rest of a body.
+    fn piece_due(&self, state: &State) -> Option<Instant> {
+        let oldest = state.pieces.oldest()?;
+        Some(oldest + self.limits.frame_timeout)
+    }
+
     fn on_timer(&self, blocked_since: Option<Instant>) {
         let now = Instant::now();
         let stalled = self.stall_due(&self.lock(), blocked_since);
@@ -143,7 +151,15 @@ impl Link {
         let state = self.lock();
         let (ping, idle) = (self.ping_due(&state), self.idle_due(&state));
         let asked = state.ping_sent.is_some();
+        let piece = self.piece_due(&state);
         drop(state);
+        if piece.is_some_and(|due| due <= now) {
+            let text = format!(
+                "no further piece of a body came within {:?}",
+                self.limits.frame_timeout
+            );
+            return self.go_away(GoAwayReason::Limit, &text);
+        }
         if idle.is_some_and(|due| due <= now) {
             let text = format!("no call for {:?}", self.limits.idle_timeout);
             // A call may have come meanwhile.
@@ -168,11 +184,21 @@ impl Link {
             return;
         }
         let mut expired = Vec::new();
-        let State { calls, out, .. } = &mut *state;
+        let State {
+            calls,
+            out,
+            streams,
+            pieces,
+            ..
+        } = &mut *state;
         expired.extend(calls.expire_unsent(now, out));
         let offered = out.offered();
         let next = calls.expire(now, offered, |id, waker| {
+            let key = (Side::Ours, id);
             frame::write_cancel(out.buffer(), id);
+            out.drop_body(key);
+            pieces.drop_body(key);
+            expired.extend(streams.stopped(key));
             expired.extend(waker);
         });
         state.next_deadline = next;

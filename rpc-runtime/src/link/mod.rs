@@ -9,6 +9,7 @@ mod handshake;
 mod keep;
 mod read;
 mod serve;
+mod streams;
 mod write;
 
 #[cfg(test)]
@@ -22,7 +23,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::task::Poll;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::Notify;
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::error::{Error, ErrorKind, Execution};
@@ -30,13 +33,16 @@ use crate::limits::Limits;
 use crate::server::router::Router;
 use crate::transport::Io;
 use crate::wire::calls::{Answer, Calls};
-use crate::wire::frame::{self, CallFrame, GoAwayPart, GoAwayReason};
+use crate::wire::frame::{self, CallFrame, GoAwayPart, GoAwayReason, flag};
 use crate::wire::hello::Hello;
-use crate::wire::outbound::Outbound;
+use crate::wire::outbound::{Outbound, PIECE};
+use crate::wire::pieces::Pieces;
+use crate::wire::streams::{Side, Streams};
 
 pub(crate) use handshake::{accept, connect, first_frame, refused, turn_away};
 pub(crate) use read::read_answer;
 pub(crate) use serve::Responder;
+pub(crate) use streams::{Event, Sending};
 
 /// Clients of a peer that went without a word connect again within this time, not all at once.
 const AFTER_A_LOSS: Duration = Duration::from_millis(100);
@@ -55,10 +61,14 @@ pub(crate) struct Link {
     wake_keeper: Notify,
     /// A call of ours ended, so that another one may begin.
     room: Notify,
-    /// So much of our output is unread that no more frames are taken for now.
+    /// So many replies to control frames are unread that no more frames are taken for now.
     choked: AtomicBool,
     /// The peer took enough of our output for the reader to go on.
     drained: Notify,
+    /// So much of our output is unread that answers and items wait.
+    full: AtomicBool,
+    /// The peer took enough of our output for one of those who wait.
+    writable: Notify,
     /// Ends the reader and the keeper.
     closed: Notify,
     /// Why it ended.
@@ -83,6 +93,10 @@ pub(crate) enum Role {
 struct State {
     calls: Calls,
     out: Outbound,
+    streams: Streams,
+    pieces: Pieces,
+    /// Bytes of parameters that handlers work on.
+    params: u64,
     phase: Phase,
     /// Handlers that did not finish on their first poll.
     serving: HashMap<u32, serve::Serving>,
@@ -148,6 +162,8 @@ pub(crate) struct Ticket {
     link: Arc<Link>,
     id: u32,
     done: bool,
+    /// Sends the items of the call.
+    sender: Option<AbortHandle>,
 }
 
 impl Link {
@@ -159,9 +175,16 @@ impl Link {
         router: Option<Arc<Router>>,
     ) -> (Arc<Self>, read::Input) {
         let now = Instant::now();
+        let streams = Streams::new(
+            (limits.stream_window, limits.connection_window),
+            (peer_hello.stream_window, peer_hello.connection_window),
+        );
         let state = State {
             calls: Calls::new(peer_hello.max_inflight.max(1)),
             out: Outbound::default(),
+            streams,
+            pieces: Pieces::default(),
+            params: 0,
             phase: Phase::Open,
             serving: HashMap::new(),
             inflight: 0,
@@ -191,6 +214,8 @@ impl Link {
             room: Notify::new(),
             choked: AtomicBool::new(false),
             drained: Notify::new(),
+            full: AtomicBool::new(false),
+            writable: Notify::new(),
             closed: Notify::new(),
             reason: OnceLock::new(),
             idle: Notify::new(),
@@ -243,6 +268,7 @@ impl Link {
             link: self.clone(),
             id,
             done: false,
+            sender: None,
         })
     }
 
@@ -275,21 +301,33 @@ impl Link {
         if state.phase != Phase::Open {
             return Err(NotBegun::Gone);
         }
-        let length = frame::call_len(call) - frame::LENGTH_FIELD;
-        if length as u64 > u64::from(self.peer_hello.max_frame) {
-            let text = format!(
-                "the call takes {length} bytes, the peer accepts {}; send less at once",
-                self.peer_hello.max_frame
-            );
-            return Err(NotBegun::Refused(
-                Error::new(ErrorKind::ResourceExhausted, text).with_peer(&*self.peer),
-            ));
-        }
+        let cut = self.is_cut(call.params.len());
+        self.check_length(call, cut)?;
         let id = state.calls.begin(deadline).ok_or(NotBegun::Full)?;
         let start = state.out.end();
-        frame::write_call(state.out.buffer(), id, call);
-        let end = state.out.end();
-        state.calls.sent_at(id, start, end);
+        if cut {
+            let front = CallFrame {
+                flags: call.flags | flag::MORE,
+                params: &[],
+                ..*call
+            };
+            frame::write_call(state.out.buffer(), id, &front);
+            // Not known before the last piece is cut.
+            state.calls.sent_at(id, start, u64::MAX);
+            let params = Bytes::copy_from_slice(call.params);
+            state.out.add_body((Side::Ours, id), params);
+        } else {
+            frame::write_call(state.out.buffer(), id, call);
+            let end = state.out.end();
+            state.calls.sent_at(id, start, end);
+        }
+        let (sends, receives) = (
+            call.flags & flag::STREAM_IN != 0,
+            call.flags & flag::STREAM_OUT != 0,
+        );
+        if sends || receives {
+            state.streams.open((Side::Ours, id), receives, sends);
+        }
         if let Some(deadline) = deadline
             && state.next_deadline.is_none_or(|known| deadline < known)
         {
@@ -297,6 +335,29 @@ impl Link {
             self.wake_keeper.notify_one();
         }
         Ok(id)
+    }
+
+    /// Whether a body of this length goes out in pieces.
+    fn is_cut(&self, length: usize) -> bool {
+        length > PIECE && self.peer_hello.max_message > 0
+    }
+
+    /// Whether the peer takes parameters of this length.
+    fn check_length(&self, call: &CallFrame<'_>, cut: bool) -> Result<(), NotBegun> {
+        let length = frame::call_len(call) - frame::LENGTH_FIELD;
+        let (length, limit) = if cut {
+            (call.params.len(), self.peer_hello.max_message)
+        } else {
+            (length, self.peer_hello.max_frame)
+        };
+        if length as u64 <= u64::from(limit) {
+            return Ok(());
+        }
+        let text = format!(
+            "the call takes {length} bytes, the peer accepts {limit}; send less at once, as a stream, or raise the limits of the peer"
+        );
+        let error = Error::new(ErrorKind::ResourceExhausted, text);
+        Err(NotBegun::Refused(error.with_peer(&*self.peer)))
     }
 
     /// Writes out what waits; after calls begun with `flush: false`.
@@ -392,7 +453,10 @@ impl Link {
             }
         }
         drop(writer);
-        let wakers = state.calls.end_all(reached, &error);
+        let mut wakers = state.calls.end_all(reached, &error);
+        wakers.extend(state.streams.end_all(&error));
+        state.pieces.clear();
+        state.out.drop_bodies();
         let mut serving: Vec<_> = state.serving.drain().collect();
         // In the order in which they came, so that a simulation runs the same way twice.
         serving.sort_unstable_by_key(|(id, _)| *id);
@@ -409,6 +473,8 @@ impl Link {
         self.room.notify_waiters();
         self.idle.notify_waiters();
         self.heard_announcement.notify_waiters();
+        self.full.store(false, Ordering::Release);
+        self.writable.notify_waiters();
         self.drained.notify_one();
         self.wake_keeper.notify_one();
     }
@@ -455,13 +521,11 @@ impl Link {
         self.reason.get().cloned().unwrap_or_else(unknown)
     }
 
-    /// Whether so much of our answers is unread that no more frames are to be taken.
+    /// Whether so many replies to control frames are unread that no more frames are to be taken.
     fn is_choked(&self, state: &State) -> bool {
-        // A side that serves nothing causes no output by reading: its own calls must not keep it from taking answers,
-        // or both sides would wait for each other.
-        let unread =
-            self.router.is_some() && state.out.unsent() > self.limits.outbound_queue_bytes as u64;
-        unread || state.queued_control >= self.limits.max_queued_control
+        // Answers do not count: who has answers waits for room instead (`until_writable`). If both sides stopped
+        // reading because of what the other has not read, neither would ever go on.
+        state.queued_control >= self.limits.max_queued_control
     }
 
     /// Has the reader stop after this frame if enough is unread.
@@ -508,9 +572,21 @@ impl Ticket {
             return Poll::Pending;
         };
         self.link.made_room(&state);
+        let waker = self.link.close_streams(&mut state, (Side::Ours, self.id));
         drop(state);
         self.done = true;
+        waker.into_iter().for_each(std::task::Waker::wake);
         Poll::Ready(answer)
+    }
+
+    /// Notes the task that sends the items of the call; it ends with the ticket.
+    pub(crate) fn sends(&mut self, task: AbortHandle) {
+        self.sender = Some(task);
+    }
+
+    /// The request ID.
+    pub(crate) fn id(&self) -> u32 {
+        self.id
     }
 
     pub(crate) fn link(&self) -> &Arc<Link> {
@@ -520,6 +596,9 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
+        if let Some(sender) = &self.sender {
+            sender.abort();
+        }
         if self.done {
             return;
         }
@@ -527,11 +606,16 @@ impl Drop for Ticket {
         let tell = state.calls.abandon(self.id);
         // An answer that nobody took has freed its slot.
         self.link.made_room(&state);
+        let key = (Side::Ours, self.id);
+        let waker = self.link.close_streams(&mut state, key);
+        state.out.drop_body(key);
+        state.pieces.drop_body(key);
         if tell && state.phase != Phase::Closed {
             frame::write_cancel(state.out.buffer(), self.id);
-            drop(state);
             self.link.wake_keeper.notify_one();
         }
+        drop(state);
+        waker.into_iter().for_each(std::task::Waker::wake);
     }
 }
 

@@ -20,6 +20,7 @@ use crate::status::Status;
 use crate::wire::calls::Answer;
 use crate::wire::frame::{self, Frame, GoAwayReason, Kind};
 use crate::wire::inbound::{Inbound, Refusal};
+use crate::wire::streams::Side;
 
 pub(super) type Input = Box<dyn AsyncRead + Send + Unpin>;
 
@@ -124,7 +125,14 @@ impl Link {
         match frame.kind {
             Kind::Call => self.on_call(frame),
             Kind::Reply | Kind::Fail => {
-                self.on_answer(&frame);
+                self.on_answer(frame);
+                Ok(())
+            }
+            Kind::Item => self.on_item(frame),
+            Kind::Data => self.on_data(&frame),
+            Kind::End => self.on_end(frame.request_id),
+            Kind::Credit => {
+                self.on_credit(&frame);
                 Ok(())
             }
             Kind::Cancel => {
@@ -144,8 +152,7 @@ impl Link {
                 self.on_go_away(&frame);
                 Ok(())
             }
-            // Streams are refused when a CALL asks for one; what follows such a CALL may still be on its way.
-            Kind::Item | Kind::End | Kind::Data | Kind::Credit | Kind::Release => Ok(()),
+            Kind::Release => Ok(()),
             // Inbound lets one HELLO through, which the handshake took.
             Kind::Hello => Err(Refusal::Frame(
                 GoAwayReason::Protocol,
@@ -154,17 +161,29 @@ impl Link {
         }
     }
 
-    fn on_answer(&self, frame: &Frame) {
-        let answer = read_answer(frame, &self.peer);
+    pub(super) fn on_answer(&self, frame: Frame) {
+        let key = (Side::Ours, frame.request_id);
         let mut state = self.lock();
         // The read that brought the answer was a moment ago; asking the clock again would cost more than it tells.
-        state.last_call = state.last_heard;
+        let now = state.last_heard;
+        state.last_call = now;
+        if frame.kind == Kind::Reply && frame.flags & frame::flag::MORE != 0 {
+            state.pieces.begin(key, frame, now);
+            self.wake_keeper.notify_one();
+            return;
+        }
+        // A stream that broke in the middle of an item.
+        state.pieces.drop_body(key);
+        let answer = read_answer(&frame, &self.peer);
         let waker = state.calls.answered(frame.request_id, answer);
+        let sender = state.streams.stopped(key);
+        state.out.drop_body(key);
         self.made_room(&state);
         drop(state);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        waker
+            .into_iter()
+            .chain(sender)
+            .for_each(std::task::Waker::wake);
     }
 
     fn on_ping(&self, frame: &Frame) -> Result<(), Refusal> {
@@ -280,8 +299,8 @@ impl Link {
 
 /// What a REPLY or FAIL says.
 pub(crate) fn read_answer(frame: &Frame, peer: &str) -> Answer {
-    if frame.flags & (frame::flag::MORE | frame::flag::COMPRESSED) != 0 {
-        let text = "the answer uses a part of the protocol that this version does not have (cut or compressed bodies)";
+    if frame.flags & frame::flag::COMPRESSED != 0 {
+        let text = "the answer is compressed, which this version does not read";
         return Answer::Failed(
             Error::new(ErrorKind::DataLoss, text)
                 .with_execution(Execution::Executed)

@@ -11,17 +11,19 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Link, Phase};
+use super::{Link, Phase, State};
 use crate::codec::{CheckLimits, check};
 use crate::context::Context;
-use crate::descriptor::MethodDescriptor;
-use crate::error::Execution;
+use crate::descriptor::{MethodDescriptor, MethodKind};
+use crate::error::{Error, ErrorKind, Execution};
 use crate::metadata::Metadata;
 use crate::server::catch_panic::CatchPanic;
 use crate::server::incoming::{Answer, Incoming};
+use crate::server::router::Skeleton;
 use crate::status::Status;
-use crate::wire::frame::{self, FailPart, Frame, GoAwayReason, flag};
+use crate::wire::frame::{self, FailPart, Frame, GoAwayReason, Kind, flag};
 use crate::wire::inbound::Refusal;
+use crate::wire::streams::{Key, Side};
 
 /// The body of an answer that has nothing to say.
 const NIL: u8 = 0xc0;
@@ -56,6 +58,8 @@ pub(crate) struct Responder {
     link: Arc<Link>,
     request_id: u32,
     one_way: bool,
+    /// Bytes of the parameters, which are kept until the answer.
+    params: u64,
     context: Context,
     answered: AtomicBool,
 }
@@ -63,23 +67,17 @@ pub(crate) struct Responder {
 impl Responder {
     /// REPLY with a result.
     pub(crate) fn reply(&self, encode: impl FnOnce(&mut Vec<u8>)) {
-        self.answer(encode, frame::write_reply);
+        self.answer(encode, Head::Result);
     }
 
     /// REPLY with the declared error.
     pub(crate) fn declare(&self, part: FailPart, encode: impl FnOnce(&mut Vec<u8>)) {
-        self.answer(encode, |out, id, body| {
-            frame::write_declared(out, id, &part, body)
-        });
+        self.answer(encode, Head::Declared(part));
     }
 
     /// FAIL.
     pub(crate) fn fail(&self, status: Status, execution: Execution, message: &str) {
-        let part = fail_part(status, execution);
-        self.answer(
-            |_| {},
-            |out, id, _| frame::write_fail(out, id, &part, message),
-        );
+        self.answer(|_| {}, Head::Fail(fail_part(status, execution), message));
     }
 
     /// The end of a one-way method: nothing, unless the caller has not said that it wants nothing.
@@ -87,11 +85,17 @@ impl Responder {
         self.reply(|out| out.push(NIL));
     }
 
-    fn answer(
-        &self,
-        encode: impl FnOnce(&mut Vec<u8>),
-        write: impl FnOnce(&mut Vec<u8>, u32, &[u8]),
-    ) {
+    /// Where items are read from and written to.
+    pub(crate) fn link(&self) -> &Arc<Link> {
+        &self.link
+    }
+
+    /// The request, as streams name it.
+    pub(crate) fn key(&self) -> Key {
+        (Side::Theirs, self.request_id)
+    }
+
+    fn answer(&self, encode: impl FnOnce(&mut Vec<u8>), head: Head<'_>) {
         if self.answered.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -105,48 +109,27 @@ impl Responder {
                     text(&*panic)
                 )
             });
-            self.finish(scratch, message, write);
+            self.finish(scratch, message, head);
         });
     }
 
-    fn finish(
-        &self,
-        body: &[u8],
-        panicked: Option<String>,
-        write: impl FnOnce(&mut Vec<u8>, u32, &[u8]),
-    ) {
+    fn finish(&self, body: &mut Vec<u8>, panicked: Option<String>, head: Head<'_>) {
         let link = &*self.link;
         let mut state = link.lock();
         state.serving.remove(&self.request_id);
         state.inflight -= 1;
+        state.params -= self.params;
         state.last_call = Instant::now();
         let idle = state.inflight == 0;
+        let waiting = link.close_streams(&mut state, self.key());
+        state.pieces.drop_body(self.key());
         if !self.one_way && state.phase != Phase::Closed {
-            let limit = link.peer_hello.max_frame as usize;
-            let out = state.out.buffer();
-            let fail = |out: &mut Vec<u8>, status, text: &str| {
-                let part = fail_part(status, Execution::Executed);
-                frame::write_fail(out, self.request_id, &part, text);
-            };
-            if let Some(text) = panicked {
-                fail(out, Status::Internal, &text);
-            } else {
-                let start = out.len();
-                // What is too large by itself is not even copied.
-                let fits = body.len() <= limit && {
-                    write(out, self.request_id, body);
-                    out.len() - start <= limit + frame::LENGTH_FIELD
-                };
-                if !fits {
-                    let text = format!(
-                        "the answer takes {} bytes, the caller accepts frames of {limit}; answer with less at once",
-                        body.len()
-                    );
-                    out.truncate(start);
-                    fail(out, Status::ResourceExhausted, &text);
-                }
-            }
+            self.write_answer(&mut state, body, panicked, head);
             link.choke(&state);
+            link.note_full(&state);
+        }
+        if let Some(waker) = waiting {
+            waker.wake();
         }
         drop(state);
         if idle {
@@ -158,6 +141,57 @@ impl Responder {
             } else {
                 link.wake_keeper.notify_one()
             }
+        }
+    }
+}
+
+/// What an answer says before its body.
+enum Head<'a> {
+    Result,
+    Declared(FailPart),
+    Fail(FailPart, &'a str),
+}
+
+impl Responder {
+    fn write_answer(
+        &self,
+        state: &mut State,
+        body: &mut Vec<u8>,
+        panicked: Option<String>,
+        head: Head<'_>,
+    ) {
+        let (link, id) = (&*self.link, self.request_id);
+        let fail = |out: &mut Vec<u8>, status, text: &str| {
+            frame::write_fail(out, id, &fail_part(status, Execution::Executed), text);
+        };
+        if let Some(text) = panicked {
+            return fail(state.out.buffer(), Status::Internal, &text);
+        }
+        let cut = link.is_cut(body.len());
+        let limit = if cut {
+            link.peer_hello.max_message as usize
+        } else {
+            // What a declared error has before its body counts too.
+            (link.peer_hello.max_frame as usize).saturating_sub(frame::HEADER + 8)
+        };
+        if body.len() > limit {
+            let text = format!(
+                "the answer takes {} bytes, the caller accepts {limit}; answer with less at once, as a stream, or raise the limits of the caller",
+                body.len()
+            );
+            return fail(state.out.buffer(), Status::ResourceExhausted, &text);
+        }
+        let out = state.out.buffer();
+        match head {
+            Head::Fail(part, message) => frame::write_fail(out, id, &part, message),
+            Head::Result if cut => frame::write_front(out, Kind::Reply, 0, id),
+            Head::Declared(part) if cut => frame::write_declared_front(out, id, &part),
+            Head::Result => frame::write_reply(out, id, body),
+            Head::Declared(part) => frame::write_declared(out, id, &part, body),
+        }
+        if cut {
+            let body = std::mem::take(body);
+            state.out.add_body(self.key(), body.into());
         }
     }
 }
@@ -180,6 +214,8 @@ impl Drop for Responder {
                 Execution::Executed,
                 &format!("the handler of {method} panicked; the server's log says why"),
             );
+        } else if let Some(error) = self.context.broken() {
+            self.fail(error.status(), Execution::Executed, error.message());
         } else if self.context.is_cancelled() {
             self.fail(
                 Status::Cancelled,
@@ -204,63 +240,105 @@ impl Drop for Responder {
 
 impl Link {
     pub(super) fn on_call(self: &Arc<Self>, frame: Frame) -> Result<(), Refusal> {
-        let part = frame.call_part();
         let (id, one_way) = (frame.request_id, frame.flags & flag::ONE_WAY != 0);
         let arrived = self.admit_id(id)?;
-        let Some(router) = &self.router else {
-            self.refuse_call(
-                id,
-                one_way,
-                Status::Unimplemented,
-                "this side serves nothing",
-            );
-            return Ok(());
-        };
-        let Some((skeleton, index, method)) = router.find(part.call_id) else {
-            self.refuse_call(
-                id,
-                one_way,
-                Status::Unimplemented,
-                &router.unknown(part.call_id),
-            );
-            return Ok(());
-        };
-        if let Err((status, text)) = self.admit(&frame, method) {
-            self.refuse_call(id, one_way, status, &text);
-            return Ok(());
-        }
-        let metadata = match self.read_parts(&frame, method) {
-            Ok(metadata) => metadata,
-            Err(text) => {
-                self.refuse_call(id, one_way, Status::InvalidArgument, &text);
+        let found = match self.resolve(&frame) {
+            Ok(found) => found,
+            Err((status, text)) => {
+                self.refuse_call(id, one_way, status, &text);
                 return Ok(());
             }
+        };
+        if frame.flags & flag::MORE != 0 {
+            let key = (Side::Theirs, id);
+            self.lock().pieces.begin(key, frame, arrived);
+            self.wake_keeper.notify_one();
+            return Ok(());
+        }
+        self.start(frame, found, arrived);
+        Ok(())
+    }
+
+    /// A call whose parameters came in pieces, of which the last one is here.
+    pub(super) fn on_whole_call(
+        self: &Arc<Self>,
+        frame: Frame,
+        arrived: Instant,
+    ) -> Result<(), Refusal> {
+        let one_way = frame.flags & flag::ONE_WAY != 0;
+        match self.resolve(&frame) {
+            Ok(found) => self.start(frame, found, arrived),
+            Err((status, text)) => self.refuse_call(frame.request_id, one_way, status, &text),
+        }
+        Ok(())
+    }
+
+    /// Call ID, method, limits: whatever refuses a call before its parameters are looked at.
+    fn resolve(&self, frame: &Frame) -> Result<Found, (Status, String)> {
+        let part = frame.call_part();
+        let Some(router) = &self.router else {
+            let text = "this side serves nothing".to_owned();
+            return Err((Status::Unimplemented, text));
+        };
+        let Some((skeleton, index, method)) = router.find(part.call_id) else {
+            return Err((Status::Unimplemented, router.unknown(part.call_id)));
+        };
+        let found = Found {
+            skeleton: skeleton.clone(),
+            index,
+            method,
+        };
+        self.admit(frame, method)?;
+        Ok(found)
+    }
+
+    fn start(self: &Arc<Self>, frame: Frame, found: Found, arrived: Instant) {
+        let Found {
+            skeleton,
+            index,
+            method,
+        } = found;
+        let part = frame.call_part();
+        let (id, one_way) = (frame.request_id, frame.flags & flag::ONE_WAY != 0);
+        let metadata = match self.read_parts(&frame, method) {
+            Ok(metadata) => metadata,
+            Err(text) => return self.refuse_call(id, one_way, Status::InvalidArgument, &text),
         };
         let deadline = (part.remaining_ms > 0)
             .then(|| arrived + Duration::from_millis(u64::from(part.remaining_ms)));
         let repeated = frame.flags & flag::NO_RETRY != 0;
-        let context = Context::new(method, self.peer.clone(), metadata, deadline, repeated);
+        let context = Context::new(method, self.peer.clone(), metadata, deadline, repeated)
+            .on_link(self.clone());
+        let params = frame.body.len() as u64;
         let responder = Responder {
             link: self.clone(),
             request_id: id,
             one_way,
+            params,
             context: context.clone(),
             answered: AtomicBool::new(false),
         };
-        self.lock().inflight += 1;
+        let mut state = self.lock();
+        state.inflight += 1;
+        state.params += params;
+        let (receives, sends) = streams_of(method);
+        if receives || sends {
+            state.streams.open((Side::Theirs, id), receives, sends);
+        }
+        drop(state);
         let incoming = Incoming::new(frame.body, context.clone(), responder.into());
         // A panic has dropped the call, which has answered by that; the reader goes on.
         if let Ok(answer) = catch_unwind(AssertUnwindSafe(|| skeleton.call(index, incoming))) {
             self.run(id, context, answer);
         }
-        Ok(())
     }
 
     /// Request IDs of a peer are not zero and not used twice at once. Returns when the call arrived: with the read that
     /// brought it, so that what it waited for its turn is taken off its time.
     fn admit_id(&self, id: u32) -> Result<Instant, Refusal> {
         let mut state = self.lock();
-        if id == 0 || state.serving.contains_key(&id) {
+        let in_use = state.serving.contains_key(&id) || state.pieces.contains((Side::Theirs, id));
+        if id == 0 || in_use {
             let text = format!(
                 "request ID {id} is {}",
                 if id == 0 {
@@ -275,17 +353,22 @@ impl Link {
         Ok(state.last_heard)
     }
 
-    /// Limits and parts of the protocol that are not served yet.
+    /// Limits, and whether both sides mean the same kind of method.
     fn admit(&self, frame: &Frame, method: &MethodDescriptor) -> Result<(), (Status, String)> {
-        const LATER: u8 =
-            flag::STREAM_IN | flag::STREAM_OUT | flag::MORE | flag::TARGET | flag::COMPRESSED;
-        if !method.served || frame.flags & LATER != 0 {
-            return Err((
-                Status::Unimplemented,
-                format!(
-                    "{method}: streams, cut or compressed bodies and object targets are not served by this version"
-                ),
-            ));
+        if frame.flags & flag::COMPRESSED != 0 {
+            let text = format!("{method}: compressed parameters are not served by this version");
+            return Err((Status::Unimplemented, text));
+        }
+        let (receives, sends) = streams_of(method);
+        let (has_in, has_out) = (
+            frame.flags & flag::STREAM_IN != 0,
+            frame.flags & flag::STREAM_OUT != 0,
+        );
+        if (receives, sends) != (has_in, has_out) {
+            let text = format!(
+                "{method}: the CALL's flags for streams are not those of the method; compare the definitions of both sides"
+            );
+            return Err((Status::InvalidArgument, text));
         }
         let state = self.lock();
         if state.phase == Phase::Closed || state.leaving.refusing {
@@ -294,10 +377,19 @@ impl Link {
                 "this side takes no more calls on this connection".to_owned(),
             ));
         }
-        if state.inflight >= self.limits.max_inflight_per_connection {
+        // A call whose parameters are being received is one of them.
+        let own = u32::from(state.pieces.contains((Side::Theirs, frame.request_id)));
+        let inflight = state.inflight + state.pieces.calls() - own;
+        if inflight >= self.limits.max_inflight_per_connection {
+            let text =
+                format!("{inflight} calls of this connection are worked on, more are not taken");
+            return Err((Status::ResourceExhausted, text));
+        }
+        if state.held() + frame.body.len() as u64 > self.limits.connection_memory {
             let text = format!(
-                "{} calls of this connection are worked on, more are not taken",
-                state.inflight
+                "the calls of this connection keep {} bytes already, {} are allowed",
+                state.held(),
+                self.limits.connection_memory
             );
             return Err((Status::ResourceExhausted, text));
         }
@@ -321,7 +413,7 @@ impl Link {
         Ok(metadata)
     }
 
-    fn refuse_call(&self, id: u32, one_way: bool, status: Status, text: &str) {
+    pub(super) fn refuse_call(&self, id: u32, one_way: bool, status: Status, text: &str) {
         if one_way {
             return;
         }
@@ -372,13 +464,36 @@ impl Link {
         }
     }
 
+    /// Ends a handler whose parameters broke: its caller gets `error` if the handler has nothing better to say.
+    pub(crate) fn fail_handler(&self, id: u32, error: &Error) {
+        let serving = self.lock().serving.get(&id).cloned();
+        if let Some(serving) = serving {
+            serving.context.set_broken(error.clone());
+            serving.cancel();
+        }
+    }
+
     pub(super) fn on_cancel(&self, id: u32) {
         // The place (`inflight`) and the ID stay taken until the handler is really gone: its responder frees both. It is
         // told outside of the lock, because dropping it may answer.
-        let serving = self.lock().serving.get(&id).cloned();
+        let key = (Side::Theirs, id);
+        let mut state = self.lock();
+        let serving = state.serving.get(&id).cloned();
+        let dropped = state.pieces.drop_body(key);
+        let gone = Error::new(ErrorKind::Cancelled, "the caller has given the call up");
+        let reader = state
+            .streams
+            .broke(key, gone.with_execution(Execution::Unknown));
+        let writer = state.streams.stopped(key);
+        drop(state);
+        if let Some(front) = dropped.filter(|front| front.kind == Kind::Call) {
+            let one_way = front.flags & flag::ONE_WAY != 0;
+            self.refuse_call(id, one_way, Status::Cancelled, "the call was cancelled");
+        }
         if let Some(serving) = serving {
             serving.cancel();
         }
+        reader.into_iter().chain(writer).for_each(Waker::wake);
     }
 }
 
@@ -400,6 +515,23 @@ async fn finish(context: Context, answer: Answer) {
 /// Drops a handler's future; a destructor that panics must not take the reader with it.
 fn drop_quietly(answer: Answer) {
     let _ = catch_unwind(AssertUnwindSafe(|| drop(answer)));
+}
+
+/// What a call ID leads to.
+struct Found {
+    skeleton: Arc<dyn Skeleton>,
+    index: usize,
+    method: &'static MethodDescriptor,
+}
+
+/// Whether a method's caller sends a stream, and whether its callee does.
+fn streams_of(method: &MethodDescriptor) -> (bool, bool) {
+    match method.kind {
+        MethodKind::Unary => (false, false),
+        MethodKind::ClientStream => (true, false),
+        MethodKind::ServerStream => (false, true),
+        MethodKind::BidiStream => (true, true),
+    }
 }
 
 fn fail_part(status: Status, execution: Execution) -> FailPart {

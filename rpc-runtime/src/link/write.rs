@@ -2,6 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::Ordering;
 use std::sync::{PoisonError, TryLockError};
 use std::task::{Context, Poll, Waker};
 
@@ -10,6 +11,7 @@ use tokio::time::Instant;
 
 use super::Link;
 use crate::error::Error;
+use crate::wire::streams::Side;
 
 /// The writing half and what it is in the middle of.
 pub(super) struct Writer {
@@ -61,6 +63,11 @@ impl Writer {
                 return Poll::Ready(Ok(()));
             }
             self.batch = state.out.take(std::mem::take(&mut self.batch));
+            for ((side, id), end) in state.out.completed() {
+                if side == Side::Ours {
+                    state.calls.sent_to(id, end);
+                }
+            }
         }
     }
 
@@ -148,9 +155,15 @@ impl Link {
                 self.idle.notify_waiters();
             }
         }
+        let read_on = !self.is_choked(&state);
         drop(state);
-        if unsent <= self.limits.outbound_queue_bytes as u64 {
+        if read_on {
             self.drained.notify_one();
+        }
+        if unsent <= self.limits.outbound_queue_bytes as u64
+            && self.full.swap(false, Ordering::AcqRel)
+        {
+            self.writable.notify_one();
         }
     }
 }

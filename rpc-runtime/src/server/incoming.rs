@@ -110,10 +110,14 @@ impl Incoming {
         codec: Codec<T>,
         error: ErrorCodec<E>,
     ) -> Outgoing {
-        let declared = match value {
-            Ok(value) => return self.reply(value, codec),
-            Err(declared) => declared,
-        };
+        match value {
+            Ok(value) => self.reply(value, codec),
+            Err(declared) => self.reply_error(declared, error),
+        }
+    }
+
+    /// Answers with the declared error.
+    pub fn reply_error<E>(&self, declared: &E, error: ErrorCodec<E>) -> Outgoing {
         let facts = (error.facts)(declared);
         let after = facts.retry_after.map_or(0, |after| {
             u32::try_from(after.as_millis()).unwrap_or(u32::MAX).max(1)
@@ -151,6 +155,8 @@ impl Incoming {
     /// it keeps its place among the calls worked on until it returns.
     pub fn blocking(self, work: impl FnOnce(&Self) -> Outgoing + Send + 'static) -> Answer {
         Box::pin(async move {
+            // A synchronous handler cannot wait with its answer, so it begins when there is room for one.
+            self.room().await;
             let handler = tokio::task::spawn_blocking(move || {
                 let context = self.context.clone();
                 context.run(|| work(&self))
@@ -158,6 +164,14 @@ impl Incoming {
             // A panic has dropped the call, which has answered by that.
             handler.await.unwrap_or(Outgoing(()))
         })
+    }
+
+    /// Who answers over a connection.
+    pub(super) fn responder(&self) -> Option<&Responder> {
+        match &self.reply_to {
+            ReplyTo::Link(responder) => Some(responder),
+            ReplyTo::Local(_) => None,
+        }
     }
 
     fn fail(&self, status: Status, execution: Execution, message: &str) -> Outgoing {

@@ -5,6 +5,7 @@ pub(crate) mod incoming;
 pub(crate) mod router;
 mod serving;
 mod shutdown;
+mod streams;
 
 pub use incoming::{Answer, Args, Incoming, Outgoing};
 pub use router::Skeleton;

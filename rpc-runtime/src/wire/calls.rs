@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::error::{Error, Execution};
 use crate::wire::frame::{FailPart, GoAwayPart};
 use crate::wire::outbound::Outbound;
+use crate::wire::streams::Side;
 
 /// What came back for a call.
 #[derive(Clone, Debug)]
@@ -139,6 +140,13 @@ impl Calls {
         }
     }
 
+    /// Notes where the CALL frame, or the last piece of its parameters, ends.
+    pub(crate) fn sent_to(&mut self, id: u32, to: u64) {
+        if let Some(Slot::Waiting { end, .. }) = self.slot(id) {
+            *end = to;
+        }
+    }
+
     /// Takes the answer, or leaves a waker that is called when there is one.
     pub(crate) fn poll(&mut self, id: u32, by: &Waker) -> Option<Answer> {
         let index = self.index(id);
@@ -237,6 +245,24 @@ impl Calls {
         }
     }
 
+    /// Ends a call here although the peer goes on; `None` if it is over already, else whom to wake. The peer must be told.
+    pub(crate) fn give_up(&mut self, id: u32, error: Error) -> Option<Option<Waker>> {
+        let slot = self.slot(id)?;
+        let Slot::Waiting { id: at, waker, .. } = slot else {
+            return None;
+        };
+        if *at != id {
+            return None;
+        }
+        let waker = waker.take();
+        *slot = Slot::Answered {
+            id,
+            answer: Box::new(Answer::Failed(error)),
+            peer_done: false,
+        };
+        Some(waker)
+    }
+
     /// Frees the slot of a one-way call: nothing will come back.
     pub(crate) fn release(&mut self, id: u32) {
         let index = self.index(id);
@@ -287,9 +313,12 @@ impl Calls {
     /// [`Outbound::offered`] there.
     pub(crate) fn expire_unsent(&mut self, now: Instant, out: &mut Outbound) -> Vec<Waker> {
         let error = Error::new(crate::error::ErrorKind::DeadlineExceeded, EXPIRED);
-        self.end_where(|_, frame, deadline| {
+        self.end_where(|id, frame, deadline| {
             let late = deadline.is_some_and(|deadline| deadline <= now);
-            (late && out.void(frame.start)).then(|| error.clone())
+            (late && out.void(frame.start)).then(|| {
+                out.drop_body((Side::Ours, id));
+                error.clone()
+            })
         })
     }
 

@@ -52,7 +52,7 @@ pub(crate) mod flag {
     pub(crate) const STREAM_IN: u8 = 0x02;
     /// CALL: the answer is a stream of items.
     pub(crate) const STREAM_OUT: u8 = 0x04;
-    /// CALL, REPLY, ITEM: the body goes on in DATA frames.
+    /// CALL, REPLY, ITEM, DATA: the body goes on in DATA frames.
     pub(crate) const MORE: u8 = 0x08;
     /// CALL: this is a repetition; do not repeat calls that it causes.
     pub(crate) const NO_RETRY: u8 = 0x10;
@@ -62,6 +62,12 @@ pub(crate) mod flag {
     pub(crate) const COMPRESSED: u8 = 0x40;
     /// REPLY: the body is the declared error.
     pub(crate) const ERROR: u8 = 0x01;
+    /// ITEM, DATA, CREDIT: the sender is the callee of the request, as request IDs are counted by each side for itself.
+    pub(crate) const CALLEE: u8 = 0x01;
+    /// DATA: a piece of an item, which counts on the windows.
+    pub(crate) const OF_ITEM: u8 = 0x02;
+    /// CREDIT: the reader is gone, send no more items.
+    pub(crate) const STOP: u8 = 0x02;
 }
 
 impl Kind {
@@ -104,6 +110,11 @@ pub(crate) struct CallPart {
     pub(crate) call_id: u64,
     /// Milliseconds left; 0 = no limit.
     pub(crate) remaining_ms: u32,
+}
+
+/// What a frame of a stream costs of the windows: its bytes on the wire.
+pub(crate) fn cost(body: usize) -> u64 {
+    (HEADER + body) as u64
 }
 
 /// What a FAIL, or a REPLY with a declared error, carries besides its body.
@@ -172,6 +183,21 @@ impl Frame {
         }
     }
 
+    /// The object that a CALL with a target is for.
+    pub(crate) fn target(&self) -> Option<u64> {
+        (self.flags & flag::TARGET != 0).then(|| self.fixed.as_ref()[12..].as_ref().get_u64_le())
+    }
+
+    /// The bytes that a CREDIT gives.
+    pub(crate) fn credit(&self) -> u32 {
+        self.fixed.as_ref().get_u32_le()
+    }
+
+    /// Bytes of the frame on the wire.
+    pub(crate) fn cost(&self) -> u64 {
+        cost(self.fixed.len() + self.metadata.len() + self.body.len())
+    }
+
     /// The fixed part of a FAIL or of a REPLY with a declared error.
     pub(crate) fn fail_part(&self) -> FailPart {
         let mut fixed = self.fixed.as_ref();
@@ -213,31 +239,87 @@ impl Frame {
 pub(crate) struct CallFrame<'a> {
     pub(crate) part: CallPart,
     pub(crate) flags: u8,
+    /// The object that is called, if it is one.
+    pub(crate) target: Option<u64>,
     pub(crate) metadata: &'a [u8],
     pub(crate) params: &'a [u8],
 }
 
+impl CallFrame<'_> {
+    fn fixed_len(&self) -> usize {
+        12 + if self.target.is_some() { 8 } else { 0 }
+    }
+}
+
 /// Length of a CALL on the wire.
 pub(crate) fn call_len(call: &CallFrame<'_>) -> usize {
-    HEADER + 12 + call.metadata.len() + call.params.len()
+    HEADER + call.fixed_len() + call.metadata.len() + call.params.len()
 }
 
 /// Appends a CALL.
 pub(crate) fn write_call(out: &mut Vec<u8>, request_id: u32, call: &CallFrame<'_>) {
     out.reserve(call_len(call));
+    let target = call.target.map_or(0, |_| flag::TARGET);
     write_header(
         out,
         Kind::Call,
-        call.flags,
+        call.flags | target,
         request_id,
-        12,
+        call.fixed_len(),
         call.metadata,
         call.params.len(),
     );
     out.extend_from_slice(&call.part.call_id.to_le_bytes());
     out.extend_from_slice(&call.part.remaining_ms.to_le_bytes());
+    if let Some(object) = call.target {
+        out.extend_from_slice(&object.to_le_bytes());
+    }
     out.extend_from_slice(call.metadata);
     out.extend_from_slice(call.params);
+}
+
+/// Appends the front of a body that follows in DATA frames: ITEM, or REPLY with a result.
+pub(crate) fn write_front(out: &mut Vec<u8>, kind: Kind, flags: u8, request_id: u32) {
+    write_header(out, kind, flags | flag::MORE, request_id, 0, &[], 0);
+}
+
+/// Appends the front of a declared error that follows in DATA frames.
+pub(crate) fn write_declared_front(out: &mut Vec<u8>, request_id: u32, part: &FailPart) {
+    let flags = flag::ERROR | flag::MORE;
+    write_header(out, Kind::Reply, flags, request_id, 8, &[], 0);
+    write_fail_part(out, part);
+}
+
+/// Appends a whole ITEM.
+pub(crate) fn write_item(out: &mut Vec<u8>, flags: u8, request_id: u32, body: &[u8]) {
+    out.reserve(HEADER + body.len());
+    write_header(out, Kind::Item, flags, request_id, 0, &[], body.len());
+    out.extend_from_slice(body);
+}
+
+/// Appends an END.
+pub(crate) fn write_end(out: &mut Vec<u8>, request_id: u32) {
+    write_header(out, Kind::End, 0, request_id, 0, &[], 0);
+}
+
+/// Appends a DATA.
+pub(crate) fn write_data(out: &mut Vec<u8>, flags: u8, request_id: u32, piece: &[u8]) {
+    out.reserve(HEADER + piece.len());
+    write_header(out, Kind::Data, flags, request_id, 0, &[], piece.len());
+    out.extend_from_slice(piece);
+}
+
+/// Appends a CREDIT.
+pub(crate) fn write_credit(out: &mut Vec<u8>, flags: u8, request_id: u32, bytes: u32) {
+    write_header(out, Kind::Credit, flags, request_id, 4, &[], 0);
+    out.extend_from_slice(&bytes.to_le_bytes());
+}
+
+/// Appends a RELEASE.
+pub(crate) fn write_release(out: &mut Vec<u8>, object: u64, count: u32) {
+    write_header(out, Kind::Release, 0, 0, 12, &[], 0);
+    out.extend_from_slice(&object.to_le_bytes());
+    out.extend_from_slice(&count.to_le_bytes());
 }
 
 /// Appends a REPLY with a result.

@@ -10,6 +10,8 @@ pub(crate) struct Hello {
     pub(crate) agent: String,
     /// Largest frame it accepts.
     pub(crate) max_frame: u32,
+    /// Largest body it puts together from pieces; 0 if it takes none in pieces.
+    pub(crate) max_message: u32,
     /// Most calls it works on at once.
     pub(crate) max_inflight: u32,
     /// Bytes of one stream it takes without credit.
@@ -30,6 +32,7 @@ impl Hello {
         Self {
             agent: concat!("rpc-runtime/", env!("CARGO_PKG_VERSION")).to_owned(),
             max_frame: limits.max_frame_bytes,
+            max_message: limits.max_message_bytes,
             max_inflight: limits.max_inflight_per_connection,
             stream_window: limits.stream_window,
             connection_window: limits.connection_window,
@@ -51,11 +54,12 @@ impl Hello {
     /// Body of the frame: a map, so that later versions can add to it.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(256);
-        write::map(&mut out, 8);
+        write::map(&mut out, 9);
         write::str(&mut out, "agent");
         write::str(&mut out, &self.agent);
         let numbers = [
             ("max_frame", self.max_frame),
+            ("max_message", self.max_message),
             ("max_inflight", self.max_inflight),
             ("stream_window", self.stream_window),
             ("connection_window", self.connection_window),
@@ -88,6 +92,9 @@ impl Hello {
             match input.key()? {
                 "agent" => hello.agent = input.field("agent")?.unwrap_or_default(),
                 "max_frame" => hello.max_frame = input.field("max_frame")?.unwrap_or_default(),
+                "max_message" => {
+                    hello.max_message = input.field("max_message")?.unwrap_or_default()
+                }
                 "max_inflight" => {
                     hello.max_inflight = input.field("max_inflight")?.unwrap_or_default()
                 }

@@ -1,11 +1,19 @@
 //! Frames on their way out, and how many of their bytes the kernel has taken.
 
-use crate::wire::frame::{KIND_AT, PADDING};
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use crate::wire::frame::{self, KIND_AT, PADDING, flag};
+use crate::wire::streams::{Key, Side};
 
 /// Bytes that wait to be written, with their position in the whole stream of the connection.
 ///
 /// Positions are what tells `NotSent` from `Unknown`: a frame whose first byte was not handed over was not sent, one
 /// whose last byte was not handed over cannot have been dispatched.
+///
+/// Large bodies wait beside the frames and are cut when there is room for a piece: small frames that come later
+/// overtake them.
 #[derive(Debug, Default)]
 pub(crate) struct Outbound {
     waiting: Vec<u8>,
@@ -13,7 +21,25 @@ pub(crate) struct Outbound {
     taken: u64,
     /// Stream position up to which the kernel has the bytes.
     handed: u64,
+    bodies: VecDeque<Body>,
+    /// Bytes of the bodies that are not cut yet.
+    uncut: u64,
+    /// Bodies whose last piece was cut since this was last asked for, and where it ends.
+    complete: Vec<(Key, u64)>,
 }
+
+/// The rest of a body whose front is out already.
+#[derive(Debug)]
+struct Body {
+    key: Key,
+    rest: Bytes,
+}
+
+/// Bodies above this are cut into pieces of this size.
+pub(crate) const PIECE: usize = 64 << 10;
+
+/// Bodies that go out in turn; those behind them wait, so that the peer need not hold the beginnings of all.
+const ABREAST: usize = 4;
 
 impl Outbound {
     /// Stream position of the next byte that is appended.
@@ -26,11 +52,65 @@ impl Outbound {
         &mut self.waiting
     }
 
+    /// Sends a body in DATA frames after what waits now; its front, with the flag that says so, is in the buffer.
+    pub(crate) fn add_body(&mut self, key: Key, body: Bytes) {
+        self.uncut += body.len() as u64;
+        self.bodies.push_back(Body { key, rest: body });
+    }
+
+    /// Forgets the rest of a body.
+    pub(crate) fn drop_body(&mut self, key: Key) {
+        let uncut = &mut self.uncut;
+        self.bodies.retain(|body| {
+            if body.key == key {
+                *uncut -= body.rest.len() as u64;
+            }
+            body.key != key
+        });
+    }
+
+    /// Forgets all bodies; for the end of the connection.
+    pub(crate) fn drop_bodies(&mut self) {
+        self.bodies.clear();
+        self.uncut = 0;
+    }
+
     /// Swaps what waits for an empty buffer. The caller writes it and tells [`Outbound::handed_over`].
     pub(crate) fn take(&mut self, empty: Vec<u8>) -> Vec<u8> {
         debug_assert!(empty.is_empty());
+        // One piece at a time, so that what is small and comes meanwhile waits for one piece and not for a body.
+        if self.waiting.len() < PIECE {
+            self.cut_piece();
+        }
         self.taken += self.waiting.len() as u64;
         std::mem::replace(&mut self.waiting, empty)
+    }
+
+    fn cut_piece(&mut self) {
+        let Some(mut body) = self.bodies.pop_front() else {
+            return;
+        };
+        let piece = body.rest.split_to(body.rest.len().min(PIECE));
+        self.uncut -= piece.len() as u64;
+        let mut flags = match body.key.0 {
+            Side::Ours => 0,
+            Side::Theirs => flag::CALLEE,
+        };
+        if !body.rest.is_empty() {
+            flags |= flag::MORE;
+        }
+        frame::write_data(&mut self.waiting, flags, body.key.1, &piece);
+        if body.rest.is_empty() {
+            self.complete.push((body.key, self.end()));
+        } else {
+            let turn = self.bodies.len().min(ABREAST - 1);
+            self.bodies.insert(turn, body);
+        }
+    }
+
+    /// Bodies that were cut to their end since the last time.
+    pub(crate) fn completed(&mut self) -> Vec<(Key, u64)> {
+        std::mem::take(&mut self.complete)
     }
 
     /// Makes padding of the frame that begins at a position; `false` if a writer has it already.
@@ -53,12 +133,12 @@ impl Outbound {
 
     /// Whether nothing waits to be taken by a writer.
     pub(crate) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+        self.waiting.is_empty() && self.bodies.is_empty()
     }
 
     /// Bytes that the kernel does not have yet, those in a writer's hands included.
     pub(crate) fn unsent(&self) -> u64 {
-        self.end() - self.handed
+        self.end() - self.handed + self.uncut
     }
 
     /// Stream position up to which the kernel has the bytes.

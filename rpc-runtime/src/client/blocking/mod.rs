@@ -164,6 +164,7 @@ impl BlockingChannel {
             method,
             params: encoded,
             options: self.options.clone(),
+            upload: None,
         }
         .prepare(&self.shared.limits)
     }

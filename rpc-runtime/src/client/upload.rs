@@ -1,0 +1,131 @@
+//! Items that a caller sends: pulled from its stream as far as there is credit, on a task of their own.
+
+use std::any::Any;
+use std::fmt;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+use tokio::runtime::Handle;
+use tokio::task::yield_now;
+
+use crate::codec::Codec;
+use crate::error::{Error, ErrorKind, Execution};
+use crate::link::{Link, Sending, Ticket};
+
+/// Items sent or encoded in one turn, so that a stream that is always ready leaves others a turn too.
+pub(crate) const TURN: usize = 64;
+
+/// The items of a call. They can be sent once: a stream cannot be run again.
+#[derive(Clone)]
+pub(crate) struct Upload(Arc<Mutex<Option<Source>>>);
+
+/// Appends the next item to a buffer; `false` after the last one.
+type Source = Pin<Box<dyn Encoded + Send>>;
+
+trait Encoded {
+    fn poll_item(self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<bool>;
+}
+
+struct Items<S, T> {
+    items: Pin<Box<S>>,
+    codec: Codec<T>,
+}
+
+impl<S: Stream<Item = T>, T> Encoded for Items<S, T> {
+    fn poll_item(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<bool> {
+        let next = self.items.as_mut().poll_next(cx);
+        next.map(|item| match item {
+            Some(item) => {
+                (self.codec.encode)(&item, out);
+                true
+            }
+            None => false,
+        })
+    }
+}
+
+impl Upload {
+    pub(crate) fn new<S, T>(items: S, codec: Codec<T>) -> Self
+    where
+        S: Stream<Item = T> + Send + 'static,
+        T: 'static,
+    {
+        let items = Box::pin(items);
+        let source: Source = Box::pin(Items { items, codec });
+        Self(Arc::new(Mutex::new(Some(source))))
+    }
+
+    /// Whether an attempt has begun to send the items.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.lock().is_none()
+    }
+
+    /// Begins to send the items of a call; they stop when its ticket is dropped or its answer is taken.
+    pub(crate) fn begin(&self, ticket: &mut Ticket, runtime: &Handle) {
+        let Some(source) = self.lock().take() else {
+            return;
+        };
+        let (link, id) = (ticket.link().clone(), ticket.id());
+        ticket.sends(runtime.spawn(send(link, id, source)).abort_handle());
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Source>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Upload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Upload")
+    }
+}
+
+async fn send(link: Arc<Link>, id: u32, mut source: Source) {
+    let mut sending = Sending::ours(id);
+    let mut turn = 0;
+    loop {
+        let body = sending.next_body();
+        let next = poll_fn(|cx| {
+            let polled = catch_unwind(AssertUnwindSafe(|| source.as_mut().poll_item(cx, body)));
+            match polled {
+                Ok(Poll::Pending) => {
+                    // Nothing more comes in this turn.
+                    link.flush();
+                    Poll::Pending
+                }
+                Ok(Poll::Ready(more)) => Poll::Ready(Ok(more)),
+                Err(panic) => Poll::Ready(Err(panic)),
+            }
+        });
+        match next.await {
+            Ok(true) => {}
+            Ok(false) => return link.send_end(id),
+            Err(panic) => return link.give_up_call(id, panicked(&*panic)),
+        }
+        if !link.send_item(&mut sending).await {
+            return;
+        }
+        turn += 1;
+        if turn % TURN == 0 {
+            link.flush();
+            yield_now().await;
+        }
+    }
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> Error {
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message");
+    Error::new(
+        ErrorKind::Cancelled,
+        format!("the stream of items to send panicked: {text}"),
+    )
+    .with_execution(Execution::Unknown)
+}

@@ -1,0 +1,432 @@
+//! Items and cut bodies on a link: what comes is kept within bounds, what goes waits for credit.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+
+use super::{Link, Phase, State, Ticket};
+use crate::error::{Error, ErrorKind, Execution};
+use crate::status::Status;
+use crate::wire::calls::Answer;
+use crate::wire::frame::{self, Frame, GoAwayReason, Kind, flag};
+use crate::wire::inbound::Refusal;
+use crate::wire::outbound::PIECE;
+use crate::wire::pieces::Added;
+use crate::wire::streams::{Grant, Key, Leave, Next, NoCredit, Side};
+
+/// What a caller reads of a stream.
+#[derive(Debug)]
+pub(crate) enum Event {
+    Item(Bytes),
+    /// The terminal frame, or the end of the connection.
+    Over(Answer),
+}
+
+/// One item after the other on its way out, whole or in pieces.
+#[derive(Debug)]
+pub(crate) struct Sending {
+    key: Key,
+    body: Vec<u8>,
+    at: usize,
+    begun: bool,
+}
+
+enum Sent {
+    All,
+    /// The reader is gone, or the request is over.
+    Stopped,
+    /// Too much of our output is unread.
+    NoRoom,
+}
+
+impl Sending {
+    /// Items of a call of ours.
+    pub(crate) fn ours(id: u32) -> Self {
+        Self::new((Side::Ours, id))
+    }
+
+    /// Items of the answer to a call of the peer.
+    pub(crate) fn theirs(id: u32) -> Self {
+        Self::new((Side::Theirs, id))
+    }
+
+    fn new(key: Key) -> Self {
+        Self {
+            key,
+            body: Vec::new(),
+            at: 0,
+            begun: false,
+        }
+    }
+
+    /// The empty body of the next item, to be filled.
+    pub(crate) fn next_body(&mut self) -> &mut Vec<u8> {
+        if self.body.capacity() > PIECE {
+            self.body = Vec::new();
+        }
+        self.body.clear();
+        (self.at, self.begun) = (0, false);
+        &mut self.body
+    }
+}
+
+/// Flags of ITEM, DATA and CREDIT frames that we send for a request.
+fn sender(key: Key) -> u8 {
+    match key.0 {
+        Side::Ours => 0,
+        Side::Theirs => flag::CALLEE,
+    }
+}
+
+/// The request that an ITEM, DATA or CREDIT of the peer is about.
+fn request(frame: &Frame) -> Key {
+    let side = if frame.flags & flag::CALLEE != 0 {
+        Side::Ours
+    } else {
+        Side::Theirs
+    };
+    (side, frame.request_id)
+}
+
+fn no_credit(_: NoCredit) -> Refusal {
+    let text = "more was sent on a stream than there was credit for".to_owned();
+    Refusal::Frame(GoAwayReason::Protocol, text)
+}
+
+impl State {
+    /// Bytes that are kept for the peer.
+    pub(super) fn held(&self) -> u64 {
+        self.streams.held() + self.pieces.held() + self.params
+    }
+}
+
+// What comes.
+impl Link {
+    pub(super) fn on_item(&self, frame: Frame) -> Result<(), Refusal> {
+        let key = request(&frame);
+        let mut state = self.lock();
+        state.streams.came(key, frame.cost()).map_err(no_credit)?;
+        if state.pieces.contains(key) {
+            let text = "an ITEM in the middle of another body of the same request".to_owned();
+            return Err(Refusal::Frame(GoAwayReason::Protocol, text));
+        }
+        let mut waker = None;
+        if !state.streams.receives(key) {
+            // The request is over, or its reader is gone.
+        } else if frame.flags & flag::MORE != 0 {
+            let now = state.last_heard;
+            state.pieces.begin(key, frame, now);
+        } else {
+            waker = state.streams.keep(key, frame.body);
+        }
+        self.grant(&mut state, key);
+        drop(state);
+        waker.into_iter().for_each(Waker::wake);
+        Ok(())
+    }
+
+    pub(super) fn on_data(self: &Arc<Self>, frame: &Frame) -> Result<(), Refusal> {
+        let key = request(frame);
+        let mut state = self.lock();
+        if frame.flags & flag::OF_ITEM != 0 {
+            state.streams.came(key, frame.cost()).map_err(no_credit)?;
+        }
+        if state.held() + frame.body.len() as u64 > self.limits.connection_memory {
+            let front = state.pieces.drop_body(key);
+            let text = format!(
+                "more than {} bytes of this connection would be kept",
+                self.limits.connection_memory
+            );
+            drop(state);
+            self.give_up(key, front, &text);
+            return Ok(());
+        }
+        let (now, limit) = (state.last_heard, u64::from(self.limits.max_message_bytes));
+        let added = state.pieces.add(key, frame, limit, now);
+        match added {
+            Added::Unknown | Added::More => {
+                self.grant(&mut state, key);
+                Ok(())
+            }
+            Added::Whole(whole, arrived) => match whole.kind {
+                Kind::Item => {
+                    let waker = state.streams.keep(key, whole.body);
+                    self.grant(&mut state, key);
+                    drop(state);
+                    waker.into_iter().for_each(Waker::wake);
+                    Ok(())
+                }
+                Kind::Call => {
+                    drop(state);
+                    self.on_whole_call(whole, arrived)
+                }
+                _ => {
+                    drop(state);
+                    self.on_answer(whole);
+                    Ok(())
+                }
+            },
+            Added::TooLarge(front) => {
+                drop(state);
+                self.give_up(
+                    key,
+                    Some(front),
+                    &format!("a body of more than {limit} bytes"),
+                );
+                Ok(())
+            }
+        }
+    }
+
+    /// A body is not put together: its call fails, or its stream breaks.
+    fn give_up(&self, key: Key, front: Option<Frame>, text: &str) {
+        let Some(front) = front else { return };
+        let error =
+            Error::new(ErrorKind::ResourceExhausted, text.to_owned()).with_peer(&*self.peer);
+        let mut state = self.lock();
+        let wakers = match front.kind {
+            Kind::Call => {
+                drop(state);
+                let one_way = front.flags & flag::ONE_WAY != 0;
+                return self.refuse_call(key.1, one_way, Status::ResourceExhausted, text);
+            }
+            Kind::Reply => {
+                let error = error.with_execution(Execution::Executed);
+                let answered = state.calls.answered(key.1, Answer::Failed(error));
+                self.made_room(&state);
+                answered
+            }
+            _ => {
+                let error = error.with_execution(Execution::Unknown);
+                let broke = state.streams.broke(key, error);
+                frame::write_credit(state.out.buffer(), sender(key) | flag::STOP, key.1, 0);
+                self.wake_keeper.notify_one();
+                broke
+            }
+        };
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    pub(super) fn on_end(&self, id: u32) -> Result<(), Refusal> {
+        let key = (Side::Theirs, id);
+        let mut state = self.lock();
+        if state.pieces.contains(key) {
+            let text = "an END in the middle of a body".to_owned();
+            return Err(Refusal::Frame(GoAwayReason::Protocol, text));
+        }
+        let waker = state.streams.ended(key);
+        drop(state);
+        waker.into_iter().for_each(Waker::wake);
+        Ok(())
+    }
+
+    pub(super) fn on_credit(&self, frame: &Frame) {
+        let bytes = frame.credit();
+        let key = request(frame);
+        let mut state = self.lock();
+        let wakers: Vec<_> = if frame.request_id == 0 {
+            state.streams.credit_all(bytes)
+        } else if frame.flags & flag::STOP != 0 {
+            state.streams.stopped(key).into_iter().collect()
+        } else {
+            state.streams.credit(key, bytes).into_iter().collect()
+        };
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Sends the credit that is due. The reader flushes after each read, readers of streams wake the keeper.
+    fn grant(&self, state: &mut State, key: Key) -> bool {
+        let (connection, stream) = state.streams.grants(key);
+        let due = connection.is_some() || stream.is_some();
+        if state.phase == Phase::Closed {
+            return false;
+        }
+        write_grant(state, connection, (key.0, 0));
+        write_grant(state, stream, key);
+        due
+    }
+}
+
+fn write_grant(state: &mut State, grant: Grant, key: Key) {
+    if let Some(bytes) = grant {
+        let flags = if key.1 == 0 { 0 } else { sender(key) };
+        frame::write_credit(state.out.buffer(), flags, key.1, bytes);
+    }
+}
+
+// Reading a stream.
+impl Link {
+    /// The next item of a stream from a caller.
+    pub(crate) fn poll_next(&self, key: Key, cx: &mut Context<'_>) -> Poll<Next> {
+        let mut state = self.lock();
+        let next = state.streams.next(key, Some(cx.waker()));
+        if matches!(next, Next::Wait) {
+            return Poll::Pending;
+        }
+        if matches!(next, Next::Item(_)) && self.grant(&mut state, key) {
+            self.wake_keeper.notify_one();
+        }
+        Poll::Ready(next)
+    }
+
+    /// The reader of a stream from a caller is gone: the caller need not send the rest.
+    pub(crate) fn stop_reading(&self, key: Key) {
+        let mut state = self.lock();
+        if state.phase == Phase::Closed || !state.streams.receives(key) {
+            return;
+        }
+        let ended = matches!(state.streams.next(key, None), Next::End);
+        state.pieces.drop_body(key);
+        let connection = state.streams.stop_reading(key);
+        write_grant(&mut state, connection, (key.0, 0));
+        if !ended {
+            frame::write_credit(state.out.buffer(), sender(key) | flag::STOP, key.1, 0);
+        }
+        drop(state);
+        self.wake_keeper.notify_one();
+    }
+
+    /// Forgets the streams of a request that is over; gives back who waits to send on it.
+    pub(super) fn close_streams(&self, state: &mut State, key: Key) -> Option<Waker> {
+        let (connection, waker) = state.streams.close(key);
+        if connection.is_some() && state.phase != Phase::Closed {
+            write_grant(state, connection, (key.0, 0));
+            self.wake_keeper.notify_one();
+        }
+        waker
+    }
+}
+
+impl Ticket {
+    /// The next item of the answer, or its end.
+    pub(crate) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        match self.link().poll_next((Side::Ours, self.id()), cx) {
+            Poll::Ready(Next::Item(body)) => return Poll::Ready(Event::Item(body)),
+            Poll::Ready(Next::Broken(error)) => {
+                let answer = self.poll_answer(cx);
+                return Poll::Ready(Event::Over(match answer {
+                    Poll::Ready(answer) => answer,
+                    Poll::Pending => Answer::Failed(error),
+                }));
+            }
+            Poll::Ready(_) | Poll::Pending => {}
+        }
+        // Items come before the terminal frame, so one that came in between is found by the next poll.
+        self.poll_answer(cx).map(Event::Over)
+    }
+}
+
+// Sending a stream.
+impl Link {
+    /// Sends an item; `false`: nobody reads it any more. Dropping the future may leave an item that is never complete,
+    /// so it is dropped only with the whole request.
+    pub(crate) async fn send_item(&self, sending: &mut Sending) -> bool {
+        loop {
+            self.until_writable().await;
+            match poll_fn(|cx| self.poll_send(sending, cx)).await {
+                Sent::All => return true,
+                Sent::Stopped => return false,
+                Sent::NoRoom => {}
+            }
+        }
+    }
+
+    /// Sends as much of an item as there is credit for; pending while there is none.
+    fn poll_send(&self, sending: &mut Sending, cx: &mut Context<'_>) -> Poll<Sent> {
+        let mut state = self.lock();
+        let key = sending.key;
+        loop {
+            if self.note_full(&state) {
+                self.wake_keeper.notify_one();
+                return Poll::Ready(Sent::NoRoom);
+            }
+            let left = sending.body.len() - sending.at;
+            let whole = !sending.begun && left <= state.streams.largest_whole();
+            // The front of a cut item is empty.
+            let wanted = if whole || sending.begun {
+                left.min(PIECE)
+            } else {
+                0
+            };
+            let given = match state.streams.leave(key, wanted, whole, Some(cx.waker())) {
+                Leave::Bytes(given) => given,
+                Leave::Stopped => return Poll::Ready(Sent::Stopped),
+                Leave::Wait => {
+                    self.wake_keeper.notify_one();
+                    return Poll::Pending;
+                }
+            };
+            let out = state.out.buffer();
+            if whole {
+                frame::write_item(out, sender(key), key.1, &sending.body);
+                return Poll::Ready(Sent::All);
+            }
+            if !sending.begun {
+                sending.begun = true;
+                frame::write_front(out, Kind::Item, sender(key), key.1);
+                continue;
+            }
+            let piece = &sending.body[sending.at..sending.at + given];
+            sending.at += given;
+            let last = sending.at == sending.body.len();
+            let more = if last { 0 } else { flag::MORE };
+            frame::write_data(out, sender(key) | flag::OF_ITEM | more, key.1, piece);
+            if last {
+                return Poll::Ready(Sent::All);
+            }
+        }
+    }
+
+    /// Ends our direction of a call of ours.
+    pub(crate) fn send_end(&self, id: u32) {
+        let mut state = self.lock();
+        if state.phase == Phase::Closed || state.streams.is_stopped((Side::Ours, id)) {
+            return;
+        }
+        frame::write_end(state.out.buffer(), id);
+        drop(state);
+        self.wake_keeper.notify_one();
+    }
+
+    /// Ends a call of ours that cannot go on here: its caller gets `error`, the peer a CANCEL.
+    pub(crate) fn give_up_call(&self, id: u32, error: Error) {
+        let mut state = self.lock();
+        let waker = state.calls.give_up(id, error);
+        if waker.is_some() && state.phase != Phase::Closed {
+            frame::write_cancel(state.out.buffer(), id);
+            self.wake_keeper.notify_one();
+        }
+        drop(state);
+        waker.flatten().into_iter().for_each(Waker::wake);
+    }
+
+    /// Waits until the peer has taken enough of our output for more. Dropping the future does nothing.
+    pub(crate) async fn until_writable(&self) {
+        if !self.full.load(Ordering::Acquire) {
+            return;
+        }
+        loop {
+            let writable = self.writable.notified();
+            if !self.full.load(Ordering::Acquire) {
+                break;
+            }
+            writable.await;
+        }
+        // There may be room for the next one too; it looks for itself.
+        self.writable.notify_one();
+    }
+
+    /// Notes that answers and items must wait, if so much is unread.
+    pub(super) fn note_full(&self, state: &State) -> bool {
+        let full = state.out.unsent() > self.limits.outbound_queue_bytes as u64;
+        if full {
+            self.full.store(true, Ordering::Release);
+        }
+        full
+    }
+}

@@ -1,0 +1,141 @@
+//! Bodies that come in pieces, until they are whole.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use crate::wire::frame::{Frame, Kind, flag};
+use crate::wire::streams::Key;
+
+/// The incomplete bodies of one connection; a request has at most one in each direction.
+#[derive(Debug, Default)]
+pub(crate) struct Pieces {
+    bodies: HashMap<Key, Partial>,
+    /// Bytes of all of them.
+    held: u64,
+    /// How many are parameters of calls that have not begun.
+    calls: u32,
+}
+
+#[derive(Debug)]
+struct Partial {
+    front: Frame,
+    body: Vec<u8>,
+    /// When its front came.
+    since: Instant,
+    /// When its last piece came.
+    last: Instant,
+}
+
+/// What a piece did.
+#[derive(Debug)]
+pub(crate) enum Added {
+    /// There is no body that it belongs to: the call was refused or is over.
+    Unknown,
+    /// More is to come.
+    More,
+    /// The frame as if it had come at once, and when its front came.
+    Whole(Frame, Instant),
+    /// The body has more bytes than are taken; it is forgotten.
+    TooLarge(Frame),
+}
+
+impl Pieces {
+    /// The front of a body. An incomplete one of the same request is forgotten; returns whether there was one.
+    pub(crate) fn begin(&mut self, key: Key, front: Frame, now: Instant) -> bool {
+        let replaced = self.forget(key).is_some();
+        self.calls += u32::from(front.kind == Kind::Call);
+        let body = front.body.to_vec();
+        self.held += body.len() as u64;
+        // The front must not keep the read buffer that it came in.
+        let front = Frame {
+            fixed: Bytes::copy_from_slice(&front.fixed),
+            metadata: Bytes::copy_from_slice(&front.metadata),
+            body: Bytes::new(),
+            ..front
+        };
+        let partial = Partial {
+            front,
+            body,
+            since: now,
+            last: now,
+        };
+        self.bodies.insert(key, partial);
+        replaced
+    }
+
+    /// A DATA frame.
+    pub(crate) fn add(&mut self, key: Key, data: &Frame, limit: u64, now: Instant) -> Added {
+        let Some(partial) = self.bodies.get_mut(&key) else {
+            return Added::Unknown;
+        };
+        partial.last = now;
+        if (partial.body.len() + data.body.len()) as u64 > limit {
+            return match self.forget(key) {
+                Some(partial) => Added::TooLarge(partial.front),
+                None => Added::Unknown,
+            };
+        }
+        partial.body.extend_from_slice(&data.body);
+        self.held += data.body.len() as u64;
+        if data.flags & flag::MORE != 0 {
+            return Added::More;
+        }
+        match self.forget(key) {
+            Some(Partial {
+                mut front,
+                body,
+                since,
+                ..
+            }) => {
+                front.flags &= !flag::MORE;
+                front.body = body.into();
+                Added::Whole(front, since)
+            }
+            None => Added::Unknown,
+        }
+    }
+
+    /// Forgets the incomplete body of a request; returns its front.
+    pub(crate) fn drop_body(&mut self, key: Key) -> Option<Frame> {
+        self.forget(key).map(|partial| partial.front)
+    }
+
+    /// Whether a body of this request is incomplete.
+    pub(crate) fn contains(&self, key: Key) -> bool {
+        self.bodies.contains_key(&key)
+    }
+
+    /// Calls whose parameters are incomplete.
+    pub(crate) fn calls(&self) -> u32 {
+        self.calls
+    }
+
+    /// Bytes of all incomplete bodies.
+    pub(crate) fn held(&self) -> u64 {
+        self.held
+    }
+
+    /// When the last piece of the body came that has waited longest for its next one. Items are not asked about: their
+    /// senders may be waiting for credit.
+    pub(crate) fn oldest(&self) -> Option<Instant> {
+        self.bodies
+            .values()
+            .filter(|partial| partial.front.kind != Kind::Item)
+            .map(|partial| partial.last)
+            .min()
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    fn forget(&mut self, key: Key) -> Option<Partial> {
+        let partial = self.bodies.remove(&key)?;
+        self.held -= partial.body.len() as u64;
+        self.calls -= u32::from(partial.front.kind == Kind::Call);
+        Some(partial)
+    }
+}

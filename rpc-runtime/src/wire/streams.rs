@@ -1,0 +1,404 @@
+//! Streams of one connection: items in order, and how many bytes of them may be on their way.
+
+use std::collections::{HashMap, VecDeque};
+use std::task::Waker;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::error::Error;
+use crate::wire::frame;
+use crate::wire::outbound::PIECE;
+
+/// Who began the request that a stream belongs to; request IDs are counted by each side for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Side {
+    /// We are the caller.
+    Ours,
+    /// The peer is.
+    Theirs,
+}
+
+/// A request on a connection.
+pub(crate) type Key = (Side, u32);
+
+/// All streams of one connection, both directions.
+///
+/// Credit is counted in bytes of ITEM frames (and of the DATA frames of cut items), headers included, so that items
+/// without content cost something too. A reader gives credit back when items are taken, not when they come.
+#[derive(Debug)]
+pub(crate) struct Streams {
+    streams: HashMap<Key, Stream>,
+    stream_window: u64,
+    /// What the peer may still send on all streams together.
+    receiving: Window,
+    /// What the peer announced for a stream.
+    peer_stream_window: u64,
+    /// What the peer announced for all streams together.
+    peer_window: u64,
+    /// What we may still send on all streams together.
+    sending: u64,
+    /// Bytes of items that nobody has taken yet.
+    held: u64,
+}
+
+/// One request's streams: what comes from the peer and what goes to it.
+#[derive(Debug, Default)]
+struct Stream {
+    inflow: Option<Inflow>,
+    outflow: Option<Outflow>,
+}
+
+/// Items that came.
+#[derive(Debug)]
+struct Inflow {
+    window: Window,
+    lengths: VecDeque<Held>,
+    /// Small items lie here one behind the other: as pieces of the read buffer they would keep all of it.
+    small: BytesMut,
+    ended: bool,
+    broken: Option<Error>,
+    waker: Option<Waker>,
+}
+
+#[derive(Debug)]
+struct Held {
+    cost: u64,
+    item: Item,
+}
+
+#[derive(Debug)]
+enum Item {
+    Small(usize),
+    Large(Bytes),
+}
+
+/// Credit for items that go out.
+#[derive(Debug)]
+struct Outflow {
+    credit: u64,
+    stopped: bool,
+    waker: Option<Waker>,
+}
+
+/// What a peer may send: it never holds more credit than the window less what lies here untaken.
+#[derive(Debug)]
+struct Window {
+    size: u64,
+    /// What the peer may still send.
+    allowance: u64,
+    /// What lies here.
+    untaken: u64,
+}
+
+/// Items up to this are copied together.
+const SMALL: usize = 4 << 10;
+
+/// More was sent than there was credit for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct NoCredit;
+
+/// What a reader finds.
+#[derive(Debug)]
+pub(crate) enum Next {
+    Item(Bytes),
+    /// The peer has sent END.
+    End,
+    /// Nothing yet.
+    Wait,
+    /// It broke before its end.
+    Broken(Error),
+    /// The request is over, or never had this stream.
+    Gone,
+}
+
+/// What a writer may do.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Leave {
+    /// This many bytes of body may go out, header paid for.
+    Bytes(usize),
+    Wait,
+    /// The reader is gone, or the request is over.
+    Stopped,
+}
+
+/// A CREDIT to be sent.
+pub(crate) type Grant = Option<u32>;
+
+impl Streams {
+    pub(crate) fn new(ours: (u32, u32), peers: (u32, u32)) -> Self {
+        Self {
+            streams: HashMap::new(),
+            stream_window: u64::from(ours.0),
+            receiving: Window::new(u64::from(ours.1)),
+            peer_stream_window: u64::from(peers.0),
+            peer_window: u64::from(peers.1),
+            sending: u64::from(peers.1),
+            held: 0,
+        }
+    }
+
+    /// Opens the streams of a request.
+    pub(crate) fn open(&mut self, key: Key, receives: bool, sends: bool) {
+        let inflow = receives.then(|| Inflow {
+            window: Window::new(self.stream_window),
+            lengths: VecDeque::new(),
+            small: BytesMut::new(),
+            ended: false,
+            broken: None,
+            waker: None,
+        });
+        let outflow = sends.then_some(Outflow {
+            credit: self.peer_stream_window,
+            stopped: false,
+            waker: None,
+        });
+        self.streams.insert(key, Stream { inflow, outflow });
+    }
+
+    /// Forgets a request; returns what is to be granted for all streams, and who waits to send.
+    pub(crate) fn close(&mut self, key: Key) -> (Grant, Option<Waker>) {
+        let Some(stream) = self.streams.remove(&key) else {
+            return (None, None);
+        };
+        if let Some(inflow) = stream.inflow {
+            self.receiving.untaken -= inflow.window.untaken;
+            self.held -= inflow.window.untaken;
+        }
+        let waker = stream.outflow.and_then(|outflow| outflow.waker);
+        (self.receiving.grant(), waker)
+    }
+
+    /// Bytes of items that nobody has taken yet.
+    pub(crate) fn held(&self) -> u64 {
+        self.held
+    }
+
+    /// Whether there is such a request with a stream from the peer.
+    pub(crate) fn receives(&self, key: Key) -> bool {
+        self.streams
+            .get(&key)
+            .is_some_and(|stream| stream.inflow.is_some())
+    }
+
+    /// Counts a frame of a stream (an ITEM, a piece of one) that came.
+    ///
+    /// # Errors
+    ///
+    /// The peer had no credit for it.
+    pub(crate) fn came(&mut self, key: Key, cost: u64) -> Result<(), NoCredit> {
+        self.receiving.spend(cost)?;
+        match self.inflow(key) {
+            Some(inflow) => inflow.window.spend(cost),
+            None => Ok(()),
+        }
+    }
+
+    /// Keeps a whole item until it is taken. Items of requests that are over are dropped.
+    pub(crate) fn keep(&mut self, key: Key, body: Bytes) -> Option<Waker> {
+        let cost = frame::cost(body.len());
+        let inflow = self.streams.get_mut(&key)?.inflow.as_mut()?;
+        if inflow.ended || inflow.broken.is_some() {
+            return None;
+        }
+        let item = if body.len() <= SMALL {
+            inflow.small.extend_from_slice(&body);
+            Item::Small(body.len())
+        } else {
+            Item::Large(body)
+        };
+        inflow.lengths.push_back(Held { cost, item });
+        inflow.window.untaken += cost;
+        self.receiving.untaken += cost;
+        self.held += cost;
+        inflow.waker.take()
+    }
+
+    /// What is to be granted for all streams now, and for one.
+    pub(crate) fn grants(&mut self, key: Key) -> (Grant, Grant) {
+        let connection = self.receiving.grant();
+        let stream = self.inflow(key).and_then(|inflow| {
+            // Nothing comes after the end, so credit would be noise.
+            let open = !inflow.ended && inflow.broken.is_none();
+            open.then(|| inflow.window.grant()).flatten()
+        });
+        (connection, stream)
+    }
+
+    /// The peer's END.
+    pub(crate) fn ended(&mut self, key: Key) -> Option<Waker> {
+        let inflow = self.inflow(key)?;
+        inflow.ended = true;
+        inflow.waker.take()
+    }
+
+    /// The stream will have no END.
+    pub(crate) fn broke(&mut self, key: Key, error: Error) -> Option<Waker> {
+        let inflow = self.inflow(key)?;
+        if !inflow.ended {
+            inflow.broken.get_or_insert(error);
+        }
+        inflow.waker.take()
+    }
+
+    /// Takes the next item; [`Streams::grants`] follows.
+    pub(crate) fn next(&mut self, key: Key, by: Option<&Waker>) -> Next {
+        let Some(inflow) = self
+            .streams
+            .get_mut(&key)
+            .and_then(|stream| stream.inflow.as_mut())
+        else {
+            return Next::Gone;
+        };
+        if let Some(Held { cost, item }) = inflow.lengths.pop_front() {
+            inflow.window.untaken -= cost;
+            self.receiving.untaken -= cost;
+            self.held -= cost;
+            return Next::Item(match item {
+                Item::Small(length) => inflow.small.split_to(length).freeze(),
+                Item::Large(body) => body,
+            });
+        }
+        if inflow.ended {
+            return Next::End;
+        }
+        if let Some(error) = &inflow.broken {
+            return Next::Broken(error.clone());
+        }
+        if let Some(by) = by {
+            remember(&mut inflow.waker, by);
+        }
+        Next::Wait
+    }
+
+    /// The reader is gone: what is here is dropped, and what comes. Returns what is to be granted for all streams.
+    pub(crate) fn stop_reading(&mut self, key: Key) -> Grant {
+        let inflow = self.streams.get_mut(&key)?.inflow.take()?;
+        self.receiving.untaken -= inflow.window.untaken;
+        self.held -= inflow.window.untaken;
+        self.receiving.grant()
+    }
+
+    /// Credit from the peer for one request.
+    pub(crate) fn credit(&mut self, key: Key, bytes: u32) -> Option<Waker> {
+        let outflow = self.streams.get_mut(&key)?.outflow.as_mut()?;
+        outflow.credit = outflow.credit.saturating_add(u64::from(bytes));
+        outflow.waker.take()
+    }
+
+    /// Credit from the peer for all requests; returns everybody who waits.
+    pub(crate) fn credit_all(&mut self, bytes: u32) -> Vec<Waker> {
+        self.sending = self.sending.saturating_add(u64::from(bytes));
+        self.streams
+            .values_mut()
+            .filter_map(|stream| stream.outflow.as_mut()?.waker.take())
+            .collect()
+    }
+
+    /// The peer reads no more of what we send.
+    pub(crate) fn stopped(&mut self, key: Key) -> Option<Waker> {
+        let outflow = self.streams.get_mut(&key)?.outflow.as_mut()?;
+        outflow.stopped = true;
+        outflow.waker.take()
+    }
+
+    /// Whether the peer reads no more of what we send.
+    pub(crate) fn is_stopped(&self, key: Key) -> bool {
+        let outflow = self.streams.get(&key).and_then(|it| it.outflow.as_ref());
+        outflow.is_none_or(|outflow| outflow.stopped)
+    }
+
+    /// Leave to send one frame with up to `wanted` bytes of body; `whole` if less is of no use now. What is given is
+    /// paid for.
+    pub(crate) fn leave(
+        &mut self,
+        key: Key,
+        wanted: usize,
+        whole: bool,
+        by: Option<&Waker>,
+    ) -> Leave {
+        let outflow = self
+            .streams
+            .get_mut(&key)
+            .and_then(|it| it.outflow.as_mut());
+        let Some(outflow) = outflow.filter(|outflow| !outflow.stopped) else {
+            return Leave::Stopped;
+        };
+        let header = frame::cost(0);
+        let credit = outflow.credit.min(self.sending);
+        let affordable = credit.saturating_sub(header).min(wanted as u64);
+        // A frame without content makes no progress, unless there is no content.
+        if credit < header || affordable < (wanted as u64).min(if whole { u64::MAX } else { 1 }) {
+            if let Some(by) = by {
+                remember(&mut outflow.waker, by);
+            }
+            return Leave::Wait;
+        }
+        outflow.credit -= header + affordable;
+        self.sending -= header + affordable;
+        Leave::Bytes(affordable as usize)
+    }
+
+    /// Largest body that goes out as one ITEM. Readers give credit back by half windows, so more than half of one might
+    /// never be there at once.
+    pub(crate) fn largest_whole(&self) -> usize {
+        let window = self.peer_stream_window.min(self.peer_window) / 2;
+        window.saturating_sub(frame::cost(0)).min(PIECE as u64) as usize
+    }
+
+    /// The connection is gone: everything is over for everybody who waits.
+    pub(crate) fn end_all(&mut self, error: &Error) -> Vec<Waker> {
+        let mut wakers = Vec::new();
+        for stream in self.streams.values_mut() {
+            if let Some(inflow) = &mut stream.inflow {
+                if !inflow.ended {
+                    inflow.broken.get_or_insert_with(|| error.clone());
+                }
+                wakers.extend(inflow.waker.take());
+            }
+            if let Some(outflow) = &mut stream.outflow {
+                outflow.stopped = true;
+                wakers.extend(outflow.waker.take());
+            }
+        }
+        wakers
+    }
+
+    fn inflow(&mut self, key: Key) -> Option<&mut Inflow> {
+        self.streams.get_mut(&key)?.inflow.as_mut()
+    }
+}
+
+impl Window {
+    fn new(size: u64) -> Self {
+        Self {
+            size,
+            allowance: size,
+            untaken: 0,
+        }
+    }
+
+    fn spend(&mut self, cost: u64) -> Result<(), NoCredit> {
+        self.allowance = self.allowance.checked_sub(cost).ok_or(NoCredit)?;
+        Ok(())
+    }
+
+    /// What to give the peer now. Half a window at least, unless it has less than that to go on with: a CREDIT for
+    /// every item would cost more than the items.
+    fn grant(&mut self) -> Grant {
+        let target = self.size.saturating_sub(self.untaken);
+        let missing = target.saturating_sub(self.allowance);
+        if missing == 0 || missing * 2 < self.size {
+            return None;
+        }
+        self.allowance += missing;
+        // The size is a u32, and so is what is missing of it.
+        u32::try_from(missing).ok()
+    }
+}
+
+fn remember(slot: &mut Option<Waker>, by: &Waker) {
+    match slot {
+        Some(known) if known.will_wake(by) => {}
+        other => *other = Some(by.clone()),
+    }
+}
