@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::client::Channel;
 use crate::descriptor::MethodDescriptor;
 use crate::error::Error;
 use crate::link::Link;
@@ -98,6 +99,17 @@ impl Context {
     /// Address of the caller, such as `tcp://127.0.0.1:51234`.
     pub fn peer(&self) -> &str {
         &self.inner.peer
+    }
+
+    /// Calls back: a channel to the services that the caller exports, on the connection that the call came on
+    /// ([`ChannelBuilder::export`](crate::ChannelBuilder::export)). `None` where there is no connection: a call of a
+    /// skeleton of this process.
+    ///
+    /// Calls fail with `unavailable` once the connection is gone. A call that finds no room
+    /// ([`Limits::max_inflight_per_connection`](crate::Limits::max_inflight_per_connection) of the caller) fails at once
+    /// with `resource_exhausted`, because the calls that take the room may be waiting for this one.
+    pub fn caller(&self) -> Option<Channel> {
+        self.inner.link.clone().map(Channel::caller)
     }
 
     /// What the caller sent beside the parameters.

@@ -14,6 +14,7 @@ mod generated;
 mod limits;
 mod link;
 mod metadata;
+mod object;
 mod park;
 mod server;
 mod status;
@@ -31,6 +32,7 @@ pub use error::{CallError, Error, ErrorKind, Execution, Result};
 pub use futures_core::Stream;
 pub use limits::{DEFAULT_TIMEOUT, Limits};
 pub use metadata::Metadata;
+pub use object::Handle;
 #[cfg(feature = "idl")]
 pub use rpc_macros::idl;
 pub use rpc_macros::rpc_service;
@@ -44,6 +46,7 @@ pub mod __private {
     pub use crate::backoff::seed_random;
     pub use crate::client::Returns;
     pub use crate::codec::*;
+    pub use crate::object::Serves;
     pub use crate::server::{Answer, Args, Incoming, Outgoing, Skeleton};
     pub use serde;
 }

@@ -122,6 +122,8 @@ async fn read_tables(link: &Arc<Link>, limit: Duration) -> Option<Vec<ServiceInf
         method,
         params: vec![0x90],
         upload: None,
+        lent: Vec::new(),
+        target: None,
         options: CallOptions::new().timeout(limit),
     };
     let prepared = request.prepare(&Limits::default()).ok()?;

@@ -14,6 +14,7 @@ use crate::client::builder::ChannelBuilder;
 use crate::client::call::Call;
 use crate::client::direct::Direct;
 use crate::client::items::Answering;
+use crate::client::local::Local;
 use crate::client::one_way::OneWay;
 use crate::client::options::CallOptions;
 use crate::client::profile::Profile;
@@ -24,11 +25,12 @@ use crate::client::stream_call::StreamCall;
 use crate::client::upload::Upload;
 use crate::codec::Codec;
 use crate::context::Context;
-use crate::descriptor::{MethodDescriptor, ServiceDescriptor};
+use crate::descriptor::{MethodDescriptor, MethodKind, ServiceDescriptor};
 use crate::discovery::{Balanced, Registry};
 use crate::error::{Error, ErrorKind, Execution, Result};
 use crate::limits::Limits;
 use crate::link::{Link, NotBegun, Ticket};
+use crate::object::{self, Remote};
 use crate::reflection;
 use crate::server::Skeleton;
 use crate::server::catch_panic::CatchPanic;
@@ -61,7 +63,11 @@ struct Inner {
 enum Route {
     Direct(Direct),
     Balanced(Balanced),
-    Local(Arc<dyn Skeleton>),
+    Local(Local),
+    /// The caller of a handler, on the connection that the call came on.
+    Caller(Arc<Link>),
+    /// An object of a peer.
+    Object(Arc<Remote>),
 }
 
 impl Channel {
@@ -104,8 +110,24 @@ impl Channel {
     ///
     /// Outside of a tokio runtime.
     pub fn local(skeleton: impl Skeleton) -> Self {
+        Self::local_shared(Arc::new(skeleton))
+    }
+
+    pub(crate) fn local_shared(skeleton: Arc<dyn Skeleton>) -> Self {
         let profile = Arc::new(Profile::new(Limits::default(), None));
-        Self::new(Route::Local(Arc::new(skeleton)), profile)
+        Self::new(Route::Local(Local::new(skeleton)), profile)
+    }
+
+    /// Calls the services that the caller of a handler exports.
+    pub(crate) fn caller(link: Arc<Link>) -> Self {
+        let profile = Arc::new(Profile::new(Limits::default(), None));
+        Self::new(Route::Caller(link), profile)
+    }
+
+    /// Calls an object of a peer.
+    pub(crate) fn object(remote: Arc<Remote>) -> Self {
+        let profile = Arc::new(Profile::new(Limits::default(), None));
+        Self::new(Route::Object(remote), profile)
     }
 
     /// Calls the instances that a registry knows of a service. Nothing is asked before the first call.
@@ -124,7 +146,7 @@ impl Channel {
         match &channel.inner.route {
             Route::Direct(direct) => drop(direct.link().await?),
             Route::Balanced(balanced) => balanced.first().await?,
-            Route::Local(_) => {}
+            Route::Local(_) | Route::Caller(_) | Route::Object(_) => {}
         }
         Ok(channel)
     }
@@ -159,7 +181,7 @@ impl Channel {
         returns: Returns<T, E>,
         params: impl FnOnce(&mut Vec<u8>),
     ) -> Call<T, E> {
-        Call::new(self.clone(), request(method, params), returns)
+        Call::new(self.clone(), self.request(method, params), returns)
     }
 
     /// Makes a one-way call that has not started. Generated clients call this.
@@ -168,7 +190,7 @@ impl Channel {
         method: &'static MethodDescriptor,
         params: impl FnOnce(&mut Vec<u8>),
     ) -> OneWay {
-        OneWay::new(self.clone(), request(method, params))
+        OneWay::new(self.clone(), self.request(method, params))
     }
 
     /// Makes a call whose answer is a stream. Generated clients call this.
@@ -178,7 +200,7 @@ impl Channel {
         returns: Returns<T, E>,
         params: impl FnOnce(&mut Vec<u8>),
     ) -> StreamCall<T, E> {
-        StreamCall::new(self.clone(), request(method, params), returns)
+        StreamCall::new(self.clone(), self.request(method, params), returns)
     }
 
     /// Makes a call that sends a stream. Generated clients call this.
@@ -190,7 +212,7 @@ impl Channel {
         codec: Codec<I>,
         params: impl FnOnce(&mut Vec<u8>),
     ) -> Call<T, E> {
-        let mut request = request(method, params);
+        let mut request = self.request(method, params);
         request.upload = Some(Upload::new(items, codec));
         Call::new(self.clone(), request, returns)
     }
@@ -204,9 +226,30 @@ impl Channel {
         codec: Codec<I>,
         params: impl FnOnce(&mut Vec<u8>),
     ) -> StreamCall<T, E> {
-        let mut request = request(method, params);
+        let mut request = self.request(method, params);
         request.upload = Some(Upload::new(items, codec));
         StreamCall::new(self.clone(), request, returns)
+    }
+
+    fn request(
+        &self,
+        method: &'static MethodDescriptor,
+        params: impl FnOnce(&mut Vec<u8>),
+    ) -> Request {
+        let mut encoded = Vec::new();
+        let lent = object::collect(|| params(&mut encoded));
+        let target = match &self.inner.route {
+            Route::Object(remote) => Some(remote.id()),
+            _ => None,
+        };
+        Request {
+            method,
+            params: encoded,
+            options: CallOptions::default(),
+            upload: None,
+            lent,
+            target,
+        }
     }
 
     /// How many connections of this channel led to a peer whose definition of the called service differs from the one
@@ -239,6 +282,8 @@ impl Channel {
             Route::Direct(direct) => direct.ready(),
             Route::Balanced(balanced) => balanced.ready(),
             Route::Local(_) => None,
+            Route::Caller(link) => Some(link.clone()),
+            Route::Object(remote) => Some(remote.link().clone()),
         }
     }
 
@@ -272,14 +317,14 @@ impl Channel {
 
     /// What came of a call that needs nothing more.
     pub(crate) fn note(&self, method: &'static MethodDescriptor, answer: &Answer) {
-        if let Answer::Result(_) = answer {
+        if let Answer::Result(_) | Answer::Lent(_) = answer {
             self.inner.profile.retry.succeeded(method.service);
         }
     }
 
     /// Sends a one-way call, connecting first if need be.
     pub(crate) async fn send(self, mut prepared: Prepared) -> Result<()> {
-        if let Route::Local(_) = &self.inner.route {
+        if self.is_direct_to_skeleton(&prepared) {
             return match self.invoke(prepared).await {
                 Answer::Failed(error) => Err(error),
                 _ => Ok(()),
@@ -301,8 +346,10 @@ impl Channel {
 
     /// Makes a call to its end: connects, waits for room, repeats what may be repeated.
     pub(crate) async fn invoke(self, prepared: Prepared) -> Answer {
-        if let Route::Local(skeleton) = &self.inner.route {
-            return local(skeleton.clone(), prepared).await;
+        if let Route::Local(local) = &self.inner.route
+            && self.is_direct_to_skeleton(&prepared)
+        {
+            return call_here(local.skeleton.clone(), prepared).await;
         }
         self.attempts(prepared, Tried::default()).await
     }
@@ -361,6 +408,25 @@ impl Channel {
         self.begin(prepared, tried).await
     }
 
+    /// Waits until a call may begin on a link.
+    async fn room(&self, prepared: &Prepared, tried: &mut Tried, link: &Arc<Link>) -> Result<()> {
+        // The calls that take the room may be waiting for this one: a chain of calls back and forth would never end.
+        if prepared.is_nested_on(link) {
+            let text = format!(
+                "the peer works on {} calls of this connection already, and this one is made for a call that came on it: waiting might never end; raise max_inflight_per_connection, or nest less deeply",
+                link.peer_hello().max_inflight.max(1)
+            );
+            return Err(Error::new(ErrorKind::ResourceExhausted, text).with_peer(&**link.peer()));
+        }
+        until(prepared, tried, link.room()).await
+    }
+
+    /// Whether the call needs no connection: what moves streams or objects does.
+    fn is_direct_to_skeleton(&self, prepared: &Prepared) -> bool {
+        let plain = prepared.method.kind == MethodKind::Unary && !prepared.moves_objects();
+        plain && matches!(self.inner.route, Route::Local(_))
+    }
+
     fn with_upload(&self, mut ticket: Ticket, prepared: &Prepared) -> Ticket {
         if let Some(upload) = &prepared.upload {
             upload.begin(&mut ticket, &self.inner.runtime);
@@ -398,7 +464,10 @@ impl Channel {
         why: NotBegun,
     ) -> Result<()> {
         let error = match why {
-            NotBegun::Full => return until(prepared, tried, link.room()).await,
+            NotBegun::Full => {
+                let room = self.room(prepared, tried, link).await;
+                return room.map_err(|error| tried.conclude(error));
+            }
             // Whatever ended the connection, this call was not on it.
             NotBegun::Gone => link.close_reason().with_execution(Execution::NotSent),
             NotBegun::Refused(error) => return Err(tried.conclude(error)),
@@ -437,7 +506,7 @@ impl Channel {
                     None => return Some(Answer::Declared(part, body)),
                 }
             }
-            Answer::Result(_) => {
+            Answer::Result(_) | Answer::Lent(_) => {
                 self.note(prepared.method, &answer);
                 return Some(answer);
             }
@@ -461,10 +530,15 @@ impl Channel {
                     };
                     found.ok_or_else(|| tried.too_late())?
                 }
-                Route::Local(skeleton) => {
-                    let text =
-                        format!("{} is called without a connection", skeleton.service().name);
-                    return Err(Error::new(ErrorKind::Internal, text));
+                Route::Local(local) => local.link(&self.inner.profile).await,
+                // No other connection will do, so there is nothing to wait for.
+                Route::Caller(link) => {
+                    let link = open(link, "the caller's connection");
+                    return link.map_err(|error| tried.conclude(error));
+                }
+                Route::Object(remote) => {
+                    let link = open(remote.link(), "the connection of the object");
+                    return link.map_err(|error| tried.conclude(error));
                 }
             };
             let retry = &self.inner.profile.retry;
@@ -495,19 +569,20 @@ async fn rest(prepared: &Prepared, tried: &mut Tried, pause: Duration) -> Result
     }
 }
 
-fn request(method: &'static MethodDescriptor, params: impl FnOnce(&mut Vec<u8>)) -> Request {
-    let mut encoded = Vec::new();
-    params(&mut encoded);
-    Request {
-        method,
-        params: encoded,
-        options: CallOptions::default(),
-        upload: None,
+/// The one link that will do, if it is still open.
+fn open(link: &Arc<Link>, what: &str) -> Result<Arc<Link>> {
+    if link.is_open() {
+        return Ok(link.clone());
     }
+    let reason = link.close_reason();
+    Err(
+        Error::unavailable(format!("{what} is gone: {}", reason.message()))
+            .with_peer(&**link.peer()),
+    )
 }
 
 /// Runs a skeleton's method on the caller's task.
-async fn local(skeleton: Arc<dyn Skeleton>, prepared: Prepared) -> Answer {
+async fn call_here(skeleton: Arc<dyn Skeleton>, prepared: Prepared) -> Answer {
     let method = prepared.method;
     let Some(index) = skeleton.service().find(method.id) else {
         return Answer::Failed(Error::new(
@@ -572,7 +647,9 @@ impl fmt::Debug for Channel {
         match &self.inner.route {
             Route::Direct(direct) => write!(f, "Channel({})", direct.address()),
             Route::Balanced(balanced) => write!(f, "Channel({balanced:?})"),
-            Route::Local(skeleton) => write!(f, "Channel(local {})", skeleton.service().name),
+            Route::Local(local) => write!(f, "Channel(local {})", local.skeleton.service().name),
+            Route::Caller(link) => write!(f, "Channel(caller {})", link.peer()),
+            Route::Object(remote) => write!(f, "Channel(object at {})", remote.link().peer()),
         }
     }
 }

@@ -7,6 +7,7 @@ mod call;
 mod channel;
 mod direct;
 mod items;
+mod local;
 mod one_way;
 mod options;
 mod pending;

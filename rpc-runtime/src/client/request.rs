@@ -12,6 +12,8 @@ use crate::context::Context;
 use crate::descriptor::{MethodDescriptor, MethodKind};
 use crate::error::{Error, Result};
 use crate::limits::{DEFAULT_TIMEOUT, Limits};
+use crate::link::Link;
+use crate::object::Lent;
 use crate::wire::frame::{CallFrame, CallPart, flag};
 
 /// Metadata keys that calls made inside of a handler inherit: W3C trace context.
@@ -25,6 +27,10 @@ pub(crate) struct Request {
     pub(crate) options: CallOptions,
     /// The items that the caller sends.
     pub(crate) upload: Option<Upload>,
+    /// The objects among the parameters.
+    pub(crate) lent: Vec<Lent>,
+    /// The object that is called, if it is one.
+    pub(crate) target: Option<u64>,
 }
 
 /// A request that has begun: its time runs.
@@ -41,6 +47,10 @@ pub(crate) struct Prepared {
     retry: Option<Arc<RetryPolicy>>,
     /// The items that the caller sends.
     pub(crate) upload: Option<Upload>,
+    lent: Vec<Lent>,
+    target: Option<u64>,
+    /// The connection of the call that this one is made for.
+    nested_on: Option<Arc<Link>>,
     flags: u8,
 }
 
@@ -69,7 +79,9 @@ impl Request {
             MethodKind::BidiStream => flag::STREAM_IN | flag::STREAM_OUT,
         };
         let mut once = false;
+        let mut nested_on = None;
         if let Some(context) = Context::current() {
+            nested_on = context.link().cloned();
             deadline = [deadline, context.deadline()].into_iter().flatten().min();
             if context.is_repeated() {
                 flags |= flag::NO_RETRY;
@@ -94,6 +106,9 @@ impl Request {
             once,
             retry: self.options.retry,
             upload: self.upload,
+            lent: self.lent,
+            target: self.target,
+            nested_on,
             flags,
         })
     }
@@ -120,6 +135,18 @@ impl Prepared {
     pub(crate) fn time_left(&self) -> Option<Duration> {
         self.deadline
             .map(|deadline| deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// Whether objects are among the parameters.
+    pub(crate) fn moves_objects(&self) -> bool {
+        !self.lent.is_empty() || self.method.signature.contains("handle<")
+    }
+
+    /// Whether the call is made for one that came on this link, so that it may take long until there is room.
+    pub(crate) fn is_nested_on(&self, link: &Arc<Link>) -> bool {
+        self.nested_on
+            .as_ref()
+            .is_some_and(|known| Arc::ptr_eq(known, link))
     }
 
     /// The parameters.
@@ -156,9 +183,10 @@ impl Prepared {
         Ok(CallFrame {
             part,
             flags: self.flags,
-            target: None,
+            target: self.target,
             metadata: &self.metadata,
             params: &self.params,
+            lent: &self.lent,
         })
     }
 }

@@ -327,7 +327,7 @@ pub(crate) fn needs_more(call: &Prepared, answer: &Answer) -> bool {
             failure.kind() == ErrorKind::Unimplemented || may_repeat(call, failure)
         }
         Answer::Declared(part, _) => may_repeat_declared(call, part),
-        Answer::Result(_) => false,
+        Answer::Result(_) | Answer::Lent(_) => false,
     }
 }
 

@@ -44,6 +44,9 @@ impl<T, E> Returns<T, E> {
             Answer::Result(body) => {
                 decode(&body, self.result.decode).map_err(|why| garbled(method, "result", &why))
             }
+            Answer::Lent(result) => result
+                .decode(|body| decode(body, self.result.decode))
+                .map_err(|why| garbled(method, "result", &why)),
             Answer::Declared(part, body) => {
                 let Some(codec) = &self.error else {
                     return Err(garbled(

@@ -198,6 +198,12 @@ impl<'de> Reader<'de> {
         matches!(self.rest, [0xa0..=0xbf | 0xd9..=0xdb, ..])
     }
 
+    /// The first byte of what is next.
+    #[inline]
+    pub(crate) fn first(&self) -> Option<u8> {
+        self.rest.first().copied()
+    }
+
     /// What is next, if anything is.
     #[inline]
     pub(super) fn peek(&self) -> Option<Marker> {

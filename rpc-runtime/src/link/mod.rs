@@ -7,6 +7,7 @@
 mod drain;
 mod handshake;
 mod keep;
+mod objects;
 mod read;
 mod serve;
 mod streams;
@@ -23,13 +24,13 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::task::Poll;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::error::{Error, ErrorKind, Execution};
 use crate::limits::Limits;
+use crate::object::Objects;
 use crate::server::router::Router;
 use crate::transport::Io;
 use crate::wire::calls::{Answer, Calls};
@@ -95,6 +96,7 @@ struct State {
     out: Outbound,
     streams: Streams,
     pieces: Pieces,
+    objects: Objects,
     /// Bytes of parameters that handlers work on.
     params: u64,
     phase: Phase,
@@ -184,6 +186,7 @@ impl Link {
             out: Outbound::default(),
             streams,
             pieces: Pieces::default(),
+            objects: Objects::default(),
             params: 0,
             phase: Phase::Open,
             serving: HashMap::new(),
@@ -303,6 +306,16 @@ impl Link {
         }
         let cut = self.is_cut(call.params.len());
         self.check_length(call, cut)?;
+        if !state.calls.has_room() {
+            return Err(NotBegun::Full);
+        }
+        let loans = match call.lent {
+            [] => Vec::new(),
+            lent => state
+                .objects
+                .lend(lent, self, self.limits.max_objects)
+                .map_err(NotBegun::Refused)?,
+        };
         let id = state.calls.begin(deadline).ok_or(NotBegun::Full)?;
         let start = state.out.end();
         if cut {
@@ -314,10 +327,16 @@ impl Link {
             frame::write_call(state.out.buffer(), id, &front);
             // Not known before the last piece is cut.
             state.calls.sent_at(id, start, u64::MAX);
-            let params = Bytes::copy_from_slice(call.params);
-            state.out.add_body((Side::Ours, id), params);
+            let mut params = call.params.to_vec();
+            loans.iter().for_each(|loan| loan.fill(&mut params));
+            state.out.add_body((Side::Ours, id), params.into());
         } else {
             frame::write_call(state.out.buffer(), id, call);
+            let out = state.out.buffer();
+            let params_at = out.len() - call.params.len();
+            loans
+                .iter()
+                .for_each(|loan| loan.fill(&mut out[params_at..]));
             let end = state.out.end();
             state.calls.sent_at(id, start, end);
         }
@@ -457,6 +476,7 @@ impl Link {
         wakers.extend(state.streams.end_all(&error));
         state.pieces.clear();
         state.out.drop_bodies();
+        let objects = state.objects.take();
         let mut serving: Vec<_> = state.serving.drain().collect();
         // In the order in which they came, so that a simulation runs the same way twice.
         serving.sort_unstable_by_key(|(id, _)| *id);
@@ -465,6 +485,8 @@ impl Link {
         let lost = error.execution() == Execution::Unknown;
         self.peer_left(if lost { AFTER_A_LOSS } else { Duration::ZERO });
         let _ = self.reason.set(error);
+        // Destructors of the user's, like everything below.
+        drop(objects);
         for (_, handler) in serving {
             handler.cancel();
         }
@@ -603,7 +625,7 @@ impl Drop for Ticket {
             return;
         }
         let mut state = self.link.lock();
-        let tell = state.calls.abandon(self.id);
+        let (tell, untaken) = state.calls.abandon(self.id);
         // An answer that nobody took has freed its slot.
         self.link.made_room(&state);
         let key = (Side::Ours, self.id);
@@ -615,6 +637,7 @@ impl Drop for Ticket {
             self.link.wake_keeper.notify_one();
         }
         drop(state);
+        drop(untaken);
         waker.into_iter().for_each(std::task::Waker::wake);
     }
 }

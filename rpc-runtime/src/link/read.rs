@@ -16,6 +16,7 @@ use super::drain::ANNOUNCED;
 use super::keep::LAST_WORDS;
 use super::{Link, Phase, refused};
 use crate::error::{Error, ErrorKind, Execution};
+use crate::object::LentResult;
 use crate::status::Status;
 use crate::wire::calls::Answer;
 use crate::wire::frame::{self, Frame, GoAwayReason, Kind};
@@ -152,7 +153,10 @@ impl Link {
                 self.on_go_away(&frame);
                 Ok(())
             }
-            Kind::Release => Ok(()),
+            Kind::Release => {
+                self.on_release(&frame);
+                Ok(())
+            }
             // Inbound lets one HELLO through, which the handshake took.
             Kind::Hello => Err(Refusal::Frame(
                 GoAwayReason::Protocol,
@@ -161,7 +165,7 @@ impl Link {
         }
     }
 
-    pub(super) fn on_answer(&self, frame: Frame) {
+    pub(super) fn on_answer(self: &Arc<Self>, frame: Frame) {
         let key = (Side::Ours, frame.request_id);
         let mut state = self.lock();
         // The read that brought the answer was a moment ago; asking the clock again would cost more than it tells.
@@ -174,12 +178,23 @@ impl Link {
         }
         // A stream that broke in the middle of an item.
         state.pieces.drop_body(key);
-        let answer = read_answer(&frame, &self.peer);
+        let answer = match (frame.kind, frame.flags) {
+            (Kind::Reply, frame::flag::LENDS) => {
+                Answer::Lent(Arc::new(LentResult::new(self.clone(), frame.body.clone())))
+            }
+            _ => read_answer(&frame, &self.peer),
+        };
+        // An object that nobody takes is given back when this is dropped, which needs the lock.
+        let kept = match &answer {
+            Answer::Lent(result) => Some(result.clone()),
+            _ => None,
+        };
         let waker = state.calls.answered(frame.request_id, answer);
         let sender = state.streams.stopped(key);
         state.out.drop_body(key);
         self.made_room(&state);
         drop(state);
+        drop(kept);
         waker
             .into_iter()
             .chain(sender)

@@ -17,6 +17,7 @@ use crate::context::Context;
 use crate::descriptor::{MethodDescriptor, MethodKind};
 use crate::error::{Error, ErrorKind, Execution};
 use crate::metadata::Metadata;
+use crate::object::{self, Lent};
 use crate::server::catch_panic::CatchPanic;
 use crate::server::incoming::{Answer, Incoming};
 use crate::server::router::Skeleton;
@@ -101,19 +102,23 @@ impl Responder {
         }
         // Encoding runs the user's code, so it must not happen under the link's lock.
         with_scratch(|scratch| {
-            let encoded = catch_unwind(AssertUnwindSafe(|| encode(scratch)));
-            let message = encoded.err().map(|panic| {
+            let encoded = catch_unwind(AssertUnwindSafe(|| object::collect(|| encode(scratch))));
+            let (lent, panic) = match encoded {
+                Ok(lent) => (lent, None),
+                Err(panic) => (object::collect(|| {}), Some(panic)),
+            };
+            let message = panic.map(|panic| {
                 format!(
                     "encoding the answer of {} panicked: {}",
                     self.context.method(),
                     text(&*panic)
                 )
             });
-            self.finish(scratch, message, head);
+            self.finish(scratch, message, head, &lent);
         });
     }
 
-    fn finish(&self, body: &mut Vec<u8>, panicked: Option<String>, head: Head<'_>) {
+    fn finish(&self, body: &mut Vec<u8>, panicked: Option<String>, head: Head<'_>, lent: &[Lent]) {
         let link = &*self.link;
         let mut state = link.lock();
         state.serving.remove(&self.request_id);
@@ -124,7 +129,12 @@ impl Responder {
         let waiting = link.close_streams(&mut state, self.key());
         state.pieces.drop_body(self.key());
         if !self.one_way && state.phase != Phase::Closed {
-            self.write_answer(&mut state, body, panicked, head);
+            let lends = match lent {
+                [] => Ok(0),
+                lent => self.lend(&mut state, body, lent),
+            };
+            let failed = panicked.or_else(|| lends.as_ref().err().cloned());
+            self.write_answer(&mut state, body, failed, head, lends.unwrap_or(0));
             link.choke(&state);
             link.note_full(&state);
         }
@@ -153,18 +163,36 @@ enum Head<'a> {
 }
 
 impl Responder {
+    /// Lends the objects of a result; gives the flag that says so.
+    fn lend(&self, state: &mut State, body: &mut [u8], lent: &[Lent]) -> Result<u8, String> {
+        let limit = self.link.limits.max_objects;
+        let loans = state
+            .objects
+            .lend(lent, &self.link, limit)
+            .map_err(|error| format!("{}: {}", self.context.method(), error.message()))?;
+        loans.iter().for_each(|loan| loan.fill(body));
+        let lends = loans.iter().any(|loan| loan.lent_id().is_some());
+        // An object that comes home needs its connection as well.
+        Ok(if lends || !loans.is_empty() {
+            flag::LENDS
+        } else {
+            0
+        })
+    }
+
     fn write_answer(
         &self,
         state: &mut State,
         body: &mut Vec<u8>,
-        panicked: Option<String>,
+        failed: Option<String>,
         head: Head<'_>,
+        flags: u8,
     ) {
         let (link, id) = (&*self.link, self.request_id);
         let fail = |out: &mut Vec<u8>, status, text: &str| {
             frame::write_fail(out, id, &fail_part(status, Execution::Executed), text);
         };
-        if let Some(text) = panicked {
+        if let Some(text) = failed {
             return fail(state.out.buffer(), Status::Internal, &text);
         }
         let cut = link.is_cut(body.len());
@@ -184,9 +212,9 @@ impl Responder {
         let out = state.out.buffer();
         match head {
             Head::Fail(part, message) => frame::write_fail(out, id, &part, message),
-            Head::Result if cut => frame::write_front(out, Kind::Reply, 0, id),
+            Head::Result if cut => frame::write_front(out, Kind::Reply, flags, id),
             Head::Declared(part) if cut => frame::write_declared_front(out, id, &part),
-            Head::Result => frame::write_reply(out, id, body),
+            Head::Result => frame::write_reply(out, flags, id, body),
             Head::Declared(part) => frame::write_declared(out, id, &part, body),
         }
         if cut {
@@ -276,6 +304,9 @@ impl Link {
     /// Call ID, method, limits: whatever refuses a call before its parameters are looked at.
     fn resolve(&self, frame: &Frame) -> Result<Found, (Status, String)> {
         let part = frame.call_part();
+        if let Some(object) = frame.target() {
+            return self.resolve_object(frame, object);
+        }
         let Some(router) = &self.router else {
             let text = "this side serves nothing".to_owned();
             return Err((Status::Unimplemented, text));
@@ -290,6 +321,29 @@ impl Link {
         };
         self.admit(frame, method)?;
         Ok(found)
+    }
+
+    fn resolve_object(&self, frame: &Frame, object: u64) -> Result<Found, (Status, String)> {
+        let Some(skeleton) = self.lent(object) else {
+            let text =
+                "the object is not there: it was given back, or was never lent on this connection";
+            return Err((Status::FailedPrecondition, text.to_owned()));
+        };
+        let (call_id, service) = (frame.call_part().call_id, skeleton.service());
+        let Some(index) = service.find(call_id) else {
+            let text = format!(
+                "the object is a {}, which has no method with the call ID {call_id}",
+                service.name
+            );
+            return Err((Status::Unimplemented, text));
+        };
+        let method = &service.methods[index];
+        self.admit(frame, method)?;
+        Ok(Found {
+            skeleton,
+            index,
+            method,
+        })
     }
 
     fn start(self: &Arc<Self>, frame: Frame, found: Found, arrived: Instant) {
@@ -512,9 +566,9 @@ async fn finish(context: Context, answer: Answer) {
     }
 }
 
-/// Drops a handler's future; a destructor that panics must not take the reader with it.
-fn drop_quietly(answer: Answer) {
-    let _ = catch_unwind(AssertUnwindSafe(|| drop(answer)));
+/// Drops what is the user's, such as a handler's future; a destructor that panics must not take the reader with it.
+pub(super) fn drop_quietly<T>(what: T) {
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(what)));
 }
 
 /// What a call ID leads to.

@@ -90,6 +90,8 @@ fn begin(link: &Arc<Link>, bytes: usize, deadline: Option<Instant>) -> Ticket {
         flags: 0,
         metadata: &[],
         params: &params,
+        lent: &[],
+        target: None,
     };
     link.begin(&call, deadline, true).unwrap()
 }
@@ -140,6 +142,8 @@ async fn a_link_that_closes_still_says_why_when_no_call_is_half_sent() {
             flags: 0,
             metadata: &[],
             params: &params,
+            lent: &[],
+            target: None,
         };
         link.begin(&call, None, false).unwrap()
     };
@@ -191,7 +195,8 @@ async fn an_answer_that_nobody_takes_makes_room_when_it_is_dropped() {
     let (link, mut peer) = connected(1_000, 1).await;
     let ticket = begin(&link, 10, None);
     assert_eq!(peer.next().await.unwrap().kind, Kind::Call);
-    peer.send(|out| frame::write_reply(out, 1, &[0xc0])).await;
+    peer.send(|out| frame::write_reply(out, 0, 1, &[0xc0]))
+        .await;
     peer.settle().await;
     let room = link.room();
     tokio::pin!(room);
@@ -209,7 +214,8 @@ async fn a_client_takes_answers_while_its_own_calls_wait_to_be_written() {
     // The peer takes nothing more before its answer is taken.
     let answer = vec![0xc0; 10_000];
     let exchange = async {
-        peer.send(|out| frame::write_reply(out, 1, &answer)).await;
+        peer.send(|out| frame::write_reply(out, 0, 1, &answer))
+            .await;
         first.answer().await
     };
     let answer = timeout(Duration::from_secs(1), exchange).await.unwrap();
@@ -277,6 +283,8 @@ async fn refusals_that_nobody_reads_stop_the_reader() {
             flags: 0,
             metadata: &[],
             params: &[0x90],
+            lent: &[],
+            target: None,
         };
         frame::write_call(&mut flood, id, &call);
     }

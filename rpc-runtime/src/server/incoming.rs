@@ -2,8 +2,7 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
@@ -11,7 +10,8 @@ use tokio::sync::oneshot;
 use crate::codec::{Codec, Decode, DecodeError, ErrorCodec, Invalid, Reader};
 use crate::context::Context;
 use crate::error::{Error, Execution};
-use crate::link::Responder;
+use crate::link::{Link, Responder};
+use crate::object;
 use crate::status::Status;
 use crate::wire::calls;
 use crate::wire::frame::FailPart;
@@ -73,7 +73,9 @@ impl Incoming {
     ///
     /// If they are neither.
     pub fn args(&self, count: usize) -> Result<Args<'_>, DecodeError> {
-        Args::open(&self.body, count)
+        let mut args = Args::open(&self.body, count)?;
+        args.link = self.responder().map(Responder::link);
+        Ok(args)
     }
 
     /// Answers that the parameters cannot be understood.
@@ -219,6 +221,8 @@ const NAMED: usize = 1_024;
 pub struct Args<'a> {
     form: Form<'a>,
     taken: usize,
+    /// Where objects among them come from.
+    link: Option<&'a Arc<Link>>,
 }
 
 #[derive(Debug)]
@@ -237,6 +241,7 @@ impl<'a> Args<'a> {
             return Ok(Self {
                 form: Form::Array(input, present),
                 taken: 0,
+                link: None,
             });
         }
         let given = input.map()?;
@@ -253,6 +258,7 @@ impl<'a> Args<'a> {
         Ok(Self {
             form: Form::Map(entries),
             taken: 0,
+            link: None,
         })
     }
 
@@ -332,6 +338,12 @@ impl<'a> Args<'a> {
     ) -> Result<Option<T>, DecodeError> {
         let index = self.taken;
         self.taken += 1;
+        let link = self.link;
+        // Only an object needs to know its connection; looking for one first costs less than telling all.
+        let decode = |input: &mut Reader<'a>| match link {
+            Some(link) if object::is_object(input) => object::borrowing(link, || decode(input)),
+            _ => decode(input),
+        };
         let value = match &mut self.form {
             Form::Array(_, present) if index >= *present => return Ok(None),
             Form::Array(input, _) => decode(input),

@@ -57,6 +57,21 @@ pub(crate) fn listen(name: &str) -> io::Result<MemListener> {
     })
 }
 
+/// Two ends of one connection, without a listener.
+pub(crate) fn pair(peer: &str) -> (Io, Io) {
+    let (there_reader, here_writer) = pipe();
+    let (here_reader, there_writer) = pipe();
+    let end = |reader: PipeReader, writer: PipeWriter| Io {
+        reader: Box::new(reader),
+        writer: Box::new(writer),
+        peer: peer.to_owned(),
+    };
+    (
+        end(here_reader, here_writer),
+        end(there_reader, there_writer),
+    )
+}
+
 /// Connects to a name; the other end waits in the backlog until it is accepted.
 pub(crate) fn connect(name: &str) -> io::Result<Io> {
     let (reader, writer) = connect_halves(name)?;

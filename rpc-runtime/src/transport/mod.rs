@@ -18,6 +18,7 @@ use tokio::net::{UnixListener, UnixStream};
 
 pub(crate) use address::{Address, Options, Target};
 pub use custom::{Acceptor, Connection, Opening, Transport};
+pub(crate) use mem::pair;
 
 use crate::error::{Error, Result};
 

@@ -1,12 +1,14 @@
 //! Our calls on one connection: request IDs, who waits for which, and what is known of each.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::task::Waker;
 
 use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::error::{Error, Execution};
+use crate::object::LentResult;
 use crate::wire::frame::{FailPart, GoAwayPart};
 use crate::wire::outbound::Outbound;
 use crate::wire::streams::Side;
@@ -16,6 +18,8 @@ use crate::wire::streams::Side;
 pub(crate) enum Answer {
     /// REPLY: the result.
     Result(Bytes),
+    /// REPLY whose result is an object by reference.
+    Lent(Arc<LentResult>),
     /// REPLY with the error flag: the declared error.
     Declared(FailPart, Bytes),
     /// FAIL, or the end of the connection.
@@ -229,19 +233,16 @@ impl Calls {
         }
     }
 
-    /// Gives a call up; `true` if the peer must be told.
-    pub(crate) fn abandon(&mut self, id: u32) -> bool {
+    /// Gives a call up: whether the peer must be told, and an answer that nobody took, to be dropped outside of locks.
+    pub(crate) fn abandon(&mut self, id: u32) -> (bool, Option<Answer>) {
         let index = self.index(id);
         match &self.slots[index] {
             Slot::Waiting { id: at, .. } if *at == id => {
                 self.slots[index] = Slot::Abandoned { id };
-                true
+                (true, None)
             }
-            Slot::Answered { id: at, .. } if *at == id => {
-                self.take(index);
-                false
-            }
-            _ => false,
+            Slot::Answered { id: at, .. } if *at == id => (false, self.take(index)),
+            _ => (false, None),
         }
     }
 

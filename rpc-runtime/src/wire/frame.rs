@@ -3,6 +3,7 @@
 use bytes::{Buf, Bytes};
 
 use crate::error::Execution;
+use crate::object::Lent;
 
 /// First bytes of a connection: no MessagePack array, no letter, no TLS record, then the name and the version.
 pub(crate) const PREFACE: [u8; 8] = [0xab, b'R', b'P', b'C', b'I', b'D', b'L', VERSION];
@@ -62,6 +63,8 @@ pub(crate) mod flag {
     pub(crate) const COMPRESSED: u8 = 0x40;
     /// REPLY: the body is the declared error.
     pub(crate) const ERROR: u8 = 0x01;
+    /// REPLY: the result is an object that the callee lends.
+    pub(crate) const LENDS: u8 = 0x02;
     /// ITEM, DATA, CREDIT: the sender is the callee of the request, as request IDs are counted by each side for itself.
     pub(crate) const CALLEE: u8 = 0x01;
     /// DATA: a piece of an item, which counts on the windows.
@@ -188,6 +191,11 @@ impl Frame {
         (self.flags & flag::TARGET != 0).then(|| self.fixed.as_ref()[12..].as_ref().get_u64_le())
     }
 
+    /// The object that a RELEASE gives back. An object is lent under an ID once, so the count is 1.
+    pub(crate) fn released(&self) -> u64 {
+        self.fixed.as_ref().get_u64_le()
+    }
+
     /// The bytes that a CREDIT gives.
     pub(crate) fn credit(&self) -> u32 {
         self.fixed.as_ref().get_u32_le()
@@ -243,6 +251,8 @@ pub(crate) struct CallFrame<'a> {
     pub(crate) target: Option<u64>,
     pub(crate) metadata: &'a [u8],
     pub(crate) params: &'a [u8],
+    /// The objects among the parameters.
+    pub(crate) lent: &'a [Lent],
 }
 
 impl CallFrame<'_> {
@@ -323,9 +333,9 @@ pub(crate) fn write_release(out: &mut Vec<u8>, object: u64, count: u32) {
 }
 
 /// Appends a REPLY with a result.
-pub(crate) fn write_reply(out: &mut Vec<u8>, request_id: u32, body: &[u8]) {
+pub(crate) fn write_reply(out: &mut Vec<u8>, flags: u8, request_id: u32, body: &[u8]) {
     out.reserve(HEADER + body.len());
-    write_header(out, Kind::Reply, 0, request_id, 0, &[], body.len());
+    write_header(out, Kind::Reply, flags, request_id, 0, &[], body.len());
     out.extend_from_slice(body);
 }
 

@@ -85,7 +85,7 @@ fn write(out: &mut Vec<u8>, sent: &Sent) {
             write_call(out, *id, &call);
             assert_eq!(out.len() - before, call_len(&call));
         }
-        Sent::Reply(id, body) => write_reply(out, *id, body),
+        Sent::Reply(id, body) => write_reply(out, 0, *id, body),
         Sent::Declared(id, status, after, body) => {
             write_declared(
                 out,
@@ -262,7 +262,8 @@ proptest! {
         let hello = Hello {
             agent,
             max_frame: numbers[0].max(1),
-            max_inflight: numbers[1],
+            max_message: 1 << 24,
+        max_inflight: numbers[1],
             stream_window: numbers[2],
             connection_window: numbers[3],
             min_ping_interval_ms: numbers[4],
@@ -319,7 +320,7 @@ fn hello_says_what_is_missing_by_defaults_and_skips_what_is_new() {
 fn a_large_frame_does_not_leave_a_large_buffer_behind() {
     let mut inbound = Inbound::server(&Limits::default());
     let mut stream = opened();
-    write_reply(&mut stream, 1, &vec![0; 3 << 20]);
+    write_reply(&mut stream, 0, 1, &vec![0; 3 << 20]);
     write_cancel(&mut stream, 2);
     stream.truncate(stream.len() - 3);
     inbound.buffer().extend_from_slice(&stream);
@@ -376,7 +377,7 @@ proptest! {
                     let start = out.end();
                     let params = vec![0; amount];
                     let part = CallPart { call_id: 0, remaining_ms: 0 };
-                    write_call(out.buffer(), 1, &CallFrame { part, flags: 0, metadata: &[], params: &params });
+                    write_call(out.buffer(), 1, &CallFrame { part, flags: 0, target: None, metadata: &[], params: &params , lent: &[] });
                     sent.push((start, out.end()));
                 }
                 1 => batch += out.take(Vec::new()).len(),
@@ -747,6 +748,8 @@ fn a_call_that_expires_unsent_is_padding_and_owes_nothing() {
                 flags: 0,
                 metadata: &[],
                 params: &[0x90],
+                lent: &[],
+                target: None,
             },
         );
         calls.sent_at(id, start, out.end());

@@ -165,6 +165,8 @@ impl BlockingChannel {
             params: encoded,
             options: self.options.clone(),
             upload: None,
+            lent: Vec::new(),
+            target: None,
         }
         .prepare(&self.shared.limits)
     }
@@ -200,7 +202,7 @@ impl BlockingChannel {
                         None => return Answer::Declared(part, body),
                     }
                 }
-                result @ Answer::Result(_) => {
+                result @ (Answer::Result(_) | Answer::Lent(_)) => {
                     self.shared.retry.succeeded(prepared.method.service);
                     return result;
                 }

@@ -1,0 +1,47 @@
+//! A skeleton of this process as a peer: called directly, or over memory where a call needs a connection.
+
+use std::sync::Arc;
+
+use tokio::sync::OnceCell;
+
+use crate::client::profile::Profile;
+use crate::error::Result;
+use crate::link::{self, Link};
+use crate::server::Skeleton;
+use crate::server::router::Router;
+use crate::transport;
+
+/// A skeleton, and the connection to it once something needed one: streams and objects live on connections.
+pub(crate) struct Local {
+    pub(crate) skeleton: Arc<dyn Skeleton>,
+    link: OnceCell<Arc<Link>>,
+}
+
+impl Local {
+    pub(crate) fn new(skeleton: Arc<dyn Skeleton>) -> Self {
+        let link = OnceCell::new();
+        Self { skeleton, link }
+    }
+
+    /// The connection to the skeleton.
+    pub(crate) async fn link(&self, profile: &Profile) -> Result<Arc<Link>> {
+        let link = self.link.get_or_try_init(|| async {
+            let (here, there) = transport::pair("local");
+            let mut router = Router::default();
+            router.add(self.skeleton.clone())?;
+            let limits = profile.limits.clone();
+            // The serving end closes when the calling end does, or when this one gives up.
+            tokio::spawn(link::accept(there, limits.clone(), Arc::new(router)));
+            link::connect(here, limits, profile.exports.clone()).await
+        });
+        link.await.cloned()
+    }
+}
+
+impl Drop for Local {
+    fn drop(&mut self) {
+        if let Some(link) = self.link.get() {
+            link.retire();
+        }
+    }
+}

@@ -1,0 +1,391 @@
+//! Objects by reference: a method takes or returns one, and the other side gets a stub of it.
+//!
+//! An object travels as an ID that its connection has given it. Encoding does not know the connection, so a [`Handle`]
+//! leaves a gap in the message and the object in a list ([`collect`]); the connection fills the gap when the message is
+//! sent ([`Objects::lend`]). Decoding finds the connection in [`borrowing`].
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::fmt;
+use std::hash::BuildHasher;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+
+use crate::client::Channel;
+use crate::codec::{Decode, DecodeError, Encode, Reader};
+use crate::descriptor::Client;
+use crate::error::{Error, ErrorKind};
+use crate::link::Link;
+use crate::server::Skeleton;
+
+/// An object that lives on one side of a connection and is called from the other.
+///
+/// Whoever has the object wraps its skeleton by [`Handle::new`] and gives it away as a parameter or result; the other
+/// side gets a handle to the same object. Both call it as they call any client: a handle derefs to `C`.
+///
+/// The object is released when the last clone of the received handle, and of clients taken from it, is dropped, or when
+/// the connection ends; calls on it then fail (`failed_precondition`, not started). A connection lends at most
+/// [`Limits::max_objects`](crate::Limits::max_objects) objects. A handle that was received can be given back to the
+/// side it came from, which finds its own object in it, and to nobody else.
+pub struct Handle<C> {
+    object: Object,
+    client: OnceLock<C>,
+}
+
+#[derive(Clone)]
+enum Object {
+    Here(Arc<dyn Skeleton>),
+    There(Arc<Remote>),
+}
+
+/// An object of the peer. Dropping the last one releases it.
+pub(crate) struct Remote {
+    link: Arc<Link>,
+    id: u64,
+}
+
+/// That a skeleton answers the calls of a client's service. Implemented by generated code.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not serve what `{C}` calls",
+    label = "expected the skeleton of the same service, such as `CounterService::new(…)` for a `CounterClient`"
+)]
+pub trait Serves<C> {}
+
+impl<C: Client> Handle<C> {
+    /// Makes a handle to an object of this process.
+    pub fn new<K: Skeleton + Serves<C>>(skeleton: K) -> Self {
+        Self::of(Object::Here(Arc::new(skeleton)))
+    }
+
+    /// A client of the object, which keeps it as the handle does.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub fn client(&self) -> &C {
+        self.client.get_or_init(|| {
+            C::from(match &self.object {
+                Object::Here(skeleton) => Channel::local_shared(skeleton.clone()),
+                Object::There(remote) => Channel::object(remote.clone()),
+            })
+        })
+    }
+
+    /// Whether the object lives in this process.
+    pub fn is_here(&self) -> bool {
+        matches!(self.object, Object::Here(_))
+    }
+
+    fn of(object: Object) -> Self {
+        let client = OnceLock::new();
+        Self { object, client }
+    }
+}
+
+impl<C: Client> Deref for Handle<C> {
+    type Target = C;
+
+    fn deref(&self) -> &C {
+        self.client()
+    }
+}
+
+impl<C> Clone for Handle<C> {
+    fn clone(&self) -> Self {
+        let client = OnceLock::new();
+        Self {
+            object: self.object.clone(),
+            client,
+        }
+    }
+}
+
+impl<C> fmt::Debug for Handle<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.object {
+            Object::Here(skeleton) => write!(f, "Handle({}, here)", skeleton.service().name),
+            // The ID is a secret of the connection.
+            Object::There(remote) => write!(f, "Handle(at {})", remote.link.peer()),
+        }
+    }
+}
+
+impl Remote {
+    pub(crate) fn link(&self) -> &Arc<Link> {
+        &self.link
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+}
+
+impl Drop for Remote {
+    fn drop(&mut self) {
+        self.link.release(self.id);
+    }
+}
+
+/// MessagePack extension type of an object that the sender lends.
+const LENT: i8 = 16;
+/// … of an object that the sender gives back: the receiver's own.
+const RETURNED: i8 = 17;
+
+/// Marker, type and ID.
+const FORM: usize = 10;
+
+/// fixext 8.
+const MARKER: u8 = 0xd7;
+
+impl<C> Encode for Handle<C> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        COLLECTED.with_borrow_mut(|collected| {
+            collected.push(Lent {
+                at: out.len(),
+                object: self.object.clone(),
+            });
+        });
+        out.push(MARKER);
+        out.push(LENT as u8);
+        out.extend_from_slice(&[0; 8]);
+    }
+}
+
+impl<'de, C: Client> Decode<'de> for Handle<C> {
+    fn decode(input: &mut Reader<'de>) -> Result<Self, DecodeError> {
+        let (kind, data) = input.ext()?;
+        let id: [u8; 8] = data
+            .try_into()
+            .map_err(|_| DecodeError::custom("an object's ID has 8 bytes"))?;
+        let id = u64::from_be_bytes(id);
+        let link = BORROWING.with_borrow(|link| link.clone());
+        let link = link.ok_or_else(|| DecodeError::custom("an object outside of a connection"))?;
+        match kind {
+            LENT => Ok(Self::of(Object::There(Arc::new(Remote { link, id })))),
+            RETURNED => match link.lent(id) {
+                Some(skeleton) if skeleton.service().name == C::SERVICE.name => {
+                    Ok(Self::of(Object::Here(skeleton)))
+                }
+                _ => Err(DecodeError::custom("an object that was not lent")),
+            },
+            kind => Err(DecodeError::custom(format!(
+                "an object was expected, an extension of type {kind} was found"
+            ))),
+        }
+    }
+}
+
+impl<C> serde::Serialize for Handle<C> {
+    fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(serde::ser::Error::custom(ONLY))
+    }
+}
+
+impl<'de, C> serde::Deserialize<'de> for Handle<C> {
+    fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        Err(serde::de::Error::custom(ONLY))
+    }
+}
+
+const ONLY: &str = "an object by reference can only be a parameter or a result by itself";
+
+thread_local! {
+    static COLLECTED: RefCell<Vec<Lent>> = const { RefCell::new(Vec::new()) };
+    static BORROWING: RefCell<Option<Arc<Link>>> = const { RefCell::new(None) };
+}
+
+/// An object in a message that is not sent yet.
+#[derive(Clone)]
+pub(crate) struct Lent {
+    at: usize,
+    object: Object,
+}
+
+impl fmt::Debug for Lent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Lent(at {})", self.at)
+    }
+}
+
+/// Runs an encoder and gives the objects that it came by, with their places in the message.
+pub(crate) fn collect(encode: impl FnOnce()) -> Vec<Lent> {
+    encode();
+    COLLECTED.with_borrow_mut(std::mem::take)
+}
+
+/// Runs a decoder for a message that came on a link.
+pub(crate) fn borrowing<T>(link: &Arc<Link>, decode: impl FnOnce() -> T) -> T {
+    struct Restore(Option<Arc<Link>>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            let before = self.0.take();
+            BORROWING.with_borrow_mut(|link| *link = before);
+        }
+    }
+    let before = BORROWING.with_borrow_mut(|known| known.replace(link.clone()));
+    let _restore = Restore(before);
+    decode()
+}
+
+/// The ID of an object that a whole result consists of.
+fn result_id(body: &[u8]) -> Option<u64> {
+    match body.first_chunk::<FORM>()? {
+        [MARKER, kind, id @ ..] if *kind == LENT as u8 => Some(u64::from_be_bytes(*id)),
+        _ => None,
+    }
+}
+
+/// Whether the next value may be an object.
+pub(crate) fn is_object(input: &Reader<'_>) -> bool {
+    input.first() == Some(MARKER)
+}
+
+/// A result that is an object. Dropping it undecoded gives the object back: nobody else would.
+#[derive(Debug)]
+pub(crate) struct LentResult {
+    link: Arc<Link>,
+    body: Bytes,
+    decoded: AtomicBool,
+}
+
+impl LentResult {
+    pub(crate) fn new(link: Arc<Link>, body: Bytes) -> Self {
+        let decoded = AtomicBool::new(false);
+        Self {
+            link,
+            body,
+            decoded,
+        }
+    }
+
+    /// Decodes the body where handles find their connection.
+    pub(crate) fn decode<T>(
+        &self,
+        decode: impl FnOnce(&[u8]) -> Result<T, DecodeError>,
+    ) -> Result<T, DecodeError> {
+        let decoded = borrowing(&self.link, || decode(&self.body));
+        self.decoded.store(decoded.is_ok(), Ordering::Relaxed);
+        decoded
+    }
+}
+
+impl Drop for LentResult {
+    fn drop(&mut self) {
+        if !*self.decoded.get_mut()
+            && let Some(id) = result_id(&self.body)
+        {
+            self.link.release(id);
+        }
+    }
+}
+
+/// The objects that one connection has lent to its peer.
+#[derive(Default)]
+pub(crate) struct Objects {
+    lent: HashMap<u64, Arc<dyn Skeleton>>,
+    /// IDs come out of a keyed hash, so that a peer cannot guess those of objects it was not given.
+    key: RandomState,
+    count: u64,
+}
+
+impl Objects {
+    /// Gives the objects of a message their IDs, in the order of their places.
+    ///
+    /// # Errors
+    ///
+    /// There are too many, or one belongs to another connection; then none has been lent.
+    pub(crate) fn lend(
+        &mut self,
+        objects: &[Lent],
+        link: &Link,
+        limit: u32,
+    ) -> Result<Vec<Loan>, Error> {
+        let fresh = objects
+            .iter()
+            .filter(|it| matches!(it.object, Object::Here(_)));
+        if self.lent.len() + fresh.count() > limit as usize {
+            let text = format!(
+                "{} objects are lent on this connection, more are not; drop handles that are not needed",
+                self.lent.len()
+            );
+            return Err(Error::new(ErrorKind::ResourceExhausted, text));
+        }
+        let foreign = |lent: &&Lent| matches!(&lent.object, Object::There(remote) if !std::ptr::eq(&*remote.link, link));
+        if objects.iter().any(|lent| foreign(&lent)) {
+            return Err(Error::invalid(
+                "a handle can be given back to the side it came from, on the same connection, and to nobody else; wrap it in an object of your own",
+            ));
+        }
+        let loans = objects.iter().map(|lent| match &lent.object {
+            Object::Here(skeleton) => Loan {
+                at: lent.at,
+                kind: LENT,
+                id: self.add(skeleton.clone()),
+            },
+            Object::There(remote) => Loan {
+                at: lent.at,
+                kind: RETURNED,
+                id: remote.id,
+            },
+        });
+        Ok(loans.collect())
+    }
+
+    fn add(&mut self, skeleton: Arc<dyn Skeleton>) -> u64 {
+        loop {
+            self.count += 1;
+            let id = self.key.hash_one(self.count);
+            if let std::collections::hash_map::Entry::Vacant(place) = self.lent.entry(id) {
+                place.insert(skeleton);
+                return id;
+            }
+        }
+    }
+
+    pub(crate) fn get(&self, id: u64) -> Option<&Arc<dyn Skeleton>> {
+        self.lent.get(&id)
+    }
+
+    /// Takes an object back; whoever drops it does so outside of locks, because its destructor is the user's.
+    pub(crate) fn remove(&mut self, id: u64) -> Option<Arc<dyn Skeleton>> {
+        self.lent.remove(&id)
+    }
+
+    /// How many are lent.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.lent.len()
+    }
+
+    /// Takes all objects back.
+    pub(crate) fn take(&mut self) -> Vec<Arc<dyn Skeleton>> {
+        self.lent.drain().map(|(_, object)| object).collect()
+    }
+}
+
+/// An object in a message that is being sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Loan {
+    at: usize,
+    kind: i8,
+    id: u64,
+}
+
+impl Loan {
+    /// Fills the gap that the encoder has left.
+    pub(crate) fn fill(self, message: &mut [u8]) {
+        if let Some(form) = message.get_mut(self.at..self.at + FORM) {
+            form[1] = self.kind as u8;
+            form[2..].copy_from_slice(&self.id.to_be_bytes());
+        }
+    }
+
+    /// The object's ID, if it was lent by this message.
+    pub(crate) fn lent_id(self) -> Option<u64> {
+        (self.kind == LENT).then_some(self.id)
+    }
+}
