@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::error::{Error, ErrorKind, Execution};
 use crate::limits::Limits;
@@ -47,6 +47,9 @@ pub(crate) use streams::{Event, Sending};
 
 /// Clients of a peer that went without a word connect again within this time, not all at once.
 const AFTER_A_LOSS: Duration = Duration::from_millis(100);
+
+/// Longest single wait for the calls of a peer to end.
+const LOOK_AROUND: Duration = Duration::from_millis(200);
 
 /// One open connection. Whoever holds it may call; it closes when [`Link::close`] is called or the peer goes.
 pub(crate) struct Link {
@@ -437,12 +440,13 @@ impl Link {
             idle.as_mut().enable();
             {
                 let state = self.lock();
-                if state.phase == Phase::Closed || (state.inflight == 0 && state.out.unsent() == 0)
-                {
+                let served = state.inflight == 0 && state.pieces.calls() == 0;
+                if state.phase == Phase::Closed || (served && state.out.unsent() == 0) {
                     return;
                 }
             }
-            idle.await;
+            // Nobody tells when the rest of a body is given up.
+            let _ = timeout(LOOK_AROUND, idle).await;
         }
     }
 

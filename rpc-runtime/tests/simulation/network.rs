@@ -263,7 +263,8 @@ impl State {
             1 | 2 if trouble => (4 << 10, dice.millis(200)),
             _ => (64 << 10, dice.millis(3)),
         };
-        let cut_at = (trouble && dice.one_in(4)).then(|| dice.below(2_500));
+        let far = if dice.one_in(3) { 300_000 } else { 2_500 };
+        let cut_at = (trouble && dice.one_in(4)).then(|| dice.below(far));
         Arc::new(Mutex::new(Pipe {
             pieces: VecDeque::new(),
             capacity,

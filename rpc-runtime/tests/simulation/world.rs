@@ -19,10 +19,10 @@ const EVENTS: usize = 9;
 #[rpc_service(package = "simulation")]
 pub(crate) trait Ledger {
     /// Must not run twice.
-    async fn add(&self, call: u64) -> u64;
+    async fn add(&self, call: u64, load: Vec<u8>) -> u64;
     /// May run twice.
     #[rpc(idempotent)]
-    async fn put(&self, call: u64) -> u64;
+    async fn put(&self, call: u64, load: Vec<u8>) -> u64;
     /// Must not run twice, and calls on to other servers.
     async fn relay(&self, call: u64, hops: u32) -> u64;
     /// May run twice, and calls on to other servers.
@@ -101,7 +101,7 @@ impl Book {
     /// Makes one call and notes what came of it. Whether it was answered.
     async fn call(&self, client: &LedgerClient, hops: u32) -> bool {
         let repeated = Context::current().is_some_and(|context| context.is_repeated());
-        let (idempotent, on, limit, once) = self.roll(|dice| {
+        let (idempotent, on, limit, once, load) = self.roll(|dice| {
             let limit = match dice.below(4) {
                 0 => dice.millis(60),
                 1 => dice.millis(600),
@@ -112,15 +112,22 @@ impl Book {
                 dice.one_in(3) && hops > 0,
                 limit,
                 dice.one_in(8),
+                // Large ones travel in pieces.
+                if dice.one_in(7) {
+                    40_000 + dice.below(200_000)
+                } else {
+                    0
+                },
             )
         });
+        let load = vec![7; load as usize];
         let number = self.open(idempotent, repeated);
         self.note(format_args!(
             "call {number} idempotent {idempotent} hops {hops} within {limit:?}"
         ));
         let call = match (idempotent, on) {
-            (false, false) => client.add(number),
-            (true, false) => client.put(number),
+            (false, false) => client.add(number, load),
+            (true, false) => client.put(number, load),
             (false, true) => client.relay(number, hops - 1),
             (true, true) => client.relay_put(number, hops - 1),
         };
@@ -226,10 +233,18 @@ impl Node {
 }
 
 impl Ledger for Node {
-    async fn add(&self, call: u64) -> u64 {
+    async fn add(&self, call: u64, load: Vec<u8>) -> u64 {
+        assert!(
+            load.iter().all(|byte| *byte == 7),
+            "a body of pieces of others"
+        );
         self.work(call, None).await
     }
-    async fn put(&self, call: u64) -> u64 {
+    async fn put(&self, call: u64, load: Vec<u8>) -> u64 {
+        assert!(
+            load.iter().all(|byte| *byte == 7),
+            "a body of pieces of others"
+        );
         self.work(call, None).await
     }
     async fn relay(&self, call: u64, hops: u32) -> u64 {
