@@ -308,6 +308,36 @@ async fn a_server_answers_as_the_page_says() {
 }
 
 #[tokio::test]
+async fn a_server_announces_that_it_goes_as_the_page_says() {
+    let (mut serving, mut raw, _) = server().await;
+    raw.send(&vector("call")).await;
+    raw.next().await.unwrap();
+    let going = tokio::spawn(async move { serving.shutdown(LONG).await });
+    assert_bytes(&raw.next().await.unwrap().bytes, "goaway-announce");
+    drop(raw);
+    going.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_client_goes_elsewhere_after_an_announcement_and_waits_for_its_answers() {
+    let (client, mut raw) = client().await;
+    let kept = client.hello("Ann").start();
+    let call = raw.next().await.unwrap();
+    raw.send(&vector("goaway-announce")).await;
+    raw.send(&vector("ping")).await;
+    assert_bytes(&raw.next().await.unwrap().bytes, "pong");
+    let refused = client
+        .hello("Bob")
+        .timeout(Duration::from_millis(300))
+        .await;
+    let failure = refused.unwrap_err();
+    assert_eq!(failure.execution(), Execution::NotSent, "{failure}");
+    assert_eq!(call.id, 1);
+    raw.send(&vector("reply")).await;
+    assert_eq!(kept.await.unwrap(), "Hello, Ann!");
+}
+
+#[tokio::test]
 async fn a_one_way_method_called_without_the_flag_is_answered_with_nil() {
     let (_serving, mut raw, _) = server().await;
     raw.send(&raw::call(1, id_of("note"), b"\x91\xa2hi")).await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use rpc_runtime::{Channel, Context, Server, Serving, rpc_service};
+use rpc_runtime::{Channel, Context, Limits, Server, Serving, rpc_service};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
@@ -140,4 +140,60 @@ fn a_server_that_died_is_not_trampled_when_it_comes_back() {
 #[test]
 fn a_server_that_was_restarted_in_order_is_not_trampled() {
     simulate(herd(1, None, 10));
+}
+
+#[test]
+fn connections_that_come_to_their_age_are_left_without_a_failed_call() {
+    #[derive(Clone)]
+    struct Slow;
+    impl Well for Slow {
+        async fn drink(&self) -> u64 {
+            sleep(Duration::from_millis(700)).await;
+            1
+        }
+    }
+    simulate(async {
+        let network = Network::new(5);
+        network.calm();
+        let limits = Limits {
+            max_connection_age: Some(Duration::from_secs(5)),
+            ..Limits::default()
+        };
+        let server = Server::new()
+            .limits(limits)
+            .transport(network.host("server"));
+        let serving = server
+            .add(WellService::new(Slow))
+            .listen(ADDRESS)
+            .await
+            .unwrap();
+        let channel = Channel::builder()
+            .transport(network.host("c"))
+            .lazy(ADDRESS)
+            .unwrap();
+        let client = WellClient::new(channel);
+        let mut calls = JoinSet::new();
+        for _ in 0..2_000 {
+            // Always some under way; none is repeated, so none may fail.
+            calls.spawn(client.drink().no_retry().into_future());
+            sleep(Duration::from_millis(30)).await;
+        }
+        while let Some(call) = calls.join_next().await {
+            call.unwrap().unwrap();
+        }
+        let opened = network.attempts();
+        // A minute, by five seconds give or take a tenth, and what was still to finish.
+        assert!((10..=14).contains(&opened.len()), "{}", opened.len());
+        let ages: Vec<_> = opened.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!(
+            ages.iter().all(|age| age.as_millis().abs_diff(5_000) < 560),
+            "{ages:?}"
+        );
+        assert!(
+            ages.iter()
+                .any(|age| age.abs_diff(ages[0]).as_millis() > 20),
+            "not all at once: {ages:?}"
+        );
+        assert!(serving.connections() <= 2);
+    });
 }
