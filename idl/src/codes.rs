@@ -100,7 +100,7 @@ version: `acme.common.v1` is used as `common`."
 NOT_A_TYPE "E0110" Error "not a type"
 "The name belongs to a service, a constant or an annotation, and a type is needed here."
 UNKNOWN_SERVICE "E0111" Error "unknown service"
-"`extends` names services: of the same package, `alias.Name` of an imported one, or a full dotted name."
+"`extends` and `handle<…>` name services: of the same package, `alias.Name` of an imported one, or a full dotted name."
 UNUSED_IMPORT "W0001" Warning "unused import"
 "Nothing in the file uses the imported package."
 
@@ -124,7 +124,8 @@ NO_MEMBERS "E0208" Error "nothing to choose from"
 
 // ---- types ----
 TYPE_ARGUMENTS "E0301" Error "wrong type arguments"
-"`list<T>` and `set<T>` take one type, `map<K, V>` two, `array<T, N>` a type and a length; other types take none."
+"`list<T>` and `set<T>` take one type, `map<K, V>` two, `array<T, N>` a type and a length, `handle<Service>` a service;
+other types take none."
 NESTED_OPTIONAL "E0302" Error "an optional of an optional"
 "There is one way to be absent on the wire, so `T??` could not be told from `T?`. This holds through aliases."
 MAP_KEY "E0303" Error "not a map key"
@@ -174,6 +175,9 @@ CALL_ID_CLASH "E0506" Error "two methods have one call ID"
 number twice. Give one of the two methods another number with `@id(n)`."
 FRAMEWORK_ID "E0507" Error "a call ID that cannot be given"
 "Call IDs 0 to 1023 belong to the framework's own services, and no call ID has more than 53 bits."
+HANDLE "E0508" Error "a handle in the wrong place"
+"`handle<Service>` is an object that stays where it is, for as long as the other side holds it. It is a whole parameter
+or a whole result, perhaps optional; it cannot be stored in a value, sent in a stream, or have a default."
 
 // ---- annotations ----
 UNKNOWN_ANNOTATION "E0601" Error "unknown annotation"

@@ -261,6 +261,11 @@ fn write_type(model: &Model, ty: &Type, out: &mut String, closure: &mut Vec<Type
             out.push_str(&model.ty(*id).full_name());
             return;
         }
+        // What the service can do is in its own fingerprint, so services may refer to each other in a circle.
+        Type::Handle(service) => {
+            let _ = write!(out, "handle {service}");
+            return;
+        }
         Type::Foreign(name) => {
             let _ = write!(out, "foreign {name}");
             return;

@@ -422,6 +422,9 @@ pub enum Type {
     Array(Box<Type>, u32),
     /// A type of this model.
     Named(TypeId),
+    /// `handle<Service>`: an object by reference, by the full name of its service. Only a whole parameter or result,
+    /// or the inside of its `T?`.
+    Handle(Arc<str>),
     /// A Rust type that only the trait door knows, by the text of its path. It has no shape here.
     Foreign(String),
 }

@@ -25,7 +25,7 @@ fn traits_expand_as_recorded() {
 #[cfg(feature = "idl")]
 #[test]
 fn definitions_are_emitted_as_recorded() {
-    for folder in ["user", "corners"] {
+    for folder in ["user", "corners", "streams"] {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("tests/idl")
             .join(folder);

@@ -10,6 +10,9 @@ pub unsafe auto trait A<'a, T: B>: C + 'static where T: D {
     #[rpc(id = 5000, name = "x y", timeout, oneway = 1, a(b), on_cancel = "x")]
     async unsafe extern "C" fn f<'c, const N: usize, T>(mut self: &'c mut Box<Self>, (a, b): (u8, &str), #[rpc(ctx)] _: &Context, c: [u8; N], ...) -> Result<&'c str> where T: E { half( }
     fn r#type(x: Option<&'static [u8]>, y: impl Fn(&str) -> !, z: <u8 as X>::Y, w: dyn Send) -> Option<Option<u8>>;
+    #[rpc(oneway, on_cancel = "finish")]
+    async fn s(&self, a: Option<Items<u8>>, b: impl Stream<Item = Result<u8>> + ?Sized + 'c, c: &Items<Vec<Items<()>>>, d: Items) -> Result<impl Stream<Item = Result<Option<dyn Stream>, E>> + use<'_>, F>;
+    fn h(&self, a: Handle<CounterClient>, b: Vec<Handle<XClient<u8>>>, c: Handle<Client>) -> impl for<'x> Stream<Item<'x> = (impl Stream, BoxStream<'x, u8>)>;
     #[cfg(a)] #[rpc] const fn g(&self, x: HashMap<u8, [u8; 99999999999]>, y: Vec<*const ()>) -> Result<(), ()> {}
 }
 "#;

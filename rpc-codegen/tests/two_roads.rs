@@ -21,8 +21,18 @@ service Greeter {
     @id(4711)
     oneway fn touch(big: i128, flag: bool, small: i8, float: f32, any: any);
     fn nothing();
+    @timeout(3s)
+    fn watch(filter: string?) -> stream u128;
+    @on_cancel(finish)
+    fn upload(name: string, chunks: stream bytes) -> u64;
+    fn chat(lines: stream string) -> stream list<u32>;
+    fn counter(start: u64) -> handle<Counter>;
+    oneway fn count(counter: handle<Counter>, other: handle<Counter>?);
 }
 "#;
+
+/// Beside the service, so that handles have something to name.
+const OTHER: &str = "service Counter { fn add(n: u64) -> u64; }";
 
 const TRAIT: &str = r#"
 /// Says hello.
@@ -36,6 +46,14 @@ trait Greeter {
     #[rpc(id = 4711, oneway)]
     async fn touch(&self, context: &Context, big: i128, flag: bool, small: Box<i8>, float: f32, any: rpc_runtime::Value);
     async fn nothing();
+    #[rpc(timeout = "3s")]
+    fn watch(&self, filter: Option<&str>) -> impl Stream<Item = u128> + Send + use<'_, Self>;
+    #[rpc(on_cancel = "finish")]
+    async fn upload(&self, name: String, chunks: rpc_runtime::Items<Vec<u8>>) -> u64;
+    async fn chat(&self, lines: impl futures_core::Stream<Item = String>, context: &Context) -> impl Stream<Item = Vec<u32>>;
+    async fn counter(&self, start: u64) -> Handle<CounterClient>;
+    #[rpc(oneway)]
+    async fn count(&self, counter: &rpc_runtime::Handle<CounterClient>, other: Option<Handle<super::CounterClient>>);
 }
 "#;
 
@@ -44,20 +62,27 @@ fn both_doors_give_the_same_model_numbers_and_fingerprints() {
     // Declared errors are types of their own in text and names in a trait; each door has its test for them.
     let text = TEXT.replace(" throws string_error", "");
     let item = TRAIT.replace("Result<u64, string_error>", "u64");
-    let (text, item) = (from_text(&text), from_trait(&item));
-    assert_eq!(without_annotations(text.clone()), item);
-    let id = ServiceId(0);
+    let (text, item) = (from_text(&(text + OTHER)), from_trait(&item));
+    let greeter = |model: &Model| {
+        let mut services = model.services.iter();
+        let at = services.position(|service| &*service.name == "Greeter");
+        ServiceId(at.expect("the service is there") as u32)
+    };
+    let (first, second) = (greeter(&text), greeter(&item));
+    let mut alone = without_annotations(text.clone());
+    alone.services.retain(|service| &*service.name == "Greeter");
+    assert_eq!(alone, item);
     assert_eq!(
-        ids::canonical_text(&text, id),
-        ids::canonical_text(&item, id)
+        ids::canonical_text(&text, first),
+        ids::canonical_text(&item, second)
     );
     assert_eq!(
-        ids::service_fingerprint(&text, id),
-        ids::service_fingerprint(&item, id)
+        ids::service_fingerprint(&text, first),
+        ids::service_fingerprint(&item, second)
     );
     let numbers = |model: &Model| -> Vec<_> {
         model
-            .service(id)
+            .service(greeter(model))
             .methods
             .iter()
             .map(|method| method.call_id)
@@ -68,6 +93,24 @@ fn both_doors_give_the_same_model_numbers_and_fingerprints() {
         numbers(&text)[0],
         ids::call_id("acme.greeter.v1.Greeter", "hello")
     );
+}
+
+/// Declared errors of a trait are names, so only what is said of them can be compared.
+#[test]
+fn each_way_to_say_that_a_stream_fails_is_one_method() {
+    let ways = [
+        "async fn f(&self) -> Result<impl Stream<Item = Result<u8, E>>, E>;",
+        "async fn f(&self) -> Result<impl Stream<Item = u8>, E>;",
+        "async fn f(&self) -> impl Stream<Item = Result<u8, E>>;",
+        "fn f(&self) -> impl Stream<Item = Result<u8, E>>;",
+    ];
+    let models = ways.map(|way| from_trait(&format!("trait Greeter {{ {way} }}")));
+    for model in &models {
+        assert_eq!(model, &models[0]);
+        let method = &model.services[0].methods[0];
+        assert!(method.stream_out && method.throws.is_some());
+        assert_eq!(method.result, Some(rpc_idl::model::Type::U8));
+    }
 }
 
 #[test]

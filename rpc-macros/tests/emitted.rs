@@ -24,11 +24,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use rpc_runtime::{CallError, Channel, DeclaredError, Status as RpcStatus, Timestamp};
+use rpc_runtime::{
+    CallError, Channel, DeclaredError, Handle, Items, Server, Serving, Status as RpcStatus, Stream, StreamCall,
+    Timestamp, stream,
+};
 
 use corners::crate_::self_::corners::v1 as odd;
+use streams::acme::meters::v1::{Meter, MeterClient};
+use streams::acme::streams::v1::{
+    Closed, Counter, CounterClient, CounterService, Market, MarketClient, MarketService, Tick,
+};
 use user::acme::common::v1::{Health, HealthClient, Value};
 use user::acme::user::v1::{
     self as v1, Settings, Shape, Side, Status, StoreError, User, UserError, UserService,
@@ -48,6 +57,10 @@ mod user {
 
 mod corners {
     include!("../../rpc-codegen/tests/golden/idl_corners.rs");
+}
+
+mod streams {
+    include!("../../rpc-codegen/tests/golden/idl_streams.rs");
 }
 
 struct Directory;
@@ -92,6 +105,19 @@ impl UserService for Directory {
         (0..u64::from(limit.unwrap_or(2)))
             .map(|id| User::new(id, &prefix, BTreeMap::new(), Timestamp::default()))
             .collect()
+    }
+
+    async fn watch(
+        &self,
+        filter: Option<String>,
+    ) -> Result<impl Stream<Item = Result<User, UserError>>, UserError> {
+        match filter {
+            Some(filter) => Err(UserError::Denied(filter)),
+            None => Ok(stream::iter([
+                Ok(ada(7)),
+                Err(UserError::NotFound { id: 8 }),
+            ])),
+        }
     }
 
     async fn draw(
@@ -358,17 +384,222 @@ fn what_is_not_known_is_kept() {
 }
 
 #[test]
-fn streams_are_known_but_not_served() {
+fn methods_with_streams_are_served() {
     let watch = UserServiceClient::SERVICE
         .methods
         .iter()
         .find(|method| method.name == "watch")
         .unwrap();
-    assert!(!watch.served);
+    assert!(watch.served);
     assert_eq!(
         watch.signature,
         "(filter: string?) -> stream User throws UserError"
     );
+}
+
+#[tokio::test]
+async fn a_stream_does_not_open_or_breaks_with_the_declared_error() {
+    let server = Server::new().add(UserServiceServer::new(Directory));
+    let server = server.listen("tcp://127.0.0.1:0").await.unwrap();
+    let client = UserServiceClient::connect(server.address()).await.unwrap();
+    let refused = all(client.watch(Some("x"))).await;
+    assert!(matches!(
+        &refused[..],
+        [Err(CallError::Declared { error: UserError::Denied(filter), .. })] if filter == "x"
+    ));
+    let found = all(client.watch(None)).await;
+    assert_eq!(found.len(), 2);
+    assert_eq!(found[0].as_ref().unwrap(), &ada(7));
+    assert!(matches!(
+        &found[1],
+        Err(CallError::Declared { error: UserError::NotFound { id: 8 }, status, .. })
+            if *status == RpcStatus::NotFound
+    ));
+}
+
+struct Exchange;
+
+impl Market for Exchange {
+    async fn watch(
+        &self,
+        filter: Option<String>,
+    ) -> Result<impl Stream<Item = Result<Tick, Closed>>, Closed> {
+        let name = filter.ok_or(Closed::Halted)?;
+        Ok(stream::iter([
+            Ok(Tick::new(&name, 1.0)),
+            Err(Closed::Unknown(name)),
+        ]))
+    }
+
+    async fn count_to(&self, last: u32) -> impl Stream<Item = u32> {
+        stream::iter(1..=last)
+    }
+
+    async fn upload(&self, name: String, chunks: Items<Vec<u8>>) -> u64 {
+        let chunks = received(chunks).await;
+        let length = chunks.iter().map(Vec::len).sum::<usize>() + name.len();
+        u64::try_from(length).unwrap()
+    }
+
+    async fn check(&self, mut ticks: Items<Tick>) -> Result<bool, Closed> {
+        let first = ticks.next().await.ok_or(Closed::Halted)?;
+        let first = first.map_err(|error| Closed::Unknown(error.to_string()))?;
+        Ok(first.price > 0.0)
+    }
+
+    async fn shout(&self, mut lines: Items<String>) -> impl Stream<Item = String> {
+        let mut shouted = Vec::new();
+        while let Some(line) = lines.next().await {
+            shouted.push(match line {
+                Ok(line) => line.to_uppercase(),
+                Err(error) => error.to_string(),
+            });
+        }
+        stream::iter(shouted)
+    }
+
+    async fn trade(
+        &self,
+        limit: f64,
+        orders: Items<Tick>,
+    ) -> Result<impl Stream<Item = Result<f64, Closed>>, Closed> {
+        let orders = received(orders).await;
+        let price = move |order: Tick| {
+            if order.price > limit {
+                Err(Closed::Halted)
+            } else {
+                Ok(order.price)
+            }
+        };
+        Ok(stream::iter(orders.into_iter().map(price)))
+    }
+
+    async fn drop_all(&self, words: Items<String>) {
+        drop(words);
+    }
+
+    async fn counter(&self, start: u64) -> Handle<CounterClient> {
+        Handle::new(CounterService::new(Tally(AtomicU64::new(start))))
+    }
+
+    async fn count(
+        &self,
+        counter: Handle<CounterClient>,
+        times: u32,
+        meter: Option<Handle<MeterClient>>,
+    ) -> Result<u64, Closed> {
+        let mut total = 0;
+        for _ in 0..times {
+            total = counter.add(1).await.map_err(|_| Closed::Halted)?;
+            if let Some(meter) = &meter {
+                meter.tell(total).await.map_err(|_| Closed::Halted)?;
+            }
+        }
+        Ok(total)
+    }
+
+    async fn connect(&self, market: Handle<MarketClient>) -> Option<Handle<MeterClient>> {
+        drop(market.count_to(1).await.ok()?);
+        None
+    }
+}
+
+struct Tally(AtomicU64);
+
+impl Counter for Tally {
+    async fn add(&self, n: u64) -> u64 {
+        self.0.fetch_add(n, Ordering::Relaxed) + n
+    }
+
+    async fn market(&self) -> Option<Handle<MarketClient>> {
+        None
+    }
+}
+
+/// What a meter was told.
+#[derive(Clone, Default)]
+struct Told(Arc<AtomicU64>);
+
+impl Meter for Told {
+    async fn tell(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    async fn follow(&self) -> impl Stream<Item = u64> {
+        stream::iter([self.0.load(Ordering::Relaxed)])
+    }
+}
+
+async fn serve() -> Serving {
+    let server = Server::new().add(MarketService::new(Exchange));
+    let served = server.listen("tcp://127.0.0.1:0").await;
+    served.expect("a port is free")
+}
+
+#[tokio::test]
+async fn streams_of_every_kind_travel() {
+    let server = serve().await;
+    let market = MarketClient::new(Channel::connect(server.address()).await.unwrap());
+    assert_eq!(values(all(market.count_to(3)).await), [1, 2, 3]);
+    assert!(market.count_to(0).start().next().await.is_none());
+    let chunks = || stream::iter([vec![1, 2], vec![3]]);
+    assert_eq!(market.upload("ab", chunks()).await.unwrap(), 5);
+    let ticks = stream::iter([Tick::new("a", 1.0)]);
+    assert!(market.check(ticks).await.unwrap());
+    let refused = market.check(stream::iter([])).await.unwrap_err();
+    assert!(matches!(
+        refused,
+        CallError::Declared {
+            error: Closed::Halted,
+            retryable: true,
+            ..
+        }
+    ));
+    let lines = stream::iter(["a".to_owned(), "b".to_owned()]);
+    assert_eq!(values(all(market.shout(lines)).await), ["A", "B"]);
+    let orders = [Tick::new("a", 1.0), Tick::new("a", 3.0)];
+    let traded = all(market.trade(2.0, stream::iter(orders))).await;
+    assert_eq!(traded.len(), 2);
+    assert!(traded[0].is_ok() && traded[1].is_err());
+}
+
+#[tokio::test]
+async fn the_rules_of_items_are_checked_before_the_handler_sees_them() {
+    let server = serve().await;
+    let market = MarketClient::new(Channel::connect(server.address()).await.unwrap());
+    let lines = ["short".to_owned(), "longer than eight".to_owned()];
+    let shouted = values(all(market.shout(stream::iter(lines))).await);
+    assert_eq!(shouted[0], "SHORT");
+    assert!(shouted[1].contains("at most 8 characters"), "{shouted:?}");
+    let nameless = stream::iter([Tick::new("", 1.0)]);
+    let refusal = market.check(nameless).await.unwrap_err().to_string();
+    assert!(refusal.contains("name: must have at least"), "{refusal}");
+}
+
+/// All that a stream gives, up to its end or its error.
+async fn all<T, E>(call: StreamCall<T, E>) -> Vec<Result<T, CallError<E>>>
+where
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    let mut items = call.start();
+    let mut found = Vec::new();
+    while let Some(item) = items.next().await {
+        found.push(item);
+    }
+    found
+}
+
+async fn received<T: Send + 'static>(mut items: Items<T>) -> Vec<T> {
+    let mut found = Vec::new();
+    while let Some(Ok(item)) = items.next().await {
+        found.push(item);
+    }
+    found
+}
+
+fn values<T, E: std::fmt::Debug>(found: Vec<Result<T, CallError<E>>>) -> Vec<T> {
+    found.into_iter().map(Result::unwrap).collect()
 }
 
 #[test]

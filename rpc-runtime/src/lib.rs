@@ -22,8 +22,9 @@ mod transport;
 mod wire;
 
 pub use client::{
-    Batch, BlockingChannel, Call, CallFuture, CallOptions, Callback, Channel, ChannelBuilder,
-    Items, OneWay, OneWayFuture, Pending, RetryPolicy, StreamCall, Unbroken,
+    Batch, BlockingChannel, BlockingExchange, BlockingItems, Call, CallFuture, CallOptions,
+    Callback, Channel, ChannelBuilder, Items, OneWay, OneWayFuture, Pending, RetryPolicy,
+    StreamCall, Unbroken,
 };
 pub use codec::{Decimal, DeclaredError, Invalid, RawVariant, Timestamp, Uuid, Value};
 pub use context::Context;

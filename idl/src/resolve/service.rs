@@ -42,6 +42,18 @@ struct Defaults {
     max_size: Option<u64>,
 }
 
+/// Where a service is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mention {
+    /// `extends Service`
+    Extends,
+    /// `handle<Service>`
+    Handle,
+}
+
+/// Said of a type where an object was meant to go.
+const BY_VALUE: &str = "a value travels itself: write the type without `handle<…>`";
+
 impl<'t> Resolver<'t, '_> {
     pub(super) fn define_service(
         &mut self,
@@ -54,7 +66,7 @@ impl<'t> Resolver<'t, '_> {
         let mut origin = ServiceOrigin::new(item.name.at(scope.file));
         let mut extends = Vec::new();
         for span in &body.extends {
-            if let Some(parent) = self.parent(scope, *span) {
+            if let Some(parent) = self.service(scope, *span, Mention::Extends) {
                 if extends.contains(&parent) {
                     let message = format!("`{}` is extended twice", span.of(scope.text));
                     self.report(Draft::new(
@@ -103,18 +115,34 @@ impl<'t> Resolver<'t, '_> {
         self.origins.set(id, origin);
     }
 
-    fn parent(&mut self, scope: &Scope<'t>, span: Span) -> Option<ServiceId> {
+    /// The service that a dotted name means.
+    pub(super) fn service(
+        &mut self,
+        scope: &Scope<'t>,
+        span: Span,
+        mention: Mention,
+    ) -> Option<ServiceId> {
         let path = span.of(scope.text);
         let place = span.at(scope.file);
+        if mention == Mention::Handle && crate::resolve::names::is_builtin(path) {
+            let message = format!("`{path}` is not a service");
+            let draft = Draft::new(codes::UNKNOWN_SERVICE, place, message);
+            self.report(draft.help(BY_VALUE));
+            return None;
+        }
         let found = self.names.find(scope, path);
         let package = match found {
             Found::Symbol(symbol) => match symbol.id {
                 SymbolId::Item(ItemId::Service(id)) => return Some(id),
                 SymbolId::Broken => return None,
-                SymbolId::Item(_) => {
+                SymbolId::Item(item) => {
                     let message = format!("`{path}` is not a service");
-                    let draft = Draft::new(codes::UNKNOWN_SERVICE, place, message);
-                    self.report(draft.also(symbol.place, "defined here"));
+                    let mut draft = Draft::new(codes::UNKNOWN_SERVICE, place, message)
+                        .also(symbol.place, "defined here");
+                    if let (Mention::Handle, ItemId::Type(_)) = (mention, item) {
+                        draft = draft.help(BY_VALUE);
+                    }
+                    self.report(draft);
                     return None;
                 }
             },
@@ -279,9 +307,17 @@ impl<'t> Resolver<'t, '_> {
     }
 
     fn param(&mut self, scope: &Scope<'t>, param: &ast::Param) -> Option<Param> {
-        let ty = self.type_of(scope, &param.flow.ty);
+        let ty = self.flow_type(scope, &param.flow);
         let notes = self.notes(scope, &param.head, known::PARAM);
         let ty = ty?;
+        if let (true, Some(written)) = (is_handle(&ty), param.default.as_deref()) {
+            let message = "a handle has no default";
+            let draft = Draft::new(codes::HANDLE, written.span.at(scope.file), message);
+            self.report(
+                draft.help("leave the default out; one that may be absent is `handle<…>?`"),
+            );
+            return None;
+        }
         let constraints = self.constraints(scope, &notes, &ty);
         let default = match &param.default {
             Some(_) if param.flow.stream => None,
@@ -329,8 +365,17 @@ impl<'t> Resolver<'t, '_> {
         false
     }
 
+    /// A whole parameter or result may be a handle, an element of a stream may not.
+    fn flow_type(&mut self, scope: &Scope<'t>, flow: &ast::Flow) -> Option<Type> {
+        if flow.stream {
+            self.type_of(scope, &flow.ty)
+        } else {
+            self.whole_type(scope, &flow.ty)
+        }
+    }
+
     fn result(&mut self, scope: &Scope<'t>, flow: &ast::Flow) -> Option<Type> {
-        let ty = self.type_of(scope, &flow.ty)?;
+        let ty = self.flow_type(scope, flow)?;
         if flow.stream && !self.stream_is_required(scope, flow) {
             return None;
         }
@@ -433,5 +478,12 @@ impl<'t> Resolver<'t, '_> {
         let draft = Draft::new(codes::UNKNOWN_REFERENCE, span.at(scope.file), message);
         self.report(draft.help("`key` names a parameter that is not a stream"));
         None
+    }
+}
+
+fn is_handle(ty: &Type) -> bool {
+    match ty {
+        Type::Optional(inner) => is_handle(inner),
+        ty => matches!(ty, Type::Handle(_)),
     }
 }

@@ -6,6 +6,7 @@ use crate::diagnostic::Draft;
 use crate::model::{Type, TypeId, TypeKind};
 use crate::resolve::imports::default_alias;
 use crate::resolve::names::{BUILTIN, Found, ItemId, Scope, Shape, SymbolId};
+use crate::resolve::service::Mention;
 use crate::resolve::{Resolver, index};
 use crate::source::Span;
 use crate::suggest;
@@ -22,6 +23,46 @@ impl<'t> Resolver<'t, '_> {
         let mut found = self.read_type(scope, ty)?;
         self.normalise(&mut found);
         self.check_type(scope, ty, &found).then_some(found)
+    }
+
+    /// The type of a whole parameter or result, which may be an object by reference.
+    pub(super) fn whole_type(&mut self, scope: &Scope<'t>, ty: &TypeRef) -> Option<Type> {
+        let [TypeArg::Type(service)] = &*ty.args else {
+            return self.type_of(scope, ty);
+        };
+        if ty.path.of(scope.text) != "handle" {
+            return self.type_of(scope, ty);
+        }
+        let handle = self.handle(scope, service);
+        if ty.optional > 1 {
+            return self.optional(scope, ty, Type::Any);
+        }
+        self.optional(scope, ty, handle?)
+    }
+
+    fn handle(&mut self, scope: &Scope<'t>, service: &TypeRef) -> Option<Type> {
+        if service.optional == 0 && service.args.is_empty() {
+            let id = self.service(scope, service.path, Mention::Handle)?;
+            return Some(Type::Handle(self.model.service(id).full_name().into()));
+        }
+        let place = service.span.at(scope.file);
+        let text = service.span.of(scope.text);
+        let mut draft = Draft::new(
+            codes::TYPE_ARGUMENTS,
+            place,
+            format!("`handle` takes the name of a service, not `{text}`"),
+        );
+        if service.args.is_empty() {
+            let path = service.path.of(scope.text);
+            draft = draft.help(format!(
+                "what may be absent is the handle: write `handle<{path}>?`"
+            ));
+        } else {
+            draft =
+                draft.help("one handle stands for one object; pass several as several parameters");
+        }
+        self.report(draft);
+        None
     }
 
     /// Reads every alias, refuses those that never end, then checks what they stand for.
@@ -150,6 +191,11 @@ impl<'t> Resolver<'t, '_> {
     /// What the text says, without a look at what aliases mean.
     fn read_type(&mut self, scope: &Scope<'t>, ty: &TypeRef) -> Option<Type> {
         let base = self.read_base(scope, ty)?;
+        self.optional(scope, ty, base)
+    }
+
+    /// The type with the question marks behind it.
+    fn optional(&mut self, scope: &Scope<'t>, ty: &TypeRef, base: Type) -> Option<Type> {
         match ty.optional {
             0 => Some(base),
             1 => Some(Type::Optional(Box::new(base))),
@@ -172,6 +218,8 @@ impl<'t> Resolver<'t, '_> {
         let wanted = match path {
             "list" | "set" => 1,
             "map" | "array" => 2,
+            // Alone it is a name like any other.
+            "handle" if !ty.args.is_empty() => 1,
             _ => 0,
         };
         if wanted != ty.args.len() {
@@ -194,6 +242,14 @@ impl<'t> Resolver<'t, '_> {
                 let length = self.array_length(scope, *length);
                 Some(Type::Array(Box::new(item?), length?))
             }
+            ("handle", [TypeArg::Type(_)]) => {
+                let place = ty.span.at(scope.file);
+                let message = "a handle is a whole parameter or result, and nothing else";
+                self.report(Draft::new(codes::HANDLE, place, message).help(
+                    "an object stays where it is: pass the handle itself to a method, or return it from one",
+                ));
+                None
+            }
             (_, []) => scalar(path).or_else(|| self.named_type(scope, ty.path).map(Type::Named)),
             _ => {
                 self.wrong_arguments(scope, ty, path);
@@ -205,13 +261,18 @@ impl<'t> Resolver<'t, '_> {
     fn wrong_arguments(&mut self, scope: &Scope<'t>, ty: &TypeRef, path: &str) {
         let (span, place) = (ty.path, ty.span.at(scope.file));
         let is_known = matches!(self.names.find(scope, path), Found::Symbol(_));
-        if !is_known && let Some(other) = elsewhere(path) {
+        if !is_known
+            && path != "handle"
+            && let Some(other) = elsewhere(path)
+        {
             let message = format!("there is no type `{path}`");
             let draft = Draft::new(codes::UNKNOWN_TYPE, place, message);
             return self.report(draft.help(other));
         }
         let lower = path.to_ascii_lowercase();
-        if !is_known && matches!(lower.as_str(), "list" | "set" | "map" | "array") && lower != path
+        if !is_known
+            && matches!(lower.as_str(), "list" | "set" | "map" | "array" | "handle")
+            && lower != path
         {
             let message = format!("there is no type `{path}`");
             let draft = Draft::new(codes::UNKNOWN_TYPE, span.at(scope.file), message);
@@ -221,9 +282,10 @@ impl<'t> Resolver<'t, '_> {
             "list" | "set" => format!("write `{path}<T>`"),
             "map" => "write `map<K, V>`".to_owned(),
             "array" => "write `array<T, N>`, with a number for N".to_owned(),
-            _ => "only `list`, `set`, `map` and `array` have type arguments".to_owned(),
+            "handle" => "write `handle<Service>`, with the name of one service".to_owned(),
+            _ => "only `list`, `set`, `map`, `array` and `handle` have type arguments".to_owned(),
         };
-        let message = if matches!(path, "list" | "set" | "map" | "array") {
+        let message = if matches!(path, "list" | "set" | "map" | "array" | "handle") {
             format!("wrong type arguments for `{path}`")
         } else {
             format!("`{path}` takes no type arguments")
@@ -257,14 +319,18 @@ impl<'t> Resolver<'t, '_> {
                         ItemId::Const(_) => "a constant",
                         _ => "an annotation",
                     };
-                    self.report(
-                        Draft::new(
-                            codes::NOT_A_TYPE,
-                            span.at(scope.file),
-                            format!("`{path}` is {word}, not a type"),
-                        )
-                        .also(symbol.place, "defined here"),
-                    );
+                    let mut draft = Draft::new(
+                        codes::NOT_A_TYPE,
+                        span.at(scope.file),
+                        format!("`{path}` is {word}, not a type"),
+                    )
+                    .also(symbol.place, "defined here");
+                    if let ItemId::Service(_) = other {
+                        draft = draft.help(format!(
+                            "an object that has it goes as `handle<{path}>`, which is a whole parameter or result"
+                        ));
+                    }
+                    self.report(draft);
                 }
             },
             found => self.unknown_type(scope, span, &found),
@@ -456,6 +522,7 @@ impl<'t> Resolver<'t, '_> {
             }
             Type::Array(item, length) => format!("array<{}, {length}>", self.type_text(item)),
             Type::Named(id) => self.names.types[id.0 as usize].name.to_owned(),
+            Type::Handle(service) => format!("handle<{service}>"),
             Type::Foreign(name) => name.clone(),
             other => format!("{other:?}").to_lowercase(),
         }
@@ -528,6 +595,9 @@ fn elsewhere(path: &str) -> Option<&'static str> {
         "HashSet" | "BTreeSet" => "write `set<T>`",
         "Result" => "what comes back stands behind `->`, the error behind `throws`",
         "stream" | "Stream" => "write `stream T`, without brackets",
+        "handle" | "Handle" => {
+            "write `handle<Service>`, with the name of the service that the object has"
+        }
         "Box" | "Arc" | "Rc" => "write the type alone; boxes are put where they are needed",
         "Uuid" | "UUID" => "write `uuid`",
         _ => return None,

@@ -262,6 +262,7 @@ fn ty(model: &Model, of: &Type) -> String {
         Type::Map(key, value) => format!("map<{}, {}>", ty(model, key), ty(model, value)),
         Type::Array(item, length) => format!("array<{}, {length}>", ty(model, item)),
         Type::Named(id) => model.ty(*id).full_name(),
+        Type::Handle(service) => format!("handle<{service}>"),
         other => format!("{other:?}").to_lowercase(),
     }
 }

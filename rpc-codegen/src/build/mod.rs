@@ -11,7 +11,7 @@ use rpc_idl::Severity;
 
 use self::cargo::Cargo;
 use self::output::{Fate, write_if_changed};
-use crate::idl_door::{Options, emit_text, left_out};
+use crate::idl_door::{Options, emit_text};
 
 /// Generates Rust for the `.idl` file or directory at `path`, relative to the package, into `OUT_DIR/idl.rs`.
 ///
@@ -48,8 +48,6 @@ pub struct Generated {
     pub text: String,
     /// What is wrong with the `.idl` files.
     pub diagnostics: rpc_idl::Diagnostics,
-    /// Methods that this version cannot carry, with their places.
-    pub left_out: Vec<String>,
     /// Packages in the text.
     pub packages: Vec<String>,
     /// Files and directories that the text depends on.
@@ -139,7 +137,6 @@ impl Build {
             .packages
             .iter()
             .map(|package| package.name.to_string());
-        let left_out = left_out(model, &loaded.files_read);
         let inputs = loaded
             .files_read
             .into_iter()
@@ -154,7 +151,6 @@ impl Build {
             packages: packages
                 .filter(|package| !self.options.is_extern(package))
                 .collect(),
-            left_out,
             diagnostics: loaded.compiled.diagnostics,
             inputs,
         }
@@ -232,9 +228,6 @@ impl Generated {
                     cargo.picture(Cargo::warning, &diagnostic.short(), &diagnostic.rendered())
                 }
             }
-        }
-        for method in &self.left_out {
-            cargo.warning(method);
         }
     }
 }

@@ -23,7 +23,6 @@ use rpc_idl::model::{Model, ServiceId, Type, TypeDef, TypeId, TypeKind};
 use self::facts::Facts;
 pub use self::options::Options;
 use self::scope::Scope;
-pub(crate) use self::services::left_out;
 use self::tree::Tree;
 
 /// Emits the modules, types, clients and skeletons of a model.

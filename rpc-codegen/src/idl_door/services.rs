@@ -1,7 +1,5 @@
 //! Emits services: the trait to implement, and everything around it by the shared emitter.
 
-use std::path::PathBuf;
-
 use proc_macro2::TokenStream;
 use quote::quote;
 use rpc_idl::ids;
@@ -10,7 +8,7 @@ use rpc_idl::model::{self, Param as ModelParam, Service, ServiceId, Type};
 use super::docs::{deprecated, described, documented};
 use super::names;
 use super::scope::Scope;
-use crate::service::{self, Argument, Coded, Method, Names, Param, Stub};
+use crate::service::{self, Argument, Coded, Items, Method, Names, Output, Param, Sides, Stub};
 
 /// The trait, the skeleton, the clients.
 pub(super) fn emit(scope: &Scope<'_>, id: ServiceId, service: &Service) -> TokenStream {
@@ -19,18 +17,12 @@ pub(super) fn emit(scope: &Scope<'_>, id: ServiceId, service: &Service) -> Token
     quote!(#interface #around)
 }
 
-/// Whether this version can carry the method: one request, one answer.
-pub(super) fn is_served(method: &model::Method) -> bool {
-    method.stream_in.is_none() && !method.stream_out
-}
-
 fn interface(scope: &Scope<'_>, service: &Service) -> TokenStream {
     let name = names::camel(&service.name);
     let (docs, deprecation) = (
         documented(&service.docs, &service.source),
         deprecated(service.deprecated.as_deref()),
     );
-    let left_out = left_out_note(service);
     let parents = service
         .extends
         .iter()
@@ -38,7 +30,6 @@ fn interface(scope: &Scope<'_>, service: &Service) -> TokenStream {
     let methods = service
         .methods
         .iter()
-        .filter(|method| is_served(method))
         .map(|method| declaration(scope, method));
     let allowed = service
         .extends
@@ -47,50 +38,12 @@ fn interface(scope: &Scope<'_>, service: &Service) -> TokenStream {
     let allowed = super::records::allow_deprecated(allowed);
     quote! {
         #docs
-        #left_out
         #deprecation
         #allowed
         pub trait #name: #(#parents +)* ::core::marker::Send + ::core::marker::Sync + 'static {
             #(#methods)*
         }
     }
-}
-
-/// One sentence for each method that is not generated, with its place in one of `files` as these are written.
-pub(crate) fn left_out(model: &model::Model, files: &[PathBuf]) -> Vec<String> {
-    let path = |file: &str| {
-        let found = files.iter().find(|path| path.ends_with(file));
-        found.map_or_else(|| file.to_owned(), |path| path.display().to_string())
-    };
-    let mut sentences = Vec::new();
-    for service in &model.services {
-        for method in service.methods.iter().filter(|method| !is_served(method)) {
-            let (place, name, service) = (&method.source, &method.name, service.full_name());
-            let (path, line) = (path(&place.file), place.line);
-            sentences.push(format!(
-                "{path}:{line}: `{name}` of {service} is left out: streams are not carried yet"
-            ));
-        }
-    }
-    sentences
-}
-
-/// Says in the documentation which methods are not here.
-fn left_out_note(service: &Service) -> TokenStream {
-    let names: Vec<_> = service
-        .methods
-        .iter()
-        .filter(|method| !is_served(method))
-        .map(|method| format!("`{}`", method.name))
-        .collect();
-    if names.is_empty() {
-        return TokenStream::new();
-    }
-    let note = format!(
-        " Streams are not carried yet; left out: {}.",
-        names.join(", ")
-    );
-    quote!(#[doc = ""] #[doc = #note])
 }
 
 fn declaration(scope: &Scope<'_>, method: &model::Method) -> TokenStream {
@@ -103,19 +56,33 @@ fn declaration(scope: &Scope<'_>, method: &model::Method) -> TokenStream {
         let (name, ty) = (names::snake(&param.name), scope.owned(&param.ty));
         quote!(#name: #ty)
     });
-    let value = value_type(scope, method);
-    let output = match &method.throws {
-        Some(error) => {
-            let error = scope.owned(error);
-            quote!(::core::result::Result<#value, #error>)
-        }
-        None => value,
-    };
+    let runtime = scope.options.runtime();
+    let items = method.stream_in.as_ref().map(|param| {
+        let (name, ty) = (names::snake(&param.name), scope.owned(&param.ty));
+        quote!(#name: #runtime::Items<#ty>)
+    });
+    let params = params.chain(items);
+    let output = output_type(scope, method);
     quote! {
         #docs
         #deprecation
         fn #name(&self #(, #params)*) -> impl ::core::future::Future<Output = #output> + ::core::marker::Send;
     }
+}
+
+/// What the future of a method gives.
+fn output_type(scope: &Scope<'_>, method: &model::Method) -> TokenStream {
+    let (value, runtime) = (value_type(scope, method), scope.options.runtime());
+    let error = method.throws.as_ref().map(|error| scope.owned(error));
+    let or_error = |value: TokenStream| match &error {
+        Some(error) => quote!(::core::result::Result<#value, #error>),
+        None => value,
+    };
+    if !method.stream_out {
+        return or_error(value);
+    }
+    let item = or_error(value);
+    or_error(quote!(impl #runtime::Stream<Item = #item> + ::core::marker::Send))
 }
 
 fn value_type(scope: &Scope<'_>, method: &model::Method) -> TokenStream {
@@ -144,7 +111,7 @@ fn stub<'m>(scope: &Scope<'m>, id: ServiceId, service: &'m Service) -> Stub<'m> 
     methods.sort_by_key(|method| method.facts.call_id);
     Stub {
         runtime: scope.options.runtime().clone(),
-        sides: scope.options.sides(),
+        sides: sides(scope, service),
         model: scope.model(),
         id,
         names: Names::of(&names::camel(&service.name)),
@@ -153,9 +120,56 @@ fn stub<'m>(scope: &Scope<'m>, id: ServiceId, service: &'m Service) -> Stub<'m> 
         deprecated: deprecated(service.deprecated.as_deref()),
         allowances: TokenStream::new(),
         methods,
+        inherited_clients: inherited_clients(scope, id),
         companion: TokenStream::new(),
         whole: true,
     }
+}
+
+/// What is wanted of a service, and its client if handles need one to be of.
+fn sides(scope: &Scope<'_>, service: &Service) -> Sides {
+    let (wanted, name) = (scope.options.sides(), service.full_name());
+    let is_named = |ty: &Type| {
+        let inner = match ty {
+            Type::Optional(inner) => inner,
+            ty => ty,
+        };
+        matches!(inner, Type::Handle(service) if **service == *name)
+    };
+    let mut methods = scope
+        .model()
+        .services
+        .iter()
+        .flat_map(|service| &service.methods);
+    let by_reference = methods.any(|method| {
+        let params = method.params.iter().map(|param| &param.ty);
+        params.chain(&method.result).any(is_named)
+    });
+    Sides {
+        client: wanted.client || by_reference,
+        ..wanted
+    }
+}
+
+/// Clients of the services that this one extends, over any number of steps. What another crate made may have none.
+fn inherited_clients(scope: &Scope<'_>, id: ServiceId) -> Vec<TokenStream> {
+    if !scope.options.sides().client {
+        return Vec::new();
+    }
+    let model = scope.model();
+    let mut found = std::collections::BTreeSet::new();
+    let mut pending = model.service(id).extends.clone();
+    while let Some(parent) = pending.pop() {
+        if found.insert(parent) {
+            pending.extend(&model.service(parent).extends);
+        }
+    }
+    found
+        .into_iter()
+        .map(|parent| model.service(parent))
+        .filter(|parent| !scope.options.is_extern(&parent.package))
+        .map(|parent| scope.client(&parent.full_name()))
+        .collect()
 }
 
 fn method<'m>(scope: &Scope<'m>, declared_by: ServiceId, facts: &'m model::Method) -> Method<'m> {
@@ -164,6 +178,14 @@ fn method<'m>(scope: &Scope<'m>, declared_by: ServiceId, facts: &'m model::Metho
         described(&facts.docs, &format!("Calls `{}`.", facts.name)),
         deprecated(facts.deprecated.as_deref()),
     );
+    let params = facts
+        .params
+        .iter()
+        .map(|param| Param::Sent(argument(scope, param)));
+    let items = facts
+        .stream_in
+        .as_ref()
+        .map(|param| Param::Items(items(scope, param)));
     let value = value_type(scope, facts);
     let error = facts.throws.as_ref().map(|ty| scope.owned(ty));
     Method {
@@ -174,12 +196,9 @@ fn method<'m>(scope: &Scope<'m>, declared_by: ServiceId, facts: &'m model::Metho
         interface: interface_path(scope, declared_by),
         cfgs: Vec::new(),
         attributes: quote!(#docs #deprecation),
+        is_async: true,
         blocking: false,
-        params: facts
-            .params
-            .iter()
-            .map(|param| Param::Sent(argument(scope, param)))
-            .collect(),
+        params: params.chain(items).collect(),
         value: Coded {
             codec: quote!(#private::Codec::<#value>::direct()),
             ty: value,
@@ -188,7 +207,44 @@ fn method<'m>(scope: &Scope<'m>, declared_by: ServiceId, facts: &'m model::Metho
             codec: quote!(#private::ErrorCodec::<#ty>::direct()),
             ty,
         }),
-        served: is_served(facts),
+        output: if facts.stream_out {
+            Output::Stream {
+                may_not_open: facts.throws.is_some(),
+                items_may_fail: facts.throws.is_some(),
+            }
+        } else {
+            Output::Value
+        },
+    }
+}
+
+fn items(scope: &Scope<'_>, param: &ModelParam) -> Items {
+    let (private, ty) = (scope.options.private(), scope.owned(&param.ty));
+    let codec = quote!(#private::Codec::<#ty>::direct());
+    let checks = scope.checks(&param.ty, &param.constraints);
+    let received = match checks
+        .into_iter()
+        .reduce(|first, next| quote!(#first.and_then(|()| #next)))
+    {
+        None => codec.clone(),
+        // An item that breaks a rule is refused as one that cannot be read.
+        Some(check) => quote! {
+            #private::Codec {
+                decode: |__rpc_input| {
+                    let __rpc_item = (#codec.decode)(__rpc_input)?;
+                    { let __rpc_value = &__rpc_item; #check }
+                        .map_err(|invalid| #private::DecodeError::custom(::std::string::ToString::to_string(&invalid)))?;
+                    ::core::result::Result::Ok(__rpc_item)
+                },
+                ..#codec
+            }
+        },
+    };
+    Items {
+        ident: names::snake(&param.name),
+        item: Coded { ty, codec },
+        received,
+        unbroken: false,
     }
 }
 

@@ -6,6 +6,7 @@ use rpc_idl::model::{Type, TypeId, TypeKind};
 
 use super::names;
 use super::scope::Scope;
+use crate::service::Names;
 
 impl Scope<'_> {
     /// The path of a named type.
@@ -38,6 +39,8 @@ impl Scope<'_> {
                 let inner = self.borrowed(inner);
                 quote!(::core::option::Option<#inner>)
             }
+            // Whoever sends a handle may keep another one of the same object.
+            Type::Handle(_) => self.owned(ty),
             resolved if self.is_copy(resolved) => self.owned(ty),
             _ => {
                 let ty = self.owned(ty);
@@ -83,11 +86,23 @@ impl Scope<'_> {
                 quote!([#item; #length])
             }
             Type::Named(id) => self.spell_named(*id, owner),
+            Type::Handle(service) => {
+                let client = self.client(service);
+                quote!(#runtime::Handle<#client>)
+            }
             // Only the trait door makes these, and it emits no types.
             Type::Foreign(text) => syn::parse_str::<syn::Type>(text)
                 .map_or_else(|_| quote!(()), |ty| ty.into_token_stream()),
             number => number_type(number),
         }
+    }
+
+    /// The path of the client of a service, by its full name.
+    pub(super) fn client(&self, service: &str) -> TokenStream {
+        let (package, name) = service.rsplit_once('.').unwrap_or(("", service));
+        let client = Names::of(&names::camel(name)).client;
+        let package = self.package_path(package);
+        quote!(#package #client)
     }
 
     fn spell_named(&self, id: TypeId, owner: Option<TypeId>) -> TokenStream {

@@ -11,6 +11,7 @@ pub(super) fn client(stub: &Stub<'_>) -> TokenStream {
         stub,
         name: &stub.names.client,
         channel: format_ident!("Channel"),
+        is_blocking: false,
     };
     let (definition, conversions) = (side.definition("Calls"), side.conversions());
     let constructors = [
@@ -19,8 +20,8 @@ pub(super) fn client(stub: &Stub<'_>) -> TokenStream {
         side.constructor(),
         side.channel(),
     ];
-    let methods: Vec<_> = stub
-        .served()
+    let methods: Vec<_> = side
+        .methods()
         .map(|(index, method)| side.call(index, method))
         .collect();
     side.wrap(definition, &constructors, &methods, conversions)
@@ -32,6 +33,7 @@ pub(super) fn blocking_client(stub: &Stub<'_>) -> TokenStream {
         stub,
         name: &stub.names.blocking_client,
         channel: format_ident!("BlockingChannel"),
+        is_blocking: true,
     };
     let (definition, conversions) = (
         side.definition("Calls, from threads that may wait,"),
@@ -44,8 +46,8 @@ pub(super) fn blocking_client(stub: &Stub<'_>) -> TokenStream {
         side.channel(),
         side.with_options(),
     ];
-    let methods: Vec<_> = stub
-        .served()
+    let methods: Vec<_> = side
+        .methods()
         .map(|(index, method)| side.blocking_call(index, method))
         .collect();
     side.wrap(definition, &constructors, &methods, conversions)
@@ -56,18 +58,54 @@ struct Side<'a> {
     stub: &'a Stub<'a>,
     name: &'a Ident,
     channel: Ident,
+    is_blocking: bool,
 }
 
-impl<'m> Stub<'m> {
-    fn served(&self) -> impl Iterator<Item = (usize, &Method<'m>)> {
-        self.methods
-            .iter()
-            .enumerate()
-            .filter(|(_, method)| method.served)
+/// The call of a channel, and what it gives the caller.
+struct Call {
+    verb: &'static str,
+    output: TokenStream,
+    /// What stands between the method's descriptor and the parameters.
+    extra: Vec<TokenStream>,
+    /// The parameter that is a stream, if the caller hands it over here.
+    items: Option<TokenStream>,
+}
+
+impl<'a> Side<'a> {
+    /// Methods of this client. Nobody serves objects on the connection of a blocking one, so it cannot carry handles.
+    fn methods(&self) -> impl Iterator<Item = (usize, &'a Method<'a>)> {
+        let methods = self.stub.methods.iter().enumerate();
+        methods.filter(|(_, method)| self.has(method))
     }
-}
 
-impl Side<'_> {
+    fn has(&self, method: &Method<'_>) -> bool {
+        !(self.is_blocking && method.has_handles())
+    }
+
+    /// Whether the client has a method of this name, which then replaces ours.
+    fn has_method(&self, name: &str) -> bool {
+        let mut methods = self.methods();
+        methods.any(|(_, method)| method.ident == name)
+    }
+
+    /// Says which methods are not here.
+    fn left_out(&self) -> TokenStream {
+        let methods = self.stub.methods.iter();
+        let names: Vec<_> = methods
+            .filter(|method| !self.has(method))
+            .map(|method| format!("`{}`", method.ident))
+            .collect();
+        if names.is_empty() {
+            return TokenStream::new();
+        }
+        let note = format!(
+            " Not here, because they carry objects by reference, which only [`{}`] can: {}.",
+            self.stub.names.client,
+            names.join(", ")
+        );
+        quote!(#[doc = ""] #[doc = #note])
+    }
+
     fn wrap(
         &self,
         definition: TokenStream,
@@ -95,13 +133,16 @@ impl Side<'_> {
             stub,
             name,
             channel,
+            ..
         } = self;
+        let left_out = self.left_out();
         let (runtime, visibility, cfg, allowances) =
             (&stub.runtime, &stub.visibility, &stub.cfg, &stub.allowances);
         let deprecated = &stub.deprecated;
         let docs = format!(" {calls} a remote [`{}`].", stub.names.interface);
         quote! {
             #[doc = #docs]
+            #left_out
             #cfg
             #deprecated
             #allowances
@@ -125,7 +166,7 @@ impl Side<'_> {
     }
 
     fn connect(&self) -> TokenStream {
-        if self.stub.has_method("connect") {
+        if self.has_method("connect") {
             return TokenStream::new();
         }
         let (runtime, visibility) = (&self.stub.runtime, &self.stub.visibility);
@@ -145,7 +186,7 @@ impl Side<'_> {
     }
 
     fn blocking_connect(&self) -> TokenStream {
-        if self.stub.has_method("connect") {
+        if self.has_method("connect") {
             return TokenStream::new();
         }
         let (runtime, visibility) = (&self.stub.runtime, &self.stub.visibility);
@@ -165,7 +206,7 @@ impl Side<'_> {
     }
 
     fn constructor(&self) -> TokenStream {
-        if self.stub.has_method("new") {
+        if self.has_method("new") {
             return TokenStream::new();
         }
         let (runtime, visibility, channel) =
@@ -180,7 +221,7 @@ impl Side<'_> {
     }
 
     fn channel(&self) -> TokenStream {
-        if self.stub.has_method("channel") {
+        if self.has_method("channel") {
             return TokenStream::new();
         }
         let (runtime, visibility, channel) =
@@ -195,7 +236,7 @@ impl Side<'_> {
     }
 
     fn with_options(&self) -> TokenStream {
-        if self.stub.has_method("with_options") {
+        if self.has_method("with_options") {
             return TokenStream::new();
         }
         let (runtime, visibility) = (&self.stub.runtime, &self.stub.visibility);
@@ -213,10 +254,11 @@ impl Side<'_> {
             stub,
             name,
             channel,
+            ..
         } = self;
         let (runtime, cfg, deprecated) = (&stub.runtime, &stub.cfg, stub.allow_deprecated());
         let companion = &stub.names.companion;
-        let client = (channel == "Channel").then(|| {
+        let client = (!self.is_blocking).then(|| {
             quote! {
                 #cfg
                 #[automatically_derived]
@@ -251,37 +293,64 @@ impl Side<'_> {
 
     fn call(&self, index: usize, method: &Method<'_>) -> TokenStream {
         let runtime = &self.stub.runtime;
-        let (value, error) = types(method);
         if method.facts.oneway {
-            return self.method(index, method, &quote!(#runtime::OneWay), &[]);
+            return self.method(index, method, Call::one_way(quote!(#runtime::OneWay)));
         }
-        let returns = returns(self.stub, method);
-        self.method(
-            index,
-            method,
-            &quote!(#runtime::Call<#value, #error>),
-            &[returns],
-        )
+        let (value, error) = types(method);
+        let mut call = Call {
+            verb: verb(method),
+            output: if method.answers_a_stream() {
+                quote!(#runtime::StreamCall<#value, #error>)
+            } else {
+                quote!(#runtime::Call<#value, #error>)
+            },
+            extra: vec![returns(self.stub, method)],
+            items: None,
+        };
+        if let Some(items) = method.items() {
+            let (name, item, codec) = (&items.ident, &items.item.ty, &items.item.codec);
+            call.items =
+                Some(quote!(impl #runtime::Stream<Item = #item> + ::core::marker::Send + 'static));
+            call.extra.extend([quote!(#name), codec.clone()]);
+        }
+        self.method(index, method, call)
     }
 
     fn blocking_call(&self, index: usize, method: &Method<'_>) -> TokenStream {
         let runtime = &self.stub.runtime;
-        let (value, error) = types(method);
         if method.facts.oneway {
-            return self.method(index, method, &quote!(#runtime::Result<()>), &[]);
+            return self.method(index, method, Call::one_way(quote!(#runtime::Result<()>)));
         }
-        let returns = returns(self.stub, method);
-        let output = quote!(::core::result::Result<#value, #runtime::CallError<#error>>);
-        self.method(index, method, &output, &[returns])
+        let (value, error) = types(method);
+        let mut call = Call {
+            verb: verb(method),
+            output: value.clone(),
+            extra: vec![returns(self.stub, method)],
+            items: None,
+        };
+        match method.items() {
+            None if method.answers_a_stream() => {
+                call.output = quote!(#runtime::BlockingItems<#value, #error>);
+            }
+            None => {}
+            // Both ways at once would need two threads, so the caller sends when it likes.
+            Some(items) if method.answers_a_stream() => {
+                let (item, codec) = (&items.item.ty, &items.item.codec);
+                call.output = quote!(#runtime::BlockingExchange<#item, #value, #error>);
+                call.extra.push(codec.clone());
+            }
+            Some(items) => {
+                let (name, item, codec) = (&items.ident, &items.item.ty, &items.item.codec);
+                call.items = Some(quote!(impl ::core::iter::IntoIterator<Item = #item>));
+                call.extra.extend([quote!(#name), codec.clone()]);
+            }
+        }
+        let value = call.output;
+        call.output = quote!(::core::result::Result<#value, #runtime::CallError<#error>>);
+        self.method(index, method, call)
     }
 
-    fn method(
-        &self,
-        index: usize,
-        method: &Method<'_>,
-        output: &TokenStream,
-        returns: &[TokenStream],
-    ) -> TokenStream {
+    fn method(&self, index: usize, method: &Method<'_>, call: Call) -> TokenStream {
         let (visibility, companion, private) = (
             &self.stub.visibility,
             &self.stub.names.companion,
@@ -293,30 +362,51 @@ impl Side<'_> {
             &method.attributes,
             self.stub.index(index),
         );
-        let verb = if method.facts.oneway {
-            format_ident!("one_way")
-        } else {
-            format_ident!("call")
-        };
+        let (verb, output, extra) = (format_ident!("{}", call.verb), call.output, call.extra);
         let count = method.arguments().count();
-        let many = (count > MANY).then(|| {
+        let many = (count + usize::from(call.items.is_some()) > MANY).then(|| {
             quote!(#[allow(clippy::too_many_arguments, reason = "there are as many in the trait, where it can be judged")])
         });
         let count = Literal::usize_unsuffixed(count);
         let names: Vec<_> = method.arguments().map(|argument| &argument.ident).collect();
         let types = method.arguments().map(|argument| &argument.client_type);
         let encodes = method.arguments().map(|argument| &argument.encode);
+        let items = method.items().zip(call.items).map(|(items, ty)| {
+            let name = &items.ident;
+            quote!(, #name: #ty)
+        });
         quote! {
             #attributes
             #cfg
             #many
-            #visibility fn #ident(&self #(, #names: #types)*) -> #output {
-                self.channel.#verb(&#companion::SERVICE.methods[#index], #(#returns,)* |__rpc_out| {
+            #visibility fn #ident(&self #(, #names: #types)* #items) -> #output {
+                self.channel.#verb(&#companion::SERVICE.methods[#index], #(#extra,)* |__rpc_out| {
                     #private::write::array(__rpc_out, #count);
                     #(#encodes)*
                 })
             }
         }
+    }
+}
+
+impl Call {
+    fn one_way(output: TokenStream) -> Self {
+        Self {
+            verb: "one_way",
+            output,
+            extra: Vec::new(),
+            items: None,
+        }
+    }
+}
+
+/// What a channel calls a method of this kind.
+fn verb(method: &Method<'_>) -> &'static str {
+    match (method.items().is_some(), method.answers_a_stream()) {
+        (false, false) => "call",
+        (false, true) => "stream",
+        (true, false) => "upload",
+        (true, true) => "exchange",
     }
 }
 

@@ -62,8 +62,7 @@ fn method_descriptor(stub: &Stub<'_>, method: &Method<'_>) -> TokenStream {
         &facts.wire_name,
     );
     let kind = kind(facts.stream_in.is_some(), facts.stream_out);
-    let (oneway, idempotent, finish, served) =
-        (facts.oneway, facts.idempotent, facts.finish, method.served);
+    let (oneway, idempotent, finish) = (facts.oneway, facts.idempotent, facts.finish);
     let timeout = optional(
         facts
             .timeout
@@ -85,7 +84,7 @@ fn method_descriptor(stub: &Stub<'_>, method: &Method<'_>) -> TokenStream {
             timeout: #timeout,
             fingerprint: #fingerprint,
             signature: #signature,
-            served: #served,
+            served: true,
         }
     }
 }

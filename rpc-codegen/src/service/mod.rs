@@ -27,6 +27,8 @@ pub(crate) struct Stub<'m> {
     pub(crate) allowances: TokenStream,
     /// Sorted by call ID, inherited ones included: the index is the number of the method in the descriptor.
     pub(crate) methods: Vec<Method<'m>>,
+    /// Clients of the services that it extends: an object of this service is one of those too.
+    pub(crate) inherited_clients: Vec<TokenStream>,
     /// Items of the hidden companion, such as one codec for each distinct type.
     pub(crate) companion: TokenStream,
     /// False if the trait cannot be implemented for remote calls: the skeleton then asks nothing of its service.
@@ -63,13 +65,29 @@ pub(crate) struct Method<'m> {
     pub(crate) cfgs: Vec<TokenStream>,
     /// Documentation and `deprecated`, for the clients.
     pub(crate) attributes: TokenStream,
+    /// Whether the trait's method gives a future.
+    pub(crate) is_async: bool,
     /// Runs on the blocking pool.
     pub(crate) blocking: bool,
     pub(crate) params: Vec<Param>,
+    /// The result; of a stream, one item.
     pub(crate) value: Coded,
     pub(crate) error: Option<Coded>,
-    /// False for a method that this version cannot carry.
-    pub(crate) served: bool,
+    pub(crate) output: Output,
+}
+
+/// How the handler hands over what the method answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Output {
+    /// One value, or a `Result` where there is a declared error.
+    Value,
+    /// A stream.
+    Stream {
+        /// The stream stands in a `Result`: it may fail with the declared error before its first item.
+        may_not_open: bool,
+        /// Items stand in a `Result`: the declared error ends the stream.
+        items_may_fail: bool,
+    },
 }
 
 /// A Rust type and the expression of its codec.
@@ -84,6 +102,19 @@ pub(crate) enum Param {
     Context,
     /// Sent by the client.
     Sent(Argument),
+    /// Sent by the client, item by item, behind all other parameters.
+    Items(Items),
+}
+
+/// The parameter that is a stream.
+pub(crate) struct Items {
+    pub(crate) ident: Ident,
+    /// One item, and its codec at the client.
+    pub(crate) item: Coded,
+    /// The codec at the skeleton, which also checks the rules of the definition.
+    pub(crate) received: TokenStream,
+    /// Whether the handler takes the bare items, without the error that may end them.
+    pub(crate) unbroken: bool,
 }
 
 /// A parameter that travels.
@@ -160,15 +191,12 @@ impl<'m> Stub<'m> {
             .methods
             .iter()
             .any(|method| method.facts.deprecated.is_some());
-        (service || method)
-            .then(|| quote!(#[allow(deprecated, reason = "generated code serves what callers may still use")]))
-    }
-
-    /// Whether the client has a method of this name, which then replaces ours.
-    pub(crate) fn has_method(&self, name: &str) -> bool {
-        self.methods
+        let parent = self
+            .methods
             .iter()
-            .any(|method| method.served && method.ident == name)
+            .any(|method| method.declared_by.deprecated.is_some());
+        (service || method || parent)
+            .then(|| quote!(#[allow(deprecated, reason = "generated code serves what callers may still use")]))
     }
 }
 
@@ -181,8 +209,34 @@ impl Method<'_> {
     pub(crate) fn arguments(&self) -> impl Iterator<Item = &Argument> {
         self.params.iter().filter_map(|param| match param {
             Param::Sent(argument) => Some(argument),
-            Param::Context => None,
+            Param::Context | Param::Items(_) => None,
         })
+    }
+
+    /// The parameter that is a stream.
+    pub(crate) fn items(&self) -> Option<&Items> {
+        self.params.iter().find_map(|param| match param {
+            Param::Items(items) => Some(items),
+            Param::Context | Param::Sent(_) => None,
+        })
+    }
+
+    /// Whether the answer is a stream.
+    pub(crate) fn answers_a_stream(&self) -> bool {
+        matches!(self.output, Output::Stream { .. })
+    }
+
+    /// Whether an object goes by reference, out or back; only connections that serve calls can do that.
+    pub(crate) fn has_handles(&self) -> bool {
+        let params = self.facts.params.iter().map(|param| &param.ty);
+        params.chain(&self.facts.result).any(is_handle)
+    }
+}
+
+fn is_handle(ty: &model::Type) -> bool {
+    match ty {
+        model::Type::Optional(inner) => is_handle(inner),
+        ty => matches!(ty, model::Type::Handle(_)),
     }
 }
 

@@ -57,6 +57,15 @@ fn type_text(model: &Model, package: &str, ty: &Type) -> String {
         Type::Array(ty, length) => format!("array<{}, {length}>", inner(ty)),
         Type::Named(id) if *model.ty(*id).package == *package => model.ty(*id).name.to_string(),
         Type::Named(id) => model.ty(*id).full_name(),
+        Type::Handle(service) => format!("handle<{}>", short(package, service)),
         Type::Foreign(text) => text.clone(),
+    }
+}
+
+/// A service's name as its own package writes it.
+fn short<'a>(package: &str, service: &'a str) -> &'a str {
+    match service.rsplit_once('.') {
+        Some((home, name)) if home == package => name,
+        _ => service,
     }
 }

@@ -1,9 +1,9 @@
 //! The server's side of a service: decodes, calls the user's implementation, encodes.
 
 use proc_macro2::{Literal, TokenStream};
-use quote::{format_ident, quote};
+use quote::{ToTokens, format_ident, quote};
 
-use super::{Argument, Method, Param, Stub};
+use super::{Argument, Method, Output, Param, Stub};
 
 /// The skeleton's type, its constructors and its dispatch.
 pub(super) fn skeleton(stub: &Stub<'_>) -> TokenStream {
@@ -73,14 +73,24 @@ fn dispatch(stub: &Stub<'_>) -> TokenStream {
     let (companion, private, runtime) =
         (&stub.names.companion, stub.runtime.private(), &stub.runtime);
     let (cfg, deprecated) = (&stub.cfg, stub.allow_deprecated());
-    let served = stub
-        .methods
-        .iter()
-        .enumerate()
-        .filter(|(_, method)| method.served);
-    let arms: Vec<_> = served
+    let methods = stub.methods.iter().enumerate();
+    let arms: Vec<_> = methods
         .map(|(index, method)| arm(stub, index, method))
         .collect();
+    // What a handle of this service may be made of.
+    let own = stub
+        .sides
+        .client
+        .then(|| stub.names.client.to_token_stream());
+    let clients = own.iter().chain(&stub.inherited_clients);
+    let serves = clients.map(|client| {
+        quote! {
+            #cfg
+            #[automatically_derived]
+            #deprecated
+            impl<#service: #bounds> #private::Serves<#client> for #name<#service> {}
+        }
+    });
     quote! {
         #cfg
         #[automatically_derived]
@@ -97,6 +107,8 @@ fn dispatch(stub: &Stub<'_>) -> TokenStream {
                 }
             }
         }
+
+        #(#serves)*
     }
 }
 
@@ -122,11 +134,15 @@ fn body(stub: &Stub<'_>, method: &Method<'_>) -> TokenStream {
     let (service, interface, ident) = (parameter(stub), &method.interface, &method.ident);
     let (decode, checks, reply) = (decode(stub, method), checks(method), reply(method));
     let arguments = handed_over(method);
-    let wait = (!method.blocking).then(|| quote!(.await));
+    let wait = method.is_async.then(|| quote!(.await));
+    // A stream waits by itself for each of its items; a one-way call has nothing to put anywhere.
+    let is_answer = !method.blocking && !method.facts.oneway && !method.answers_a_stream();
+    let room = is_answer.then(|| quote!(__rpc_request.room().await;));
     quote! {
         #decode
         #checks
         let __rpc_reply = <#service as #interface>::#ident(&*__rpc_service #(, #arguments)*) #wait;
+        #room
         #reply
     }
 }
@@ -172,9 +188,18 @@ fn handed_over(method: &Method<'_>) -> Vec<TokenStream> {
     let mut index = 0;
     let mut expressions = Vec::new();
     for param in &method.params {
-        let Param::Sent(argument) = param else {
-            expressions.push(quote!(__rpc_request.context()));
-            continue;
+        let argument = match param {
+            Param::Sent(argument) => argument,
+            Param::Context => {
+                expressions.push(quote!(__rpc_request.context()));
+                continue;
+            }
+            Param::Items(items) => {
+                let codec = &items.received;
+                let unbroken = items.unbroken.then(|| quote!(.unbroken()));
+                expressions.push(quote!(__rpc_request.items(#codec) #unbroken));
+                continue;
+            }
         };
         let local = Argument::local(index);
         index += 1;
@@ -190,6 +215,7 @@ fn handed_over(method: &Method<'_>) -> Vec<TokenStream> {
 fn reply(method: &Method<'_>) -> TokenStream {
     let codec = &method.value.codec;
     match &method.error {
+        _ if method.answers_a_stream() => reply_stream(method),
         _ if method.facts.oneway => quote! {
             // One-way methods return `()`.
             let () = __rpc_reply;
@@ -200,6 +226,43 @@ fn reply(method: &Method<'_>) -> TokenStream {
             quote!(__rpc_request.reply_result(&__rpc_reply, #codec, #error))
         }
         None => quote!(__rpc_request.reply(&__rpc_reply, #codec)),
+    }
+}
+
+/// Sends the items. What borrows from the call ends in a statement of its own, before what it borrows from.
+fn reply_stream(method: &Method<'_>) -> TokenStream {
+    let (codec, error) = (
+        &method.value.codec,
+        method.error.as_ref().map(|error| &error.codec),
+    );
+    let Output::Stream {
+        may_not_open,
+        items_may_fail,
+    } = method.output
+    else {
+        return TokenStream::new();
+    };
+    let send = |stream: TokenStream| {
+        if items_may_fail {
+            quote!(__rpc_request.stream_results(#stream, #codec, #error).await)
+        } else {
+            quote!(__rpc_request.stream(#stream, #codec).await)
+        }
+    };
+    let outgoing = if may_not_open {
+        let send = send(quote!(__rpc_stream));
+        quote! {
+            match __rpc_reply {
+                ::core::result::Result::Ok(__rpc_stream) => #send,
+                ::core::result::Result::Err(__rpc_error) => __rpc_request.reply_error(&__rpc_error, #error),
+            }
+        }
+    } else {
+        send(quote!(__rpc_reply))
+    };
+    quote! {
+        let __rpc_outgoing = #outgoing;
+        __rpc_outgoing
     }
 }
 

@@ -11,12 +11,14 @@ use syn::{
 };
 
 use super::arguments::{self, MethodArguments, ServiceArguments, is_marked_context, is_rpc};
-use super::origin::{MethodOrigin, Origin, ParamOrigin, Reading};
+use super::origin::{MethodOrigin, Origin, ParamKind, ParamOrigin, Reading};
 use super::rust_types::{
-    self, check_result, is_context, is_result_alias, is_unit, is_wrong_context, model_type,
-    result_arguments, shape, shape_type,
+    self, check_error, check_result, is_context, is_result_alias, is_unit, is_wrong_context,
+    model_type, result_arguments, shape, shape_type,
 };
+use super::streams;
 use crate::refusals::Refusals;
+use crate::service::Output;
 
 /// The trait as a model with one service. Methods with mistakes are left out of it.
 pub(crate) fn from_trait(
@@ -130,17 +132,26 @@ fn read_method(
     let signature = &function.sig;
     let arguments = MethodArguments::read(&function.attrs, refusals);
     check_signature(signature, refusals);
-    let (params, origins) = read_params(signature, refusals);
-    let (value, error) = read_output(signature, refusals);
+    let (params, stream_in, origins) = read_params(signature, refusals);
+    let (value, error, output) = read_output(signature, refusals);
     if arguments.oneway && !(is_unit(&value) && error.is_none()) {
         refusals.at(
             &signature.output,
             "a one-way method gets no answer: leave the result out",
         );
     }
+    streams::check_method(signature, &arguments, output, &origins, refusals);
     if refusals.count() > before {
         return None;
     }
+    let in_package = |ty| rust_types::in_package(ty, &service.package);
+    let params: Vec<_> = params
+        .into_iter()
+        .map(|param| Param {
+            ty: in_package(param.ty),
+            ..param
+        })
+        .collect();
     let name = signature.ident.unraw().to_string();
     let wire_name = arguments.name.unwrap_or_else(|| name.clone());
     let call_id = arguments
@@ -152,9 +163,9 @@ fn read_method(
         call_id,
         docs: docs(&function.attrs),
         params: params.into(),
-        stream_in: None,
-        result: (!is_unit(&value)).then(|| model_type(&value)),
-        stream_out: false,
+        stream_in: stream_in.map(Box::new),
+        result: (!is_unit(&value)).then(|| in_package(model_type(&value))),
+        stream_out: output != Output::Value,
         throws: error.as_ref().map(model_type),
         oneway: arguments.oneway,
         idempotent: arguments.idempotent,
@@ -172,10 +183,11 @@ fn read_method(
     let origin = MethodOrigin {
         ident: signature.ident.clone(),
         attributes: forwarded(&function.attrs),
-        blocking: signature.asyncness.is_none(),
+        is_async: signature.asyncness.is_some(),
         params: origins,
         value,
         error,
+        output,
     };
     Some((method, origin))
 }
@@ -236,8 +248,13 @@ fn check_receiver(receiver: &Receiver, refusals: &mut Refusals) {
     }
 }
 
-fn read_params(signature: &Signature, refusals: &mut Refusals) -> (Vec<Param>, Vec<ParamOrigin>) {
+/// Parameters that travel, the stream among them, and the Rust side of all.
+fn read_params(
+    signature: &Signature,
+    refusals: &mut Refusals,
+) -> (Vec<Param>, Option<Param>, Vec<ParamOrigin>) {
     let (mut params, mut origins) = (Vec::new(), Vec::<ParamOrigin>::new());
+    let mut stream: Option<Param> = None;
     for input in &signature.inputs {
         let typed = match input {
             FnArg::Receiver(receiver) => {
@@ -249,13 +266,29 @@ fn read_params(signature: &Signature, refusals: &mut Refusals) -> (Vec<Param>, V
         let Some((param, origin)) = read_param(typed, refusals) else {
             continue;
         };
-        if origin.is_context && origins.iter().any(|earlier| earlier.is_context) {
+        let has = |kind| origins.iter().any(|earlier| earlier.kind == kind);
+        let is_stream = matches!(origin.kind, ParamKind::Items { .. });
+        if origin.kind == ParamKind::Context && has(ParamKind::Context) {
             refusals.at(typed, "a method has one context");
+        } else if stream.is_some() && is_stream {
+            refusals.at(
+                typed,
+                "a method takes one stream: send the other values as a `Vec<T>`, or make two methods",
+            );
+        } else if stream.is_some() && origin.kind == ParamKind::Sent {
+            refusals.at(
+                typed,
+                "the stream is the last parameter, because its items follow all the others: move this one before it",
+            );
         }
-        params.extend(param);
+        if is_stream {
+            stream = stream.or(param);
+        } else {
+            params.extend(param);
+        }
         origins.push(origin);
     }
-    (params, origins)
+    (params, stream, origins)
 }
 
 /// The parameter in the model (none for a context, which does not travel) and its Rust side.
@@ -272,12 +305,21 @@ fn read_param(typed: &PatType, refusals: &mut Refusals) -> Option<(Option<Param>
             "a parameter is there or not for everybody: put `cfg` on the method or the trait",
         );
     }
-    let origin = |is_context| {
+    let origin = |kind, ty: &Type| {
         ident.clone().map(|ident| ParamOrigin {
             ident,
-            ty: (*typed.ty).clone(),
-            is_context,
+            ty: ty.clone(),
+            kind,
         })
+    };
+    let named = |origin: &ParamOrigin, ty| Param {
+        name: origin.ident.unraw().to_string().into(),
+        docs: Docs::default(),
+        ty,
+        default: None,
+        constraints: Box::default(),
+        annotations: Box::default(),
+        source: Source::default(),
     };
     if marked || is_context(&typed.ty) || is_wrong_context(&typed.ty) {
         if is_wrong_context(&typed.ty) || !matches!(rust_types::peel(&typed.ty), Type::Reference(_))
@@ -287,19 +329,17 @@ fn read_param(typed: &PatType, refusals: &mut Refusals) -> Option<(Option<Param>
                 "the context is lent to the method: take `&Context`",
             );
         }
-        return Some((None, origin(true)?));
+        return Some((None, origin(ParamKind::Context, &typed.ty)?));
+    }
+    if let Some(stream) = streams::taken(&typed.ty, refusals) {
+        let (item, unbroken) = stream?;
+        let origin = origin(ParamKind::Items { unbroken }, item)?;
+        let param = named(&origin, model_type(item));
+        return Some((Some(param), origin));
     }
     let shape = shape(&typed.ty, refusals)?;
-    let origin = origin(false)?;
-    let param = Param {
-        name: origin.ident.unraw().to_string().into(),
-        docs: Docs::default(),
-        ty: shape_type(&shape),
-        default: None,
-        constraints: Box::default(),
-        annotations: Box::default(),
-        source: Source::default(),
-    };
+    let origin = origin(ParamKind::Sent, &typed.ty)?;
+    let param = named(&origin, shape_type(&shape));
     Some((Some(param), origin))
 }
 
@@ -325,22 +365,25 @@ fn param_name(pattern: &Pat, refusals: &mut Refusals) -> Option<Ident> {
     }
 }
 
-/// The value and the declared error of a method.
-fn read_output(signature: &Signature, refusals: &mut Refusals) -> (Type, Option<Type>) {
+/// The value and the declared error of a method, and how they are handed over.
+fn read_output(signature: &Signature, refusals: &mut Refusals) -> (Type, Option<Type>, Output) {
     let ReturnType::Type(_, ty) = &signature.output else {
         let unit = syn::TypeTuple {
             attrs: Vec::new(),
             paren_token: syn::token::Paren(signature.ident.span()),
             elems: Default::default(),
         };
-        return (Type::Tuple(unit), None);
+        return (Type::Tuple(unit), None, Output::Value);
     };
+    if let Some(answer) = streams::answered(ty, refusals) {
+        return answer;
+    }
     if is_result_alias(ty) {
         refusals.at(
             ty,
             "write the error out, as in `Result<T, E>`: what an alias hides cannot be seen here",
         );
-        return ((**ty).clone(), None);
+        return ((**ty).clone(), None, Output::Value);
     }
     let (value, error) = match result_arguments(ty) {
         Some((value, error)) => (value, Some(error)),
@@ -348,9 +391,9 @@ fn read_output(signature: &Signature, refusals: &mut Refusals) -> (Type, Option<
     };
     check_result(value, refusals);
     if let Some(error) = error {
-        check_result(error, refusals);
+        check_error(error, refusals);
     }
-    (value.clone(), error.cloned())
+    (value.clone(), error.cloned(), Output::Value)
 }
 
 /// Whether neither the name nor the call ID is taken; a taken name is left to rustc, which reports it anyway.

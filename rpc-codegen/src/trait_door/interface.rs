@@ -11,6 +11,7 @@ use syn::{
 use super::arguments::is_rpc;
 use super::bodies::unread;
 use super::rust_types::peel;
+use super::streams;
 
 /// The trait, whatever is wrong with it: implementations beside it must not fail for a second reason.
 pub(crate) fn interface(item: &ItemTrait) -> TokenStream {
@@ -39,6 +40,9 @@ fn mend(function: &mut TraitItemFn) {
     function.sig.abi = None;
     function.sig.variadic = None;
     mend_inputs(function);
+    if let ReturnType::Type(_, ty) = &mut function.sig.output {
+        streams::bind_answered(ty);
+    }
     if function.sig.asyncness.take().is_some() {
         desugar(function);
     }
@@ -56,6 +60,7 @@ fn mend_inputs(function: &mut TraitItemFn) {
     for (index, input) in function.sig.inputs.iter_mut().enumerate() {
         let FnArg::Typed(typed) = input else { continue };
         typed.attrs.retain(|attribute| !is_rpc(attribute));
+        streams::bind_taken(&mut typed.ty);
         if !has_body && is_pattern(&typed.pat) {
             // Refused already; here rustc would refuse it a second time.
             let name = quote::format_ident!("__rpc_{index}", span = typed.pat.span());
@@ -96,7 +101,7 @@ fn output_type(signature: &Signature) -> Type {
     match &signature.output {
         ReturnType::Type(_, ty) => match peel(ty) {
             // Refused already; nested `impl Trait` would be refused again.
-            Type::ImplTrait(_) => parse_quote_spanned!(ty.span()=> ()),
+            Type::ImplTrait(_) if !streams::is_stream(ty) => parse_quote_spanned!(ty.span()=> ()),
             _ => (**ty).clone(),
         },
         ReturnType::Default => {

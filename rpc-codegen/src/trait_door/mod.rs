@@ -6,6 +6,7 @@ mod from_trait;
 mod interface;
 mod origin;
 mod rust_types;
+mod streams;
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote, quote_spanned};
@@ -15,11 +16,11 @@ use syn::spanned::Spanned;
 use syn::{Attribute, Item, ItemTrait, Type, Visibility};
 
 use self::arguments::ServiceArguments;
-use self::origin::{MethodOrigin, Origin, ParamOrigin, Reading};
+use self::origin::{MethodOrigin, Origin, ParamKind, ParamOrigin, Reading};
 use self::rust_types::{Shape, shape};
 use crate::refusals::Refusals;
 use crate::runtime::Runtime;
-use crate::service::{self, Argument, Coded, Method, Names, Param, Sides, Stub};
+use crate::service::{self, Argument, Coded, Items, Method, Names, Param, Sides, Stub};
 
 /// Expands `#[rpc_service]`: the trait, its skeleton, its clients.
 ///
@@ -118,7 +119,8 @@ fn stub(reading: &Reading) -> Stub<'_> {
             interface: origin.ident.to_token_stream(),
             cfgs: rust.cfgs(),
             attributes: client_attributes(rust),
-            blocking: rust.blocking,
+            is_async: rust.is_async,
+            blocking: rust.is_blocking(),
             params: rust
                 .params
                 .iter()
@@ -130,7 +132,7 @@ fn stub(reading: &Reading) -> Stub<'_> {
                 codecs.value(rust, &rust.value)
             },
             error: rust.error.as_ref().map(|error| codecs.error(rust, error)),
-            served: true,
+            output: rust.output,
         })
         .collect();
     methods.sort_by_key(|method| method.facts.call_id);
@@ -148,6 +150,7 @@ fn stub(reading: &Reading) -> Stub<'_> {
         deprecated: only(&origin.attributes, "deprecated"),
         allowances: allowances(&origin.visibility),
         methods,
+        inherited_clients: Vec::new(),
         companion: codecs.items(),
         names,
         whole: *whole,
@@ -249,8 +252,18 @@ impl Codecs {
     }
 
     fn param(&mut self, method: &MethodOrigin, param: &ParamOrigin) -> Param {
-        if param.is_context {
-            return Param::Context;
+        match param.kind {
+            ParamKind::Context => return Param::Context,
+            ParamKind::Items { unbroken } => {
+                let item = self.value(method, &param.ty);
+                return Param::Items(Items {
+                    ident: param.ident.clone(),
+                    received: item.codec.clone(),
+                    item,
+                    unbroken,
+                });
+            }
+            ParamKind::Sent => {}
         }
         // Its mistakes were reported when it was read.
         match shape(&param.ty, &mut Refusals::default()) {

@@ -4,6 +4,8 @@ use proc_macro2::TokenStream;
 use rpc_idl::model::Model;
 use syn::{Attribute, Ident, Path, Type, Visibility};
 
+use crate::service::Output;
+
 /// A trait after reading: the model that both doors share, and its Rust side.
 pub(crate) struct Reading {
     /// One service, no types.
@@ -30,25 +32,43 @@ pub(crate) struct MethodOrigin {
     pub(crate) ident: Ident,
     /// `cfg`, `deprecated` and documentation.
     pub(crate) attributes: Vec<Attribute>,
-    /// Written without `async`: runs on the blocking pool.
-    pub(crate) blocking: bool,
+    /// Written with `async`.
+    pub(crate) is_async: bool,
     /// All parameters but `self`, as written.
     pub(crate) params: Vec<ParamOrigin>,
-    /// The type of the value; `()` if nothing was written.
+    /// The type of the value, or of one item of a stream; `()` if nothing was written.
     pub(crate) value: Type,
     /// The declared error.
     pub(crate) error: Option<Type>,
+    /// How the handler hands it over.
+    pub(crate) output: Output,
 }
 
 /// The Rust side of a parameter.
 pub(crate) struct ParamOrigin {
     pub(crate) ident: Ident,
+    /// As written; of a stream, one item.
     pub(crate) ty: Type,
+    pub(crate) kind: ParamKind,
+}
+
+/// What a parameter is to the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ParamKind {
     /// Made by the runtime at the server, not sent.
-    pub(crate) is_context: bool,
+    Context,
+    /// A value.
+    Sent,
+    /// A stream: `Items<T>`, or bare items where `unbroken`.
+    Items { unbroken: bool },
 }
 
 impl MethodOrigin {
+    /// Whether it runs on the blocking pool: it has no `async`, and more to do than to make a stream.
+    pub(crate) fn is_blocking(&self) -> bool {
+        !self.is_async && self.output == Output::Value
+    }
+
     /// The conditions under which the method exists.
     pub(crate) fn cfgs(&self) -> Vec<TokenStream> {
         conditions(&self.attributes)

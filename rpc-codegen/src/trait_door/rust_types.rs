@@ -2,12 +2,14 @@
 
 use quote::ToTokens;
 use rpc_idl::model;
+use syn::ext::IdentExt;
 use syn::visit::Visit;
 use syn::{
     Expr, ExprLit, GenericArgument, Lifetime, Lit, Path, PathArguments, PathSegment, Type,
     TypeParamBound, TypePath, TypeReference, TypeTraitObject,
 };
 
+use super::streams;
 use crate::refusals::Refusals;
 
 /// How an argument is written, which decides how it is decoded and handed over.
@@ -52,6 +54,8 @@ pub(super) fn shape<'a>(ty: &'a Type, refusals: &mut Refusals) -> Option<Shape<'
     };
     match &shape {
         Shape::Str | Shape::Bytes | Shape::OptionStr => {}
+        Shape::Borrowed(ty) | Shape::Optional(ty) | Shape::Owned(ty) if handle_of(ty).is_some() => {
+        }
         Shape::Slice(ty) | Shape::Borrowed(ty) | Shape::Optional(ty) | Shape::Owned(ty) => {
             refuse_inside(ty, Place::Argument, refusals)
         }
@@ -59,9 +63,21 @@ pub(super) fn shape<'a>(ty: &'a Type, refusals: &mut Refusals) -> Option<Shape<'
     (refusals.count() == before).then_some(shape)
 }
 
-/// Refuses what cannot be a result or a declared error.
+/// Refuses what cannot be a result.
 pub(super) fn check_result(ty: &Type, refusals: &mut Refusals) {
+    if handle_of(option_argument(peel(ty)).unwrap_or(ty)).is_none() {
+        refuse_inside(ty, Place::Result, refusals);
+    }
+}
+
+/// Refuses what cannot be a declared error.
+pub(super) fn check_error(ty: &Type, refusals: &mut Refusals) {
     refuse_inside(ty, Place::Result, refusals);
+}
+
+/// Refuses what cannot be an item of a stream.
+pub(super) fn check_item(ty: &Type, refusals: &mut Refusals) {
+    refuse_inside(ty, Place::Item, refusals);
 }
 
 /// The model's type of an argument.
@@ -78,6 +94,9 @@ pub(super) fn shape_type(shape: &Shape<'_>) -> model::Type {
 
 /// The model's type of an owned Rust type, by its spelling; what is not known stays a name.
 pub(super) fn model_type(ty: &Type) -> model::Type {
+    if let Some(service) = handle_of(ty) {
+        return model::Type::Handle(service.into());
+    }
     match peel(ty) {
         Type::Array(array) => match &array.len {
             Expr::Lit(ExprLit {
@@ -225,6 +244,30 @@ fn is_known_home(path: &Path, name: &str) -> bool {
     })
 }
 
+/// The service of `Handle<CounterClient>`: `Counter`. All that a macro can see of it is the name of its client.
+fn handle_of(ty: &Type) -> Option<String> {
+    let segment = last_segment(peel(ty))?;
+    let arguments = type_arguments(segment);
+    let [client] = arguments.as_slice() else {
+        return None;
+    };
+    let client = last_segment(peel(client)).filter(|_| segment.ident == "Handle")?;
+    let name = client.ident.unraw().to_string();
+    let service = name.strip_suffix("Client")?;
+    (!service.is_empty() && client.arguments.is_none()).then(|| service.to_owned())
+}
+
+/// The type with the package that its service is taken to be of: that of the trait.
+pub(super) fn in_package(ty: model::Type, package: &str) -> model::Type {
+    match ty {
+        model::Type::Handle(service) if !package.is_empty() => {
+            model::Type::Handle(format!("{package}.{service}").into())
+        }
+        model::Type::Optional(inner) => optional(in_package(*inner, package)),
+        other => other,
+    }
+}
+
 fn optional(inner: model::Type) -> model::Type {
     match inner {
         already @ model::Type::Optional(_) => already,
@@ -251,7 +294,7 @@ fn foreign(ty: &Type) -> model::Type {
     model::Type::Foreign(text)
 }
 
-fn option_argument(ty: &Type) -> Option<&Type> {
+pub(super) fn option_argument(ty: &Type) -> Option<&Type> {
     let segment = last_segment(ty)?;
     match type_arguments(segment).as_slice() {
         [inner] if segment.ident == "Option" => Some(peel(inner)),
@@ -259,7 +302,7 @@ fn option_argument(ty: &Type) -> Option<&Type> {
     }
 }
 
-fn last_segment(ty: &Type) -> Option<&PathSegment> {
+pub(super) fn last_segment(ty: &Type) -> Option<&PathSegment> {
     match ty {
         Type::Path(TypePath {
             qself: None, path, ..
@@ -268,7 +311,7 @@ fn last_segment(ty: &Type) -> Option<&PathSegment> {
     }
 }
 
-fn type_arguments(segment: &PathSegment) -> Vec<&Type> {
+pub(super) fn type_arguments(segment: &PathSegment) -> Vec<&Type> {
     match &segment.arguments {
         PathArguments::AngleBracketed(arguments) => arguments
             .args
@@ -337,6 +380,7 @@ fn refuse_inside(ty: &Type, place: Place, refusals: &mut Refusals) {
 enum Place {
     Argument,
     Result,
+    Item,
 }
 
 /// Walks a type and refuses what has no meaning on another machine.
@@ -355,9 +399,18 @@ impl<'ast> Visit<'ast> for Inspector<'_> {
                 Place::Result => {
                     "a result is made on another machine and cannot be a reference: return an owned type, such as `String` or `Vec<T>`"
                 }
+                Place::Item => {
+                    "an item is made on another machine and cannot be a reference: use an owned type, such as `String` or `Vec<T>`"
+                }
             },
+            ty if streams::is_stream(ty) => streams::MISPLACED,
+            ty if handle_of(ty).is_some() => {
+                "an object goes by reference as a parameter or a result of its own, or in an `Option`: take it out of here"
+            }
             Type::ImplTrait(_) => match self.place {
-                Place::Argument => "`impl Trait` has no form on the wire: name the type",
+                Place::Argument | Place::Item => {
+                    "`impl Trait` has no form on the wire: name the type"
+                }
                 Place::Result => {
                     "`impl Trait` has no form on the wire: name the type; for a future write `async fn`"
                 }

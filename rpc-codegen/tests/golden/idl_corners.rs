@@ -1610,6 +1610,9 @@ pub mod crate_ {
                         }
                     }
                 }
+                #[automatically_derived]
+                impl<S: Empty> ::rpc_runtime::__private::Serves<EmptyClient>
+                for EmptyService<S> {}
                 /// Calls a remote [`Empty`].
                 #[derive(::core::clone::Clone, ::core::fmt::Debug)]
                 pub struct EmptyClient {
@@ -1902,6 +1905,7 @@ pub mod crate_ {
                                             __rpc_0,
                                         )
                                         .await;
+                                    __rpc_request.room().await;
                                     __rpc_request
                                         .reply(
                                             &__rpc_reply,
@@ -1960,6 +1964,7 @@ pub mod crate_ {
                                         }
                                     };
                                     let __rpc_reply = <S as Send>::new(&*__rpc_service).await;
+                                    __rpc_request.room().await;
                                     __rpc_request
                                         .reply(
                                             &__rpc_reply,
@@ -2036,6 +2041,7 @@ pub mod crate_ {
                                             __rpc_2,
                                         )
                                         .await;
+                                    __rpc_request.room().await;
                                     __rpc_request
                                         .reply(
                                             &__rpc_reply,
@@ -2084,6 +2090,7 @@ pub mod crate_ {
                                             __rpc_2,
                                         )
                                         .await;
+                                    __rpc_request.room().await;
                                     __rpc_request
                                         .reply_result(
                                             &__rpc_reply,
@@ -2100,6 +2107,9 @@ pub mod crate_ {
                         }
                     }
                 }
+                #[automatically_derived]
+                impl<S: Send> ::rpc_runtime::__private::Serves<SendClient>
+                for SendService<S> {}
                 /// Calls a remote [`Send`].
                 #[derive(::core::clone::Clone, ::core::fmt::Debug)]
                 pub struct SendClient {

@@ -194,6 +194,7 @@ pub mod acme {
                                 };
                                 let __rpc_reply = <S as Health>::ping(&*__rpc_service)
                                     .await;
+                                __rpc_request.room().await;
                                 __rpc_request
                                     .reply(
                                         &__rpc_reply,
@@ -211,6 +212,9 @@ pub mod acme {
                     }
                 }
             }
+            #[automatically_derived]
+            impl<S: Health> ::rpc_runtime::__private::Serves<HealthClient>
+            for HealthService<S> {}
             /// Calls a remote [`Health`].
             #[derive(::core::clone::Clone, ::core::fmt::Debug)]
             pub struct HealthClient {
@@ -1461,8 +1465,6 @@ pub mod acme {
             /// The directory.
             ///
             /// Defined at user.idl:90.
-            ///
-            /// Streams are not carried yet; left out: `watch`.
             pub trait UserService: super::super::common::v1::Health + ::core::marker::Send + ::core::marker::Sync + 'static {
                 /// Fetch one user.
                 fn get_user(
@@ -1488,6 +1490,18 @@ pub mod acme {
                     shape: ::core::option::Option<Shape>,
                 ) -> impl ::core::future::Future<
                     Output = ::std::vec::Vec<User>,
+                > + ::core::marker::Send;
+                /// Answers `watch`.
+                fn watch(
+                    &self,
+                    filter: ::core::option::Option<::std::string::String>,
+                ) -> impl ::core::future::Future<
+                    Output = ::core::result::Result<
+                        impl ::rpc_runtime::Stream<
+                            Item = ::core::result::Result<User, UserError>,
+                        > + ::core::marker::Send,
+                        UserError,
+                    >,
                 > + ::core::marker::Send;
                 /// Answers `draw`.
                 fn draw(
@@ -1548,7 +1562,7 @@ pub mod acme {
                             timeout: ::core::option::Option::None,
                             fingerprint: 10744484995280635355u64,
                             signature: "(filter: string?) -> stream User throws UserError",
-                            served: false,
+                            served: true,
                         },
                         ::rpc_runtime::MethodDescriptor {
                             id: 2014498839434160u64,
@@ -1743,6 +1757,7 @@ pub mod acme {
                                         __rpc_3,
                                     )
                                     .await;
+                                __rpc_request.room().await;
                                 __rpc_request
                                     .reply(
                                         &__rpc_reply,
@@ -1750,6 +1765,56 @@ pub mod acme {
                                             ::core::option::Option<Shape>,
                                         >::direct(),
                                     )
+                            })
+                        }
+                        1 => {
+                            let __rpc_service = ::std::sync::Arc::clone(&self.0);
+                            ::std::boxed::Box::pin(async move {
+                                let __rpc_decoded = (|| {
+                                    let mut __rpc_args = __rpc_request.args(1)?;
+                                    let __rpc_0 = __rpc_args
+                                        .optional(
+                                            "filter",
+                                            ::rpc_runtime::__private::Codec::<
+                                                ::std::string::String,
+                                            >::direct(),
+                                        )?;
+                                    __rpc_args.finish()?;
+                                    ::core::result::Result::Ok::<
+                                        _,
+                                        ::rpc_runtime::__private::DecodeError,
+                                    >((__rpc_0,))
+                                })();
+                                let (__rpc_0,) = match __rpc_decoded {
+                                    ::core::result::Result::Ok(__rpc_decoded) => __rpc_decoded,
+                                    ::core::result::Result::Err(__rpc_error) => {
+                                        return __rpc_request.refuse(__rpc_error);
+                                    }
+                                };
+                                let __rpc_reply = <S as UserService>::watch(
+                                        &*__rpc_service,
+                                        __rpc_0,
+                                    )
+                                    .await;
+                                let __rpc_outgoing = match __rpc_reply {
+                                    ::core::result::Result::Ok(__rpc_stream) => {
+                                        __rpc_request
+                                            .stream_results(
+                                                __rpc_stream,
+                                                ::rpc_runtime::__private::Codec::<User>::direct(),
+                                                ::rpc_runtime::__private::ErrorCodec::<UserError>::direct(),
+                                            )
+                                            .await
+                                    }
+                                    ::core::result::Result::Err(__rpc_error) => {
+                                        __rpc_request
+                                            .reply_error(
+                                                &__rpc_error,
+                                                ::rpc_runtime::__private::ErrorCodec::<UserError>::direct(),
+                                            )
+                                    }
+                                };
+                                __rpc_outgoing
                             })
                         }
                         2 => {
@@ -1843,6 +1908,7 @@ pub mod acme {
                                         __rpc_3,
                                     )
                                     .await;
+                                __rpc_request.room().await;
                                 __rpc_request
                                     .reply(
                                         &__rpc_reply,
@@ -1871,6 +1937,7 @@ pub mod acme {
                                 };
                                 let __rpc_reply = <S as UserService>::old(&*__rpc_service)
                                     .await;
+                                __rpc_request.room().await;
                                 __rpc_request
                                     .reply(
                                         &__rpc_reply,
@@ -1901,6 +1968,7 @@ pub mod acme {
                                         &*__rpc_service,
                                     )
                                     .await;
+                                __rpc_request.room().await;
                                 __rpc_request
                                     .reply(
                                         &__rpc_reply,
@@ -1952,6 +2020,7 @@ pub mod acme {
                                         __rpc_1,
                                     )
                                     .await;
+                                __rpc_request.room().await;
                                 __rpc_request
                                     .reply_result(
                                         &__rpc_reply,
@@ -1987,6 +2056,7 @@ pub mod acme {
                                         __rpc_0,
                                     )
                                     .await;
+                                __rpc_request.room().await;
                                 __rpc_request
                                     .reply_result(
                                         &__rpc_reply,
@@ -2003,6 +2073,22 @@ pub mod acme {
                     }
                 }
             }
+            #[automatically_derived]
+            #[allow(
+                deprecated,
+                reason = "generated code serves what callers may still use"
+            )]
+            impl<S: UserService> ::rpc_runtime::__private::Serves<UserServiceClient>
+            for UserServiceServer<S> {}
+            #[automatically_derived]
+            #[allow(
+                deprecated,
+                reason = "generated code serves what callers may still use"
+            )]
+            impl<
+                S: UserService,
+            > ::rpc_runtime::__private::Serves<super::super::common::v1::HealthClient>
+            for UserServiceServer<S> {}
             /// Calls a remote [`UserService`].
             #[derive(::core::clone::Clone, ::core::fmt::Debug)]
             pub struct UserServiceClient {
@@ -2068,6 +2154,27 @@ pub mod acme {
                                 );
                                 ::rpc_runtime::__private::Encode::encode(&raw, __rpc_out);
                                 ::rpc_runtime::__private::Encode::encode(&ids, __rpc_out);
+                            },
+                        )
+                }
+                /// Calls `watch`.
+                pub fn watch(
+                    &self,
+                    filter: ::core::option::Option<&str>,
+                ) -> ::rpc_runtime::StreamCall<User, UserError> {
+                    self.channel
+                        .stream(
+                            &__RpcUserService::SERVICE.methods[1],
+                            ::rpc_runtime::__private::Returns::result(
+                                ::rpc_runtime::__private::Codec::<User>::direct(),
+                                ::rpc_runtime::__private::ErrorCodec::<UserError>::direct(),
+                            ),
+                            |__rpc_out| {
+                                ::rpc_runtime::__private::write::array(__rpc_out, 1);
+                                ::rpc_runtime::__private::Encode::encode(
+                                    &filter,
+                                    __rpc_out,
+                                );
                             },
                         )
                 }
@@ -2295,6 +2402,30 @@ pub mod acme {
                                 );
                                 ::rpc_runtime::__private::Encode::encode(&raw, __rpc_out);
                                 ::rpc_runtime::__private::Encode::encode(&ids, __rpc_out);
+                            },
+                        )
+                }
+                /// Calls `watch`.
+                pub fn watch(
+                    &self,
+                    filter: ::core::option::Option<&str>,
+                ) -> ::core::result::Result<
+                    ::rpc_runtime::BlockingItems<User, UserError>,
+                    ::rpc_runtime::CallError<UserError>,
+                > {
+                    self.channel
+                        .stream(
+                            &__RpcUserService::SERVICE.methods[1],
+                            ::rpc_runtime::__private::Returns::result(
+                                ::rpc_runtime::__private::Codec::<User>::direct(),
+                                ::rpc_runtime::__private::ErrorCodec::<UserError>::direct(),
+                            ),
+                            |__rpc_out| {
+                                ::rpc_runtime::__private::write::array(__rpc_out, 1);
+                                ::rpc_runtime::__private::Encode::encode(
+                                    &filter,
+                                    __rpc_out,
+                                );
                             },
                         )
                 }

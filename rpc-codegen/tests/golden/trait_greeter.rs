@@ -231,6 +231,7 @@ impl<S: Greeter> ::rpc_runtime::__private::Skeleton for GreeterService<S> {
                     };
                     let __rpc_reply = <S as Greeter>::hello(&*__rpc_service, __rpc_0)
                         .await;
+                    __rpc_request.room().await;
                     __rpc_request.reply(&__rpc_reply, __RpcGreeter::codec_0())
                 })
             }
@@ -238,6 +239,8 @@ impl<S: Greeter> ::rpc_runtime::__private::Skeleton for GreeterService<S> {
         }
     }
 }
+#[automatically_derived]
+impl<S: Greeter> ::rpc_runtime::__private::Serves<GreeterClient> for GreeterService<S> {}
 /// Calls a remote [`Greeter`].
 #[derive(::core::clone::Clone, ::core::fmt::Debug)]
 pub struct GreeterClient {

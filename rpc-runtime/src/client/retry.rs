@@ -10,6 +10,7 @@ use crate::backoff::{Backoff, random_fraction};
 use crate::client::request::Prepared;
 use crate::client::upload::Upload;
 use crate::error::{Error, ErrorKind, Execution};
+use crate::limits::DEFAULT_TIMEOUT;
 use crate::wire::calls::Answer;
 use crate::wire::frame::FailPart;
 
@@ -26,7 +27,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 ///
 /// It is for repetitions that cost something: of calls that a peer refused more than once, and of idempotent calls whose
 /// outcome is unknown. What was not sent is no repetition to anybody: that waits for a connection until the deadline of
-/// the call, whatever the policy says, unless the policy is [`RetryPolicy::none`].
+/// the call (10 s if it has none), whatever the policy says, unless the policy is [`RetryPolicy::none`].
 ///
 /// ```
 /// use rpc_runtime::RetryPolicy;
@@ -156,8 +157,9 @@ pub(crate) struct Tried {
     pub(crate) instances: usize,
     /// Why the latest attempt failed.
     pub(crate) last: Option<Error>,
-    /// Failures in a row of which nothing has left.
+    /// Failures in a row of which nothing has left, and since when.
     unsent: u32,
+    unsent_since: Option<Instant>,
     /// The repetition that costs nothing, after a peer has refused the call, was made.
     refused_once: bool,
     /// Repetitions that were paid for.
@@ -236,6 +238,11 @@ impl Tried {
         let pushback = failure.retry_after();
         match failure.execution() {
             Execution::NotSent => {
+                let since = *self.unsent_since.get_or_insert_with(Instant::now);
+                // A call that may take for ever does not wait for ever for somebody to take it.
+                if call.deadline.is_none() && since.elapsed() >= DEFAULT_TIMEOUT {
+                    return Verdict::No;
+                }
                 self.unsent += 1;
                 let at_once = stage == Stage::Calling && self.unsent <= AT_ONCE;
                 let policy = call.policy(retry);
@@ -276,6 +283,7 @@ impl Tried {
     fn note(&mut self, call: &mut Prepared, execution: Execution) {
         if execution != Execution::NotSent {
             self.unsent = 0;
+            self.unsent_since = None;
             // Some peer has seen it: from now on it is a repetition.
             call.repeated();
         }

@@ -14,7 +14,8 @@ use tokio::task::yield_now;
 
 use crate::codec::Codec;
 use crate::error::{Error, ErrorKind, Execution};
-use crate::link::{Link, Sending, Ticket};
+use crate::link::{Link, Ticket};
+use crate::wire::sending::Sending;
 
 /// Items sent or encoded in one turn, so that a stream that is always ready leaves others a turn too.
 pub(crate) const TURN: usize = 64;

@@ -388,6 +388,7 @@ pub mod rpc {
                                         &*__rpc_service,
                                     )
                                     .await;
+                                __rpc_request.room().await;
                                 __rpc_request
                                     .reply(
                                         &__rpc_reply,
@@ -405,6 +406,9 @@ pub mod rpc {
                     }
                 }
             }
+            #[automatically_derived]
+            impl<S: Reflection> crate::__private::Serves<ReflectionClient>
+            for ReflectionService<S> {}
             /// Calls a remote [`Reflection`].
             #[derive(::core::clone::Clone, ::core::fmt::Debug)]
             pub struct ReflectionClient {
@@ -1246,6 +1250,7 @@ pub mod rpc {
                                         __rpc_1,
                                     )
                                     .await;
+                                __rpc_request.room().await;
                                 __rpc_request
                                     .reply_result(
                                         &__rpc_reply,
@@ -1281,6 +1286,7 @@ pub mod rpc {
                                         __rpc_0,
                                     )
                                     .await;
+                                __rpc_request.room().await;
                                 __rpc_request
                                     .reply(
                                         &__rpc_reply,
@@ -1315,6 +1321,7 @@ pub mod rpc {
                                         __rpc_0,
                                     )
                                     .await;
+                                __rpc_request.room().await;
                                 __rpc_request
                                     .reply(
                                         &__rpc_reply,
@@ -1349,6 +1356,7 @@ pub mod rpc {
                                         __rpc_0,
                                     )
                                     .await;
+                                __rpc_request.room().await;
                                 __rpc_request
                                     .reply(
                                         &__rpc_reply,
@@ -1409,6 +1417,7 @@ pub mod rpc {
                                         __rpc_2,
                                     )
                                     .await;
+                                __rpc_request.room().await;
                                 __rpc_request
                                     .reply(
                                         &__rpc_reply,
@@ -1435,6 +1444,7 @@ pub mod rpc {
                                 };
                                 let __rpc_reply = <S as Registry>::names(&*__rpc_service)
                                     .await;
+                                __rpc_request.room().await;
                                 __rpc_request
                                     .reply(
                                         &__rpc_reply,
@@ -1452,6 +1462,9 @@ pub mod rpc {
                     }
                 }
             }
+            #[automatically_derived]
+            impl<S: Registry> crate::__private::Serves<RegistryClient>
+            for RegistryService<S> {}
             /// Calls a remote [`Registry`].
             #[derive(::core::clone::Clone, ::core::fmt::Debug)]
             pub struct RegistryClient {

@@ -28,22 +28,23 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout};
 
-use crate::error::{Error, ErrorKind, Execution};
+use crate::error::{Error, Execution};
 use crate::limits::Limits;
 use crate::object::Objects;
 use crate::server::router::Router;
 use crate::transport::Io;
 use crate::wire::calls::{Answer, Calls};
-use crate::wire::frame::{self, CallFrame, GoAwayPart, GoAwayReason, flag};
+use crate::wire::frame::{self, CallFrame, GoAwayPart, GoAwayReason};
 use crate::wire::hello::Hello;
-use crate::wire::outbound::{Outbound, PIECE};
+use crate::wire::outbound::Outbound;
 use crate::wire::pieces::Pieces;
+use crate::wire::sending;
 use crate::wire::streams::{Side, Streams};
 
 pub(crate) use handshake::{accept, connect, first_frame, refused, turn_away};
 pub(crate) use read::read_answer;
 pub(crate) use serve::Responder;
-pub(crate) use streams::{Event, Sending};
+pub(crate) use streams::Event;
 
 /// Clients of a peer that went without a word connect again within this time, not all at once.
 const AFTER_A_LOSS: Duration = Duration::from_millis(100);
@@ -307,8 +308,7 @@ impl Link {
         if state.phase != Phase::Open {
             return Err(NotBegun::Gone);
         }
-        let cut = self.is_cut(call.params.len());
-        self.check_length(call, cut)?;
+        sending::check_length(call, &self.peer_hello, &self.peer).map_err(NotBegun::Refused)?;
         if !state.calls.has_room() {
             return Err(NotBegun::Full);
         }
@@ -320,36 +320,13 @@ impl Link {
                 .map_err(NotBegun::Refused)?,
         };
         let id = state.calls.begin(deadline).ok_or(NotBegun::Full)?;
-        let start = state.out.end();
-        if cut {
-            let front = CallFrame {
-                flags: call.flags | flag::MORE,
-                params: &[],
-                ..*call
-            };
-            frame::write_call(state.out.buffer(), id, &front);
-            // Not known before the last piece is cut.
-            state.calls.sent_at(id, start, u64::MAX);
-            let mut params = call.params.to_vec();
-            loans.iter().for_each(|loan| loan.fill(&mut params));
-            state.out.add_body((Side::Ours, id), params.into());
-        } else {
-            frame::write_call(state.out.buffer(), id, call);
-            let out = state.out.buffer();
-            let params_at = out.len() - call.params.len();
-            loans
-                .iter()
-                .for_each(|loan| loan.fill(&mut out[params_at..]));
-            let end = state.out.end();
-            state.calls.sent_at(id, start, end);
-        }
-        let (sends, receives) = (
-            call.flags & flag::STREAM_IN != 0,
-            call.flags & flag::STREAM_OUT != 0,
-        );
-        if sends || receives {
-            state.streams.open((Side::Ours, id), receives, sends);
-        }
+        let State {
+            calls,
+            out,
+            streams,
+            ..
+        } = state;
+        sending::write_call(id, call, &loans, &self.peer_hello, (calls, out, streams));
         if let Some(deadline) = deadline
             && state.next_deadline.is_none_or(|known| deadline < known)
         {
@@ -357,29 +334,6 @@ impl Link {
             self.wake_keeper.notify_one();
         }
         Ok(id)
-    }
-
-    /// Whether a body of this length goes out in pieces.
-    fn is_cut(&self, length: usize) -> bool {
-        length > PIECE && self.peer_hello.max_message > 0
-    }
-
-    /// Whether the peer takes parameters of this length.
-    fn check_length(&self, call: &CallFrame<'_>, cut: bool) -> Result<(), NotBegun> {
-        let length = frame::call_len(call) - frame::LENGTH_FIELD;
-        let (length, limit) = if cut {
-            (call.params.len(), self.peer_hello.max_message)
-        } else {
-            (length, self.peer_hello.max_frame)
-        };
-        if length as u64 <= u64::from(limit) {
-            return Ok(());
-        }
-        let text = format!(
-            "the call takes {length} bytes, the peer accepts {limit}; send less at once, as a stream, or raise the limits of the peer"
-        );
-        let error = Error::new(ErrorKind::ResourceExhausted, text);
-        Err(NotBegun::Refused(error.with_peer(&*self.peer)))
     }
 
     /// Writes out what waits; after calls begun with `flush: false`.

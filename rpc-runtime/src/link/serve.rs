@@ -24,6 +24,7 @@ use crate::server::router::Skeleton;
 use crate::status::Status;
 use crate::wire::frame::{self, FailPart, Frame, GoAwayReason, Kind, flag};
 use crate::wire::inbound::Refusal;
+use crate::wire::sending::is_cut;
 use crate::wire::streams::{Key, Side};
 
 /// The body of an answer that has nothing to say.
@@ -195,7 +196,7 @@ impl Responder {
         if let Some(text) = failed {
             return fail(state.out.buffer(), Status::Internal, &text);
         }
-        let cut = link.is_cut(body.len());
+        let cut = is_cut(body.len(), &link.peer_hello);
         let limit = if cut {
             link.peer_hello.max_message as usize
         } else {

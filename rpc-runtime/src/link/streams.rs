@@ -13,9 +13,9 @@ use crate::status::Status;
 use crate::wire::calls::Answer;
 use crate::wire::frame::{self, Frame, GoAwayReason, Kind, flag};
 use crate::wire::inbound::Refusal;
-use crate::wire::outbound::PIECE;
 use crate::wire::pieces::Added;
-use crate::wire::streams::{Grant, Key, Leave, Next, NoCredit, Side};
+use crate::wire::sending::{Sending, Sent, sender};
+use crate::wire::streams::{Grant, Key, Next, NoCredit, Side};
 
 /// What a caller reads of a stream.
 #[derive(Debug)]
@@ -23,62 +23,6 @@ pub(crate) enum Event {
     Item(Bytes),
     /// The terminal frame, or the end of the connection.
     Over(Answer),
-}
-
-/// One item after the other on its way out, whole or in pieces.
-#[derive(Debug)]
-pub(crate) struct Sending {
-    key: Key,
-    body: Vec<u8>,
-    at: usize,
-    begun: bool,
-}
-
-enum Sent {
-    All,
-    /// The reader is gone, or the request is over.
-    Stopped,
-    /// Too much of our output is unread.
-    NoRoom,
-}
-
-impl Sending {
-    /// Items of a call of ours.
-    pub(crate) fn ours(id: u32) -> Self {
-        Self::new((Side::Ours, id))
-    }
-
-    /// Items of the answer to a call of the peer.
-    pub(crate) fn theirs(id: u32) -> Self {
-        Self::new((Side::Theirs, id))
-    }
-
-    fn new(key: Key) -> Self {
-        Self {
-            key,
-            body: Vec::new(),
-            at: 0,
-            begun: false,
-        }
-    }
-
-    /// The empty body of the next item, to be filled.
-    pub(crate) fn next_body(&mut self) -> &mut Vec<u8> {
-        if self.body.capacity() > PIECE {
-            self.body = Vec::new();
-        }
-        self.body.clear();
-        (self.at, self.begun) = (0, false);
-        &mut self.body
-    }
-}
-
-/// Flags of ITEM, DATA and CREDIT frames that we send for a request.
-fn sender(key: Key) -> u8 {
-    match key.0 {
-        Side::Ours => 0,
-        Side::Theirs => flag::CALLEE,
-    }
 }
 
 /// The request that an ITEM, DATA or CREDIT of the peer is about.
@@ -253,10 +197,7 @@ impl Link {
 }
 
 fn write_grant(state: &mut State, grant: Grant, key: Key) {
-    if let Some(bytes) = grant {
-        let flags = if key.1 == 0 { 0 } else { sender(key) };
-        frame::write_credit(state.out.buffer(), flags, key.1, bytes);
-    }
+    state.out.grant(grant, key);
 }
 
 // Reading a stream.
@@ -331,7 +272,7 @@ impl Link {
             match poll_fn(|cx| self.poll_send(sending, cx)).await {
                 Sent::All => return true,
                 Sent::Stopped => return false,
-                Sent::NoRoom => {}
+                Sent::NoRoom | Sent::Wait => {}
             }
         }
     }
@@ -339,47 +280,20 @@ impl Link {
     /// Sends as much of an item as there is credit for; pending while there is none.
     fn poll_send(&self, sending: &mut Sending, cx: &mut Context<'_>) -> Poll<Sent> {
         let mut state = self.lock();
-        let key = sending.key;
-        loop {
-            if self.note_full(&state) {
+        let State { streams, out, .. } = &mut *state;
+        let queue = self.limits.outbound_queue_bytes as u64;
+        let sent = sending.advance(streams, out, queue, Some(cx.waker()));
+        match sent {
+            Sent::Wait | Sent::NoRoom => {
+                self.note_full(&state);
                 self.wake_keeper.notify_one();
-                return Poll::Ready(Sent::NoRoom);
             }
-            let left = sending.body.len() - sending.at;
-            let whole = !sending.begun && left <= state.streams.largest_whole();
-            // The front of a cut item is empty.
-            let wanted = if whole || sending.begun {
-                left.min(PIECE)
-            } else {
-                0
-            };
-            let given = match state.streams.leave(key, wanted, whole, Some(cx.waker())) {
-                Leave::Bytes(given) => given,
-                Leave::Stopped => return Poll::Ready(Sent::Stopped),
-                Leave::Wait => {
-                    self.wake_keeper.notify_one();
-                    return Poll::Pending;
-                }
-            };
-            let out = state.out.buffer();
-            if whole {
-                frame::write_item(out, sender(key), key.1, &sending.body);
-                return Poll::Ready(Sent::All);
-            }
-            if !sending.begun {
-                sending.begun = true;
-                frame::write_front(out, Kind::Item, sender(key), key.1);
-                continue;
-            }
-            let piece = &sending.body[sending.at..sending.at + given];
-            sending.at += given;
-            let last = sending.at == sending.body.len();
-            let more = if last { 0 } else { flag::MORE };
-            frame::write_data(out, sender(key) | flag::OF_ITEM | more, key.1, piece);
-            if last {
-                return Poll::Ready(Sent::All);
-            }
+            Sent::All | Sent::Stopped => {}
         }
+        if sent == Sent::Wait {
+            return Poll::Pending;
+        }
+        Poll::Ready(sent)
     }
 
     /// Ends our direction of a call of ours.

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex, split};
 use tokio::time::{Instant, timeout};
 
 use super::*;
-use crate::error::Execution;
+use crate::error::{ErrorKind, Execution};
 use crate::wire::frame::{CallPart, FailPart, Frame, Kind};
 use crate::wire::inbound::Inbound;
 

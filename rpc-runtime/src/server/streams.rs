@@ -9,8 +9,9 @@ use tokio::task::yield_now;
 
 use crate::client::{Items, UPLOAD_TURN};
 use crate::codec::{Codec, ErrorCodec};
-use crate::link::{Responder, Sending};
+use crate::link::Responder;
 use crate::server::incoming::{Incoming, Outgoing};
+use crate::wire::sending::Sending;
 
 impl Incoming {
     /// The stream that the caller sends. Dropping it tells the caller to send no more.

@@ -95,9 +95,9 @@ impl Calls {
         self.slots.iter().any(awaited)
     }
 
-    /// Whether an answer waits to be taken.
-    pub(crate) fn is_answered(&self) -> bool {
-        let answered = |slot: &Slot| matches!(slot, Slot::Answered { .. });
+    /// Whether an answer waits to be taken, of those calls that `counts` says.
+    pub(crate) fn is_answered_where(&self, counts: impl Fn(u32) -> bool) -> bool {
+        let answered = |slot: &Slot| matches!(slot, Slot::Answered { id, .. } if counts(*id));
         self.slots.iter().any(answered)
     }
 

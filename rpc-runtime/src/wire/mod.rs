@@ -2,7 +2,8 @@
 //!
 //! Read in this order: [`frame`] (what one frame looks like), [`hello`] (what both sides say first), [`inbound`]
 //! (received bytes to frames), [`pieces`] (cut bodies to whole ones), [`outbound`] (frames to bytes, and which of them
-//! the kernel has), [`calls`] (our calls on their way, and what is known of each), [`streams`] (items and credit). `link.rs` puts a socket under it, `blocking.rs` another one.
+//! the kernel has), [`calls`] (our calls on their way, and what is known of each), [`streams`] (items and credit),
+//! [`sending`] (a call and its items into the output). `link.rs` puts a socket under it, `blocking.rs` another one.
 
 pub(crate) mod calls;
 pub(crate) mod frame;
@@ -10,6 +11,7 @@ pub(crate) mod hello;
 pub(crate) mod inbound;
 pub(crate) mod outbound;
 pub(crate) mod pieces;
+pub(crate) mod sending;
 pub(crate) mod streams;
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use crate::wire::frame::{self, KIND_AT, PADDING, flag};
-use crate::wire::streams::{Key, Side};
+use crate::wire::streams::{Grant, Key, Side};
 
 /// Bytes that wait to be written, with their position in the whole stream of the connection.
 ///
@@ -56,6 +56,17 @@ impl Outbound {
     pub(crate) fn add_body(&mut self, key: Key, body: Bytes) {
         self.uncut += body.len() as u64;
         self.bodies.push_back(Body { key, rest: body });
+    }
+
+    /// Appends a CREDIT if one is due; for all streams if the request ID is 0.
+    pub(crate) fn grant(&mut self, grant: Grant, key: Key) {
+        if let Some(bytes) = grant {
+            let flags = match key {
+                (Side::Theirs, 1..) => flag::CALLEE,
+                _ => 0,
+            };
+            frame::write_credit(&mut self.waiting, flags, key.1, bytes);
+        }
     }
 
     /// Forgets the rest of a body.

@@ -173,6 +173,11 @@ impl Streams {
         self.held
     }
 
+    /// Whether a request has streams.
+    pub(crate) fn contains(&self, key: Key) -> bool {
+        self.streams.contains_key(&key)
+    }
+
     /// Whether there is such a request with a stream from the peer.
     pub(crate) fn receives(&self, key: Key) -> bool {
         self.streams

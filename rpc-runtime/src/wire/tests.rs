@@ -76,6 +76,8 @@ fn write(out: &mut Vec<u8>, sent: &Sent) {
                 remaining_ms,
             };
             let call = CallFrame {
+                target: None,
+                lent: &[],
                 part,
                 flags: flag::NO_RETRY,
                 metadata,
@@ -613,14 +615,14 @@ impl Model {
                 let tell = self.calls.abandon(id);
                 match self.known[&id] {
                     Known::Waiting { .. } => {
-                        assert!(tell);
+                        assert!(tell.0);
                         self.known.insert(id, Known::Abandoned);
                     }
                     Known::Answered { owed, .. } => {
-                        assert!(!tell);
+                        assert!(!tell.0);
                         self.gone_here(id, owed);
                     }
-                    Known::Abandoned => assert!(!tell),
+                    Known::Abandoned => assert!(!tell.0),
                 }
             }
             Step::Expire(now) => self.expire(*now),

@@ -13,21 +13,24 @@ use tokio::time::Instant;
 use crate::client::request::Prepared;
 use crate::error::{Error, ErrorKind, Execution, Result};
 use crate::limits::Limits;
-use crate::link::{first_frame, read_answer, refused};
+use crate::link::{first_frame, refused};
 use crate::transport::Address;
 use crate::transport::sync::{self, BlockingReader, BlockingWriter};
 use crate::wire::calls::{Answer, Calls, execution};
-use crate::wire::frame::{self, CallFrame, Frame, Kind, PREFACE};
+use crate::wire::frame::{self, Frame, GoAwayReason, Kind, PREFACE};
 use crate::wire::hello::Hello;
-use crate::wire::inbound::Inbound;
+use crate::wire::inbound::{Inbound, Refusal};
 use crate::wire::outbound::Outbound;
+use crate::wire::pieces::Pieces;
+use crate::wire::sending;
+use crate::wire::streams::{Side, Streams};
 
 /// Longest single wait for input: how late a deadline may be noticed is not bounded by it, how often an idle wait looks
 /// around is.
 const LOOK_AROUND: Duration = Duration::from_secs(1);
 
 /// Longest single wait for input, or for the socket to take output, while there is some: reading and writing take turns.
-const TURN: Duration = Duration::from_millis(50);
+pub(super) const TURN: Duration = Duration::from_millis(50);
 
 /// After this much idleness a connection is looked at before it is used: the server may have closed it.
 const STALE: Duration = Duration::from_secs(1);
@@ -36,23 +39,25 @@ const READ_SIZE: usize = 64 << 10;
 
 /// One connection, shared by the threads that call on it.
 pub(super) struct Connection {
-    peer: Arc<str>,
-    hello: Hello,
-    limits: Limits,
+    pub(super) peer: Arc<str>,
+    pub(super) hello: Hello,
+    pub(super) limits: Limits,
     state: Mutex<State>,
     /// Somebody else's answer came, or nobody reads any more.
-    changed: Condvar,
+    pub(super) changed: Condvar,
     reader: Mutex<Input>,
     output: Mutex<Output>,
 }
 
-struct State {
-    calls: Calls,
-    out: Outbound,
+pub(super) struct State {
+    pub(super) calls: Calls,
+    pub(super) out: Outbound,
+    pub(super) streams: Streams,
+    pub(super) pieces: Pieces,
     /// A thread is reading for all.
     reading: bool,
     /// No new calls; set by GOAWAY and by every failure.
-    closed: Option<Error>,
+    pub(super) closed: Option<Error>,
     /// Every call was told how it ended: nothing more is written.
     ended: bool,
     last_heard: Instant,
@@ -120,9 +125,15 @@ impl Connection {
                 Err(error) => return Err(lost(error)),
             }
         };
+        let streams = Streams::new(
+            (limits.stream_window, limits.connection_window),
+            (hello.stream_window, hello.connection_window),
+        );
         let state = State {
             calls: Calls::new(hello.max_inflight.max(1)),
             out: Outbound::default(),
+            streams,
+            pieces: Pieces::default(),
             reading: false,
             closed: None,
             ended: false,
@@ -206,7 +217,7 @@ impl Connection {
     }
 
     /// Waits for room; the frame is in the output then, or nothing happened.
-    fn begin(&self, prepared: &Prepared) -> Result<(u32, Range<u64>)> {
+    pub(super) fn begin(&self, prepared: &Prepared) -> Result<(u32, Range<u64>)> {
         let begun = self.until(prepared.deadline, |state| {
             if let Some(error) = &state.closed {
                 return Some(Err(error.clone().with_execution(Execution::NotSent)));
@@ -217,34 +228,26 @@ impl Connection {
             let Ok(call) = prepared.frame() else {
                 return Some(Err(Error::too_late()));
             };
-            if let Err(error) = self.check_length(&call) {
+            if let Err(error) = sending::check_length(&call, &self.hello, &self.peer) {
                 return Some(Err(error));
             }
             let id = state.calls.begin(prepared.deadline)?;
             let start = state.out.end();
-            frame::write_call(state.out.buffer(), id, &call);
-            let end = state.out.end();
-            state.calls.sent_at(id, start, end);
-            Some(Ok((id, start..end)))
+            let State {
+                calls,
+                out,
+                streams,
+                ..
+            } = state;
+            sending::write_call(id, &call, &[], &self.hello, (calls, out, streams));
+            Some(Ok((id, start..out.end())))
         });
         begun.unwrap_or_else(|| Err(no_room(&self.peer)))
     }
 
-    fn check_length(&self, call: &CallFrame<'_>) -> Result<()> {
-        let length = frame::call_len(call) - frame::LENGTH_FIELD;
-        if length as u64 <= u64::from(self.hello.max_frame) {
-            return Ok(());
-        }
-        let text = format!(
-            "the call takes {length} bytes, {} accepts {}; send less at once",
-            self.peer, self.hello.max_frame
-        );
-        Err(Error::new(ErrorKind::ResourceExhausted, text).with_peer(&*self.peer))
-    }
-
     /// Waits until `ready` finds something, or the deadline; reads for everybody while nobody else does. Whoever waits,
     /// for an answer or for room, comes by here: else nobody might read what would end the wait.
-    fn until<T>(
+    pub(super) fn until<T>(
         &self,
         deadline: Option<Instant>,
         mut ready: impl FnMut(&mut State) -> Option<T>,
@@ -271,7 +274,7 @@ impl Connection {
                 }
             }
             // Whoever was answered gives up a place as soon as it runs: no input would tell a reader of that.
-            if state.reading || state.calls.is_answered() {
+            if state.reading || state.is_being_answered() {
                 state = self
                     .changed
                     .wait_timeout(state, turn)
@@ -289,7 +292,7 @@ impl Connection {
 
     /// Writes what waits, unless another thread is at it: that one looks again when it is done. Stops after `patience`
     /// without progress; the rest is left to whoever comes next.
-    fn flush(&self, patience: Duration) {
+    pub(super) fn flush(&self, patience: Duration) {
         loop {
             let mut output = match self.output.try_lock() {
                 Ok(output) => output,
@@ -337,6 +340,11 @@ impl Connection {
             }
             output.sent = 0;
             output.batch = state.out.take(Vec::new());
+            for ((side, id), end) in state.out.completed() {
+                if side == Side::Ours {
+                    state.calls.sent_to(id, end);
+                }
+            }
             if output.batch.is_empty() {
                 return true;
             }
@@ -351,7 +359,7 @@ impl Connection {
     }
 
     /// Waits for the answer.
-    fn wait(&self, id: u32, deadline: Option<Instant>) -> Answer {
+    pub(super) fn wait(&self, id: u32, deadline: Option<Instant>) -> Answer {
         let answer = self.until(deadline, |state| state.calls.try_take(id));
         let answer = answer.unwrap_or_else(|| self.expire(id));
         self.changed.notify_all();
@@ -363,15 +371,26 @@ impl Connection {
         self.changed.notify_all();
     }
 
-    fn expire(&self, id: u32) -> Answer {
+    pub(super) fn expire(&self, id: u32) -> Answer {
         let answer = {
             let mut state = self.lock();
-            let (now, State { calls, out, .. }) = (Instant::now(), &mut *state);
+            let now = Instant::now();
+            let State {
+                calls,
+                out,
+                streams,
+                pieces,
+                ..
+            } = &mut *state;
             // No thread waits by a waker here.
             drop(calls.expire_unsent(now, out));
             let offered = out.offered();
             calls.expire(now, offered, |expired, _| {
-                frame::write_cancel(out.buffer(), expired)
+                let key = (Side::Ours, expired);
+                frame::write_cancel(out.buffer(), expired);
+                out.drop_body(key);
+                pieces.drop_body(key);
+                drop(streams.stopped(key));
             });
             state.calls.try_take(id)
         };
@@ -390,7 +409,7 @@ impl Connection {
         }
         loop {
             match input.inbound.next_frame() {
-                Ok(Some(frame)) => self.on_frame(&frame),
+                Ok(Some(frame)) => self.on_frame(frame),
                 Ok(None) => return,
                 Err(refusal) => {
                     return self
@@ -400,13 +419,17 @@ impl Connection {
         }
     }
 
-    fn on_frame(&self, frame: &Frame) {
+    fn on_frame(&self, frame: Frame) {
         let mut state = self.lock();
         match frame.kind {
-            Kind::Reply | Kind::Fail => {
-                state
-                    .calls
-                    .answered(frame.request_id, read_answer(frame, &self.peer));
+            Kind::Reply | Kind::Fail => state.on_answer(frame, &self.peer),
+            Kind::Item | Kind::Data | Kind::Credit => {
+                if let Err(text) = state.on_stream(frame, &self.peer, &self.limits) {
+                    drop(state);
+                    let refusal = Refusal::Frame(GoAwayReason::Protocol, text);
+                    let error = refused(&self.peer, &refusal);
+                    return self.close(error.with_execution(Execution::Unknown));
+                }
             }
             Kind::Ping => frame::write_ping(
                 state.out.buffer(),
@@ -425,7 +448,7 @@ impl Connection {
                 }
                 state.closed.get_or_insert(error);
             }
-            // A blocking client serves nothing; streams are not asked for.
+            // A blocking client serves nothing.
             _ => {}
         }
         drop(state);
@@ -433,7 +456,7 @@ impl Connection {
     }
 
     /// Ends the connection as a thread sees it that does not write: the kernel may have all that a writer has.
-    fn close(&self, error: Error) {
+    pub(super) fn close(&self, error: Error) {
         let reached = self.lock().out.offered();
         self.close_at(reached, error);
     }
@@ -446,12 +469,15 @@ impl Connection {
         }
         state.ended = true;
         state.calls.end_all(reached, &error);
+        drop(state.streams.end_all(&error));
+        state.pieces.clear();
+        state.out.drop_bodies();
         state.closed.get_or_insert(error);
         drop(state);
         self.changed.notify_all();
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,6 +1,10 @@
 //! The synchronous client: writes and reads the socket on the caller's own thread, without an async runtime.
 
 mod connection;
+mod items;
+mod streams;
+
+pub use items::{BlockingExchange, BlockingItems};
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,0 +1,184 @@
+//! What goes out for a request: its CALL, whole or cut, and the items of its stream.
+
+use std::task::Waker;
+
+use crate::error::{Error, ErrorKind};
+use crate::object::Loan;
+use crate::wire::calls::Calls;
+use crate::wire::frame::{self, CallFrame, Kind, flag};
+use crate::wire::hello::Hello;
+use crate::wire::outbound::{Outbound, PIECE};
+use crate::wire::streams::{Key, Leave, Side, Streams};
+
+/// Whether a body of this length goes to this peer in pieces.
+pub(crate) fn is_cut(length: usize, peer: &Hello) -> bool {
+    length > PIECE && peer.max_message > 0
+}
+
+/// Whether the peer takes a call of this length.
+///
+/// # Errors
+///
+/// `resource_exhausted`, not sent.
+pub(crate) fn check_length(call: &CallFrame<'_>, peer: &Hello, name: &str) -> Result<(), Error> {
+    let (length, limit) = if is_cut(call.params.len(), peer) {
+        (call.params.len(), peer.max_message)
+    } else {
+        let length = frame::call_len(call) - frame::LENGTH_FIELD;
+        (length, peer.max_frame)
+    };
+    if length as u64 <= u64::from(limit) {
+        return Ok(());
+    }
+    let text = format!(
+        "the call takes {length} bytes, {name} accepts {limit}; send less at once, or as a stream, or raise the limits there"
+    );
+    Err(Error::new(ErrorKind::ResourceExhausted, text).with_peer(name))
+}
+
+/// Appends a call that fits, under an ID that was just taken.
+pub(crate) fn write_call(
+    id: u32,
+    call: &CallFrame<'_>,
+    loans: &[Loan],
+    peer: &Hello,
+    (calls, out, streams): (&mut Calls, &mut Outbound, &mut Streams),
+) {
+    let start = out.end();
+    if is_cut(call.params.len(), peer) {
+        let front = CallFrame {
+            flags: call.flags | flag::MORE,
+            params: &[],
+            ..*call
+        };
+        frame::write_call(out.buffer(), id, &front);
+        // Not known before the last piece is cut.
+        calls.sent_at(id, start, u64::MAX);
+        let mut params = call.params.to_vec();
+        loans.iter().for_each(|loan| loan.fill(&mut params));
+        out.add_body((Side::Ours, id), params.into());
+    } else {
+        frame::write_call(out.buffer(), id, call);
+        let end = out.end();
+        let buffer = out.buffer();
+        let params_at = buffer.len() - call.params.len();
+        loans
+            .iter()
+            .for_each(|loan| loan.fill(&mut buffer[params_at..]));
+        calls.sent_at(id, start, end);
+    }
+    let (sends, receives) = (
+        call.flags & flag::STREAM_IN != 0,
+        call.flags & flag::STREAM_OUT != 0,
+    );
+    if sends || receives {
+        streams.open((Side::Ours, id), receives, sends);
+    }
+}
+
+/// Flags of ITEM, DATA and CREDIT frames that we send for a request.
+pub(crate) fn sender(key: Key) -> u8 {
+    match key.0 {
+        Side::Ours => 0,
+        Side::Theirs => flag::CALLEE,
+    }
+}
+
+/// One item after the other on its way out, whole or in pieces.
+#[derive(Debug)]
+pub(crate) struct Sending {
+    key: Key,
+    body: Vec<u8>,
+    at: usize,
+    begun: bool,
+}
+
+/// How far an item has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    All,
+    /// There is no credit for more.
+    Wait,
+    /// The reader is gone, or the request is over.
+    Stopped,
+    /// Too much of our output is unread.
+    NoRoom,
+}
+
+impl Sending {
+    /// Items of a call of ours.
+    pub(crate) fn ours(id: u32) -> Self {
+        Self::new((Side::Ours, id))
+    }
+
+    /// Items of the answer to a call of the peer.
+    pub(crate) fn theirs(id: u32) -> Self {
+        Self::new((Side::Theirs, id))
+    }
+
+    fn new(key: Key) -> Self {
+        Self {
+            key,
+            body: Vec::new(),
+            at: 0,
+            begun: false,
+        }
+    }
+
+    /// The empty body of the next item, to be filled.
+    pub(crate) fn next_body(&mut self) -> &mut Vec<u8> {
+        if self.body.capacity() > PIECE {
+            self.body = Vec::new();
+        }
+        self.body.clear();
+        (self.at, self.begun) = (0, false);
+        &mut self.body
+    }
+
+    /// Sends as much as there is credit for and room, up to `queue` unsent bytes.
+    pub(crate) fn advance(
+        &mut self,
+        streams: &mut Streams,
+        out: &mut Outbound,
+        queue: u64,
+        by: Option<&Waker>,
+    ) -> Sent {
+        let key = self.key;
+        loop {
+            if out.unsent() > queue {
+                return Sent::NoRoom;
+            }
+            let left = self.body.len() - self.at;
+            let whole = !self.begun && left <= streams.largest_whole();
+            // The front of a cut item is empty.
+            let wanted = if whole || self.begun {
+                left.min(PIECE)
+            } else {
+                0
+            };
+            let given = match streams.leave(key, wanted, whole, by) {
+                Leave::Bytes(given) => given,
+                Leave::Stopped => return Sent::Stopped,
+                Leave::Wait => return Sent::Wait,
+            };
+            if whole {
+                frame::write_item(out.buffer(), sender(key), key.1, &self.body);
+                return Sent::All;
+            }
+            if !self.begun {
+                self.begun = true;
+                frame::write_front(out.buffer(), Kind::Item, sender(key), key.1);
+                continue;
+            }
+            let piece = &self.body[self.at..self.at + given];
+            self.at += given;
+            let last = self.at == self.body.len();
+            let more = if last { 0 } else { flag::MORE };
+            let flags = sender(key) | flag::OF_ITEM | more;
+            frame::write_data(out.buffer(), flags, key.1, piece);
+            if last {
+                return Sent::All;
+            }
+        }
+    }
+}
