@@ -29,14 +29,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rpc_runtime::{
-    CallError, Channel, DeclaredError, Handle, Items, Server, Serving, Status as RpcStatus, Stream, StreamCall,
-    Timestamp, stream,
+    CallError, Channel, DeclaredError, Handle, Items, Server, Serving, Status as RpcStatus, Stream,
+    StreamCall, Timestamp, stream,
 };
 
 use corners::crate_::self_::corners::v1 as odd;
-use streams::acme::meters::v1::{Meter, MeterClient};
+use streams::acme::meters::v1::{Meter, MeterClient, MeterService};
 use streams::acme::streams::v1::{
-    Closed, Counter, CounterClient, CounterService, Market, MarketClient, MarketService, Tick,
+    Closed, Counter, CounterClient, CounterService, Market, MarketClient, MarketService,
+    Resettable, ResettableClient, ResettableService, Tick,
 };
 use user::acme::common::v1::{Health, HealthClient, Value};
 use user::acme::user::v1::{
@@ -498,9 +499,15 @@ impl Market for Exchange {
         Ok(total)
     }
 
+    async fn give_back(&self, counter: Handle<CounterClient>) -> Handle<CounterClient> {
+        counter
+    }
+
     async fn connect(&self, market: Handle<MarketClient>) -> Option<Handle<MeterClient>> {
-        drop(market.count_to(1).await.ok()?);
-        None
+        // A stream of the caller's object, read while its call is open.
+        let last = values(all(market.count_to(5)).await).pop()?;
+        let told = Told(Arc::new(AtomicU64::new(last.into())));
+        Some(Handle::new(MeterService::new(told)))
     }
 }
 
@@ -513,6 +520,12 @@ impl Counter for Tally {
 
     async fn market(&self) -> Option<Handle<MarketClient>> {
         None
+    }
+}
+
+impl Resettable for Tally {
+    async fn reset(&self) {
+        self.0.store(0, Ordering::Relaxed);
     }
 }
 
@@ -561,6 +574,41 @@ async fn streams_of_every_kind_travel() {
     let traded = all(market.trade(2.0, stream::iter(orders))).await;
     assert_eq!(traded.len(), 2);
     assert!(traded[0].is_ok() && traded[1].is_err());
+}
+
+#[tokio::test]
+async fn objects_go_both_ways_and_have_streams_of_their_own() {
+    let server = serve().await;
+    let market = MarketClient::new(Channel::connect(server.address()).await.unwrap());
+    let counter = market.counter(5).await.unwrap();
+    assert_eq!(counter.add(2).await.unwrap(), 7);
+
+    let told = Told::default();
+    let meter = Handle::new(MeterService::new(told.clone()));
+    let mine = Handle::new(CounterService::new(Tally(AtomicU64::new(40))));
+    let counted = market.count(mine, 2, Some(meter)).await;
+    assert_eq!(counted.unwrap(), 42);
+    assert_eq!(told.0.load(Ordering::Relaxed), 42);
+
+    let exchange = Handle::new(MarketService::new(Exchange));
+    let meter = market.connect(exchange).await.unwrap().unwrap();
+    assert_eq!(values(all(meter.follow()).await), [5]);
+}
+
+#[tokio::test]
+async fn an_object_is_one_of_each_service_that_its_own_extends() {
+    let server = serve().await;
+    let market = MarketClient::new(Channel::connect(server.address()).await.unwrap());
+    let tally = || ResettableService::new(Tally(AtomicU64::new(1)));
+    let counter: Handle<CounterClient> = Handle::new(tally());
+    assert_eq!(market.count(counter.clone(), 2, None).await.unwrap(), 3);
+    // It comes home as what it was lent as.
+    let home = market.give_back(counter).await.unwrap();
+    assert!(home.is_here());
+    assert_eq!(home.add(1).await.unwrap(), 4);
+    let whole: Handle<ResettableClient> = Handle::new(tally());
+    whole.reset().await.unwrap();
+    assert_eq!(whole.add(0).await.unwrap(), 0);
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use crate::descriptor::MethodDescriptor;
 use crate::error::Error;
 use crate::link::Link;
 use crate::metadata::Metadata;
+use crate::security::Identity;
 
 tokio::task_local! {
     static CURRENT: Context;
@@ -41,6 +42,8 @@ struct Inner {
     metadata: Metadata,
     deadline: Option<Instant>,
     repeated: bool,
+    /// Set once: with the context, or when the call's own credentials were accepted.
+    identity: OnceLock<Identity>,
     /// The connection that the call came on.
     link: Option<Arc<Link>>,
     cancelled: AtomicBool,
@@ -65,6 +68,7 @@ impl Context {
                 metadata,
                 deadline,
                 repeated,
+                identity: OnceLock::new(),
                 link: None,
                 cancelled,
                 cancel,
@@ -99,6 +103,12 @@ impl Context {
     /// Address of the caller, such as `tcp://127.0.0.1:51234`.
     pub fn peer(&self) -> &str {
         &self.inner.peer
+    }
+
+    /// Who the caller is: by the credentials of this call, else by those of its connection, else by its certificate.
+    /// `None` if nothing vouches for anybody.
+    pub fn identity(&self) -> Option<&Identity> {
+        self.inner.identity.get()
     }
 
     /// Calls back: a channel to the services that the caller exports, on the connection that the call came on
@@ -143,6 +153,13 @@ impl Context {
         self.inner.repeated
     }
 
+    /// Says who the caller is, unless that is said already.
+    pub(crate) fn identify(&self, identity: Option<Identity>) {
+        if let Some(identity) = identity {
+            let _ = self.inner.identity.set(identity);
+        }
+    }
+
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.inner.deadline
     }
@@ -178,6 +195,7 @@ impl fmt::Debug for Context {
         f.debug_struct("Context")
             .field("method", &format_args!("{}", self.inner.method))
             .field("peer", &self.inner.peer)
+            .field("identity", &self.identity())
             .field("time_left", &self.time_left())
             .field("cancelled", &self.is_cancelled())
             .finish_non_exhaustive()

@@ -2,6 +2,7 @@
 
 pub mod codec;
 pub mod discovery;
+pub mod health;
 pub mod reflection;
 pub mod stream;
 
@@ -16,15 +17,16 @@ mod link;
 mod metadata;
 mod object;
 mod park;
+mod security;
 mod server;
 mod status;
 mod transport;
 mod wire;
 
 pub use client::{
-    Batch, BlockingChannel, BlockingExchange, BlockingItems, Call, CallFuture, CallOptions,
-    Callback, Channel, ChannelBuilder, Items, OneWay, OneWayFuture, Pending, RetryPolicy,
-    StreamCall, Unbroken,
+    Batch, BlockingChannel, BlockingChannelBuilder, BlockingExchange, BlockingItems, Call,
+    CallFuture, CallOptions, Callback, Channel, ChannelBuilder, Items, OneWay, OneWayFuture,
+    Pending, RetryPolicy, StreamCall, Unbroken,
 };
 pub use codec::{Decimal, DeclaredError, Invalid, RawVariant, Timestamp, Uuid, Value};
 pub use context::Context;
@@ -37,8 +39,13 @@ pub use object::Handle;
 #[cfg(feature = "idl")]
 pub use rpc_macros::idl;
 pub use rpc_macros::rpc_service;
+pub use security::{
+    Access, Authenticator, Credentials, Identity, IdentityKind, Login, Rule, Token, Tokens,
+};
 pub use server::{Server, Serving};
 pub use status::Status;
+#[cfg(feature = "tls")]
+pub use transport::tls::{ClientTls, ServerTls};
 pub use transport::{Acceptor, Connection, Opening, Transport};
 
 /// What generated code names. Not for people: it changes with the generator.

@@ -1,16 +1,48 @@
 //! Metadata: short texts that travel beside a call.
 
+use std::fmt;
+
 use crate::codec::{DecodeError, Reader, write};
 use crate::error::{Error, Result};
 use crate::limits::Limits;
+use crate::security::AUTHORIZATION;
 
 /// Key and value pairs that travel beside the parameters of a call, in order.
 ///
 /// Keys are lower-case ASCII letters, digits, `-`, `_` and `.`, at most 64 bytes; values are UTF-8. At most 64 entries
 /// and 8 KiB in all by default ([`Limits`]). A key may stand more than once.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Metadata {
     entries: Vec<(String, String)>,
+}
+
+impl fmt::Debug for Metadata {
+    /// Shows no credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |key, value| if key == AUTHORIZATION { "…" } else { value };
+        f.debug_map()
+            .entries(self.iter().map(|(key, value)| (key, shown(key, value))))
+            .finish()
+    }
+}
+
+/// The first value of a key in the section of a frame, without decoding the rest; nothing if it is malformed before.
+pub(crate) fn find<'a>(section: &'a [u8], key: &str) -> Option<&'a str> {
+    if section.is_empty() {
+        return None;
+    }
+    let mut input = Reader::new(section);
+    for _ in 0..input.map().ok()? {
+        if input.key().ok()? == key {
+            return input
+                .field::<Option<&str>>("value")
+                .ok()
+                .flatten()
+                .flatten();
+        }
+        input.skip().ok()?;
+    }
+    None
 }
 
 /// Longest key in bytes.

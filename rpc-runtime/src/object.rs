@@ -17,7 +17,7 @@ use bytes::Bytes;
 
 use crate::client::Channel;
 use crate::codec::{Decode, DecodeError, Encode, Reader};
-use crate::descriptor::Client;
+use crate::descriptor::{Client, ServiceDescriptor};
 use crate::error::{Error, ErrorKind};
 use crate::link::Link;
 use crate::server::Skeleton;
@@ -162,12 +162,13 @@ impl<'de, C: Client> Decode<'de> for Handle<C> {
             .try_into()
             .map_err(|_| DecodeError::custom("an object's ID has 8 bytes"))?;
         let id = u64::from_be_bytes(id);
-        let link = BORROWING.with_borrow(|link| link.clone());
-        let link = link.ok_or_else(|| DecodeError::custom("an object outside of a connection"))?;
+        let borrowing = BORROWING.with_borrow(|borrowing| borrowing.clone());
+        let Borrowing { link, home } =
+            borrowing.ok_or_else(|| DecodeError::custom("an object outside of a connection"))?;
         match kind {
             LENT => Ok(Self::of(Object::There(Arc::new(Remote { link, id })))),
-            RETURNED => match link.lent(id) {
-                Some(skeleton) if skeleton.service().name == C::SERVICE.name => {
+            RETURNED => match home.or_else(|| link.lent(id)) {
+                Some(skeleton) if serves(skeleton.service(), C::SERVICE) => {
                     Ok(Self::of(Object::Here(skeleton)))
                 }
                 _ => Err(DecodeError::custom("an object that was not lent")),
@@ -177,6 +178,12 @@ impl<'de, C: Client> Decode<'de> for Handle<C> {
             ))),
         }
     }
+}
+
+/// Whether a service answers every method of another one: it is that one, or extends it.
+fn serves(service: &ServiceDescriptor, wanted: &ServiceDescriptor) -> bool {
+    let mut methods = wanted.methods.iter();
+    service.name == wanted.name || methods.all(|method| service.find(method.id).is_some())
 }
 
 impl<C> serde::Serialize for Handle<C> {
@@ -195,7 +202,15 @@ const ONLY: &str = "an object by reference can only be a parameter or a result b
 
 thread_local! {
     static COLLECTED: RefCell<Vec<Lent>> = const { RefCell::new(Vec::new()) };
-    static BORROWING: RefCell<Option<Arc<Link>>> = const { RefCell::new(None) };
+    static BORROWING: RefCell<Option<Borrowing>> = const { RefCell::new(None) };
+}
+
+/// What handles in a message that came refer to.
+#[derive(Clone)]
+struct Borrowing {
+    link: Arc<Link>,
+    /// Our own object, if the message is one that comes home.
+    home: Option<Arc<dyn Skeleton>>,
 }
 
 /// An object in a message that is not sent yet.
@@ -219,22 +234,27 @@ pub(crate) fn collect(encode: impl FnOnce()) -> Vec<Lent> {
 
 /// Runs a decoder for a message that came on a link.
 pub(crate) fn borrowing<T>(link: &Arc<Link>, decode: impl FnOnce() -> T) -> T {
-    struct Restore(Option<Arc<Link>>);
+    let (link, home) = (link.clone(), None);
+    borrowing_from(Borrowing { link, home }, decode)
+}
+
+fn borrowing_from<T>(borrowing: Borrowing, decode: impl FnOnce() -> T) -> T {
+    struct Restore(Option<Borrowing>);
     impl Drop for Restore {
         fn drop(&mut self) {
             let before = self.0.take();
-            BORROWING.with_borrow_mut(|link| *link = before);
+            BORROWING.with_borrow_mut(|known| *known = before);
         }
     }
-    let before = BORROWING.with_borrow_mut(|known| known.replace(link.clone()));
+    let before = BORROWING.with_borrow_mut(|known| known.replace(borrowing));
     let _restore = Restore(before);
     decode()
 }
 
-/// The ID of an object that a whole result consists of.
-fn result_id(body: &[u8]) -> Option<u64> {
+/// The ID of an object that a whole result consists of, if it is of this kind.
+fn result_id(body: &[u8], wanted: i8) -> Option<u64> {
     match body.first_chunk::<FORM>()? {
-        [MARKER, kind, id @ ..] if *kind == LENT as u8 => Some(u64::from_be_bytes(*id)),
+        [MARKER, kind, id @ ..] if *kind == wanted as u8 => Some(u64::from_be_bytes(*id)),
         _ => None,
     }
 }
@@ -245,20 +265,23 @@ pub(crate) fn is_object(input: &Reader<'_>) -> bool {
 }
 
 /// A result that is an object. Dropping it undecoded gives the object back: nobody else would.
-#[derive(Debug)]
 pub(crate) struct LentResult {
     link: Arc<Link>,
     body: Bytes,
+    /// Our own object, if that is what came: the peer may let go of it in the next frame, before this is decoded.
+    home: Option<Arc<dyn Skeleton>>,
     decoded: AtomicBool,
 }
 
 impl LentResult {
-    pub(crate) fn new(link: Arc<Link>, body: Bytes) -> Self {
-        let decoded = AtomicBool::new(false);
+    /// `lent` are the objects that were lent when the result came.
+    pub(crate) fn new(link: Arc<Link>, body: Bytes, lent: &Objects) -> Self {
+        let home = result_id(&body, RETURNED).and_then(|id| lent.get(id).cloned());
         Self {
             link,
             body,
-            decoded,
+            home,
+            decoded: AtomicBool::new(false),
         }
     }
 
@@ -267,16 +290,26 @@ impl LentResult {
         &self,
         decode: impl FnOnce(&[u8]) -> Result<T, DecodeError>,
     ) -> Result<T, DecodeError> {
-        let decoded = borrowing(&self.link, || decode(&self.body));
+        let borrowing = Borrowing {
+            link: self.link.clone(),
+            home: self.home.clone(),
+        };
+        let decoded = borrowing_from(borrowing, || decode(&self.body));
         self.decoded.store(decoded.is_ok(), Ordering::Relaxed);
         decoded
+    }
+}
+
+impl fmt::Debug for LentResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LentResult({} bytes)", self.body.len())
     }
 }
 
 impl Drop for LentResult {
     fn drop(&mut self) {
         if !*self.decoded.get_mut()
-            && let Some(id) = result_id(&self.body)
+            && let Some(id) = result_id(&self.body, LENT)
         {
             self.link.release(id);
         }

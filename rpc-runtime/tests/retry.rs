@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rpc_runtime::{
-    CallError, CallOptions, Channel, ErrorKind, Execution, RetryPolicy, rpc_service,
+    BlockingChannel, CallError, CallOptions, Channel, ErrorKind, Execution, RetryPolicy,
+    rpc_service,
 };
 use tokio::net::TcpListener;
 use tokio::time::timeout;
@@ -306,9 +307,9 @@ fn the_blocking_client_repeats_by_the_same_rules() {
             first_pause: Duration::from_millis(1),
             ..RetryPolicy::default()
         };
-        let channel = Channel::builder()
+        let channel = BlockingChannel::builder()
             .retry(policy)
-            .connect_blocking(&address)
+            .connect(&address)
             .unwrap();
         (WorkBlockingClient::new(channel), seen)
     };

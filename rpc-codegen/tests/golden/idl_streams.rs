@@ -507,7 +507,7 @@ pub mod acme {
                 }
             }
             ::rpc_runtime::__private::wire!(record Tick);
-            /// Defined at streams.idl:30.
+            /// Defined at streams.idl:31.
             pub trait Counter: ::core::marker::Send + ::core::marker::Sync + 'static {
                 /// Answers `add`.
                 fn add(
@@ -921,6 +921,13 @@ pub mod acme {
                 ) -> impl ::core::future::Future<
                     Output = ::core::result::Result<u64, Closed>,
                 > + ::core::marker::Send;
+                /// Answers `give_back`.
+                fn give_back(
+                    &self,
+                    counter: ::rpc_runtime::Handle<CounterClient>,
+                ) -> impl ::core::future::Future<
+                    Output = ::rpc_runtime::Handle<CounterClient>,
+                > + ::core::marker::Send;
                 /// Answers `connect`.
                 fn connect(
                     &self,
@@ -937,7 +944,7 @@ pub mod acme {
             impl __RpcMarket {
                 const SERVICE: &'static ::rpc_runtime::ServiceDescriptor = &::rpc_runtime::ServiceDescriptor {
                     name: "acme.streams.v1.Market",
-                    fingerprint: 7057381681141378076u64,
+                    fingerprint: 3785305047150431795u64,
                     version: ::core::option::Option::None,
                     docs: "All forms.",
                     methods: &[
@@ -1051,6 +1058,20 @@ pub mod acme {
                             timeout: ::core::option::Option::None,
                             fingerprint: 1896386462638683594u64,
                             signature: "(filter: string?) -> stream Tick throws Closed",
+                            served: true,
+                        },
+                        ::rpc_runtime::MethodDescriptor {
+                            id: 6659645674915128u64,
+                            service: "acme.streams.v1.Market",
+                            name: "give_back",
+                            wire_name: "give_back",
+                            kind: ::rpc_runtime::MethodKind::Unary,
+                            oneway: false,
+                            idempotent: false,
+                            finish: false,
+                            timeout: ::core::option::Option::None,
+                            fingerprint: 9396830592079784279u64,
+                            signature: "(counter: handle<Counter>) -> handle<Counter>",
                             served: true,
                         },
                         ::rpc_runtime::MethodDescriptor {
@@ -1500,6 +1521,45 @@ pub mod acme {
                             let __rpc_service = ::std::sync::Arc::clone(&self.0);
                             ::std::boxed::Box::pin(async move {
                                 let __rpc_decoded = (|| {
+                                    let mut __rpc_args = __rpc_request.args(1)?;
+                                    let __rpc_0 = __rpc_args
+                                        .required(
+                                            "counter",
+                                            ::rpc_runtime::__private::Codec::<
+                                                ::rpc_runtime::Handle<CounterClient>,
+                                            >::direct(),
+                                        )?;
+                                    __rpc_args.finish()?;
+                                    ::core::result::Result::Ok::<
+                                        _,
+                                        ::rpc_runtime::__private::DecodeError,
+                                    >((__rpc_0,))
+                                })();
+                                let (__rpc_0,) = match __rpc_decoded {
+                                    ::core::result::Result::Ok(__rpc_decoded) => __rpc_decoded,
+                                    ::core::result::Result::Err(__rpc_error) => {
+                                        return __rpc_request.refuse(__rpc_error);
+                                    }
+                                };
+                                let __rpc_reply = <S as Market>::give_back(
+                                        &*__rpc_service,
+                                        __rpc_0,
+                                    )
+                                    .await;
+                                __rpc_request.room().await;
+                                __rpc_request
+                                    .reply(
+                                        &__rpc_reply,
+                                        ::rpc_runtime::__private::Codec::<
+                                            ::rpc_runtime::Handle<CounterClient>,
+                                        >::direct(),
+                                    )
+                            })
+                        }
+                        9 => {
+                            let __rpc_service = ::std::sync::Arc::clone(&self.0);
+                            ::std::boxed::Box::pin(async move {
+                                let __rpc_decoded = (|| {
                                     let __rpc_args = __rpc_request.args(0)?;
                                     __rpc_args.finish()?;
                                     ::core::result::Result::Ok::<
@@ -1552,7 +1612,7 @@ pub mod acme {
                                 __rpc_outgoing
                             })
                         }
-                        9 => {
+                        10 => {
                             let __rpc_service = ::std::sync::Arc::clone(&self.0);
                             ::std::boxed::Box::pin(async move {
                                 let __rpc_decoded = (|| {
@@ -1806,6 +1866,31 @@ pub mod acme {
                             },
                         )
                 }
+                /// Calls `give_back`.
+                pub fn give_back(
+                    &self,
+                    counter: ::rpc_runtime::Handle<CounterClient>,
+                ) -> ::rpc_runtime::Call<
+                    ::rpc_runtime::Handle<CounterClient>,
+                    ::core::convert::Infallible,
+                > {
+                    self.channel
+                        .call(
+                            &__RpcMarket::SERVICE.methods[8],
+                            ::rpc_runtime::__private::Returns::plain(
+                                ::rpc_runtime::__private::Codec::<
+                                    ::rpc_runtime::Handle<CounterClient>,
+                                >::direct(),
+                            ),
+                            |__rpc_out| {
+                                ::rpc_runtime::__private::write::array(__rpc_out, 1);
+                                ::rpc_runtime::__private::Encode::encode(
+                                    &counter,
+                                    __rpc_out,
+                                );
+                            },
+                        )
+                }
                 /// Calls `shout`.
                 pub fn shout(
                     &self,
@@ -1818,7 +1903,7 @@ pub mod acme {
                 > {
                     self.channel
                         .exchange(
-                            &__RpcMarket::SERVICE.methods[8],
+                            &__RpcMarket::SERVICE.methods[9],
                             ::rpc_runtime::__private::Returns::plain(
                                 ::rpc_runtime::__private::Codec::<
                                     ::std::string::String,
@@ -1840,7 +1925,7 @@ pub mod acme {
                 ) -> ::rpc_runtime::StreamCall<u32, ::core::convert::Infallible> {
                     self.channel
                         .stream(
-                            &__RpcMarket::SERVICE.methods[9],
+                            &__RpcMarket::SERVICE.methods[10],
                             ::rpc_runtime::__private::Returns::plain(
                                 ::rpc_runtime::__private::Codec::<u32>::direct(),
                             ),
@@ -1869,7 +1954,7 @@ pub mod acme {
             }
             /// Calls, from threads that may wait, a remote [`Market`].
             ///
-            /// Not here, because they carry objects by reference, which only [`MarketClient`] can: `connect`, `counter`, `count`.
+            /// Not here, because they carry objects by reference, which only [`MarketClient`] can: `connect`, `counter`, `count`, `give_back`.
             #[derive(::core::clone::Clone, ::core::fmt::Debug)]
             pub struct MarketBlockingClient {
                 channel: ::rpc_runtime::BlockingChannel,
@@ -2034,7 +2119,7 @@ pub mod acme {
                 > {
                     self.channel
                         .exchange(
-                            &__RpcMarket::SERVICE.methods[8],
+                            &__RpcMarket::SERVICE.methods[9],
                             ::rpc_runtime::__private::Returns::plain(
                                 ::rpc_runtime::__private::Codec::<
                                     ::std::string::String,
@@ -2058,7 +2143,7 @@ pub mod acme {
                 > {
                     self.channel
                         .stream(
-                            &__RpcMarket::SERVICE.methods[9],
+                            &__RpcMarket::SERVICE.methods[10],
                             ::rpc_runtime::__private::Returns::plain(
                                 ::rpc_runtime::__private::Codec::<u32>::direct(),
                             ),
@@ -2079,6 +2164,410 @@ pub mod acme {
             #[automatically_derived]
             impl ::core::convert::AsRef<::rpc_runtime::BlockingChannel>
             for MarketBlockingClient {
+                fn as_ref(&self) -> &::rpc_runtime::BlockingChannel {
+                    &self.channel
+                }
+            }
+            /// An object of it is a counter too.
+            ///
+            /// Defined at streams.idl:37.
+            pub trait Resettable: Counter + ::core::marker::Send + ::core::marker::Sync + 'static {
+                /// Answers `reset`.
+                fn reset(
+                    &self,
+                ) -> impl ::core::future::Future<Output = ()> + ::core::marker::Send;
+            }
+            #[doc(hidden)]
+            #[derive(::core::fmt::Debug)]
+            pub struct __RpcResettable;
+            impl __RpcResettable {
+                const SERVICE: &'static ::rpc_runtime::ServiceDescriptor = &::rpc_runtime::ServiceDescriptor {
+                    name: "acme.streams.v1.Resettable",
+                    fingerprint: 4654693668109665365u64,
+                    version: ::core::option::Option::None,
+                    docs: "An object of it is a counter too.",
+                    methods: &[
+                        ::rpc_runtime::MethodDescriptor {
+                            id: 1542530964130310u64,
+                            service: "acme.streams.v1.Counter",
+                            name: "add",
+                            wire_name: "add",
+                            kind: ::rpc_runtime::MethodKind::Unary,
+                            oneway: false,
+                            idempotent: false,
+                            finish: false,
+                            timeout: ::core::option::Option::None,
+                            fingerprint: 7985555590597086078u64,
+                            signature: "(n: u64) -> u64",
+                            served: true,
+                        },
+                        ::rpc_runtime::MethodDescriptor {
+                            id: 1674574874759531u64,
+                            service: "acme.streams.v1.Resettable",
+                            name: "reset",
+                            wire_name: "reset",
+                            kind: ::rpc_runtime::MethodKind::Unary,
+                            oneway: false,
+                            idempotent: false,
+                            finish: false,
+                            timeout: ::core::option::Option::None,
+                            fingerprint: 16277721342479631394u64,
+                            signature: "()",
+                            served: true,
+                        },
+                        ::rpc_runtime::MethodDescriptor {
+                            id: 2249439604260452u64,
+                            service: "acme.streams.v1.Counter",
+                            name: "market",
+                            wire_name: "market",
+                            kind: ::rpc_runtime::MethodKind::Unary,
+                            oneway: false,
+                            idempotent: false,
+                            finish: false,
+                            timeout: ::core::option::Option::None,
+                            fingerprint: 2993356906169002697u64,
+                            signature: "() -> handle<Market>?",
+                            served: true,
+                        },
+                    ],
+                };
+            }
+            /// Serves an implementation of [`Resettable`] to remote callers.
+            pub struct ResettableService<S>(::std::sync::Arc<S>);
+            impl<S> ResettableService<S> {
+                /// Serves `service`.
+                pub fn new(service: S) -> Self {
+                    Self(::std::sync::Arc::new(service))
+                }
+                /// Serves a service that others hold too.
+                pub fn from_arc(service: ::std::sync::Arc<S>) -> Self {
+                    Self(service)
+                }
+            }
+            #[automatically_derived]
+            impl<S> ::core::clone::Clone for ResettableService<S> {
+                fn clone(&self) -> Self {
+                    Self(::std::sync::Arc::clone(&self.0))
+                }
+            }
+            #[automatically_derived]
+            impl<S> ::core::fmt::Debug for ResettableService<S> {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.write_str(::core::stringify!(ResettableService))
+                }
+            }
+            #[automatically_derived]
+            impl<S: Resettable> ::rpc_runtime::__private::Skeleton
+            for ResettableService<S> {
+                fn service(&self) -> &'static ::rpc_runtime::ServiceDescriptor {
+                    __RpcResettable::SERVICE
+                }
+                fn call(
+                    &self,
+                    __rpc_method: ::core::primitive::usize,
+                    __rpc_request: ::rpc_runtime::__private::Incoming,
+                ) -> ::rpc_runtime::__private::Answer {
+                    match __rpc_method {
+                        0 => {
+                            let __rpc_service = ::std::sync::Arc::clone(&self.0);
+                            ::std::boxed::Box::pin(async move {
+                                let __rpc_decoded = (|| {
+                                    let mut __rpc_args = __rpc_request.args(1)?;
+                                    let __rpc_0 = __rpc_args
+                                        .required(
+                                            "n",
+                                            ::rpc_runtime::__private::Codec::<u64>::direct(),
+                                        )?;
+                                    __rpc_args.finish()?;
+                                    ::core::result::Result::Ok::<
+                                        _,
+                                        ::rpc_runtime::__private::DecodeError,
+                                    >((__rpc_0,))
+                                })();
+                                let (__rpc_0,) = match __rpc_decoded {
+                                    ::core::result::Result::Ok(__rpc_decoded) => __rpc_decoded,
+                                    ::core::result::Result::Err(__rpc_error) => {
+                                        return __rpc_request.refuse(__rpc_error);
+                                    }
+                                };
+                                let __rpc_reply = <S as Counter>::add(
+                                        &*__rpc_service,
+                                        __rpc_0,
+                                    )
+                                    .await;
+                                __rpc_request.room().await;
+                                __rpc_request
+                                    .reply(
+                                        &__rpc_reply,
+                                        ::rpc_runtime::__private::Codec::<u64>::direct(),
+                                    )
+                            })
+                        }
+                        1 => {
+                            let __rpc_service = ::std::sync::Arc::clone(&self.0);
+                            ::std::boxed::Box::pin(async move {
+                                let __rpc_decoded = (|| {
+                                    let __rpc_args = __rpc_request.args(0)?;
+                                    __rpc_args.finish()?;
+                                    ::core::result::Result::Ok::<
+                                        _,
+                                        ::rpc_runtime::__private::DecodeError,
+                                    >(())
+                                })();
+                                let () = match __rpc_decoded {
+                                    ::core::result::Result::Ok(__rpc_decoded) => __rpc_decoded,
+                                    ::core::result::Result::Err(__rpc_error) => {
+                                        return __rpc_request.refuse(__rpc_error);
+                                    }
+                                };
+                                let __rpc_reply = <S as Resettable>::reset(&*__rpc_service)
+                                    .await;
+                                __rpc_request.room().await;
+                                __rpc_request
+                                    .reply(
+                                        &__rpc_reply,
+                                        ::rpc_runtime::__private::Codec::<()>::direct(),
+                                    )
+                            })
+                        }
+                        2 => {
+                            let __rpc_service = ::std::sync::Arc::clone(&self.0);
+                            ::std::boxed::Box::pin(async move {
+                                let __rpc_decoded = (|| {
+                                    let __rpc_args = __rpc_request.args(0)?;
+                                    __rpc_args.finish()?;
+                                    ::core::result::Result::Ok::<
+                                        _,
+                                        ::rpc_runtime::__private::DecodeError,
+                                    >(())
+                                })();
+                                let () = match __rpc_decoded {
+                                    ::core::result::Result::Ok(__rpc_decoded) => __rpc_decoded,
+                                    ::core::result::Result::Err(__rpc_error) => {
+                                        return __rpc_request.refuse(__rpc_error);
+                                    }
+                                };
+                                let __rpc_reply = <S as Counter>::market(&*__rpc_service)
+                                    .await;
+                                __rpc_request.room().await;
+                                __rpc_request
+                                    .reply(
+                                        &__rpc_reply,
+                                        ::rpc_runtime::__private::Codec::<
+                                            ::core::option::Option<::rpc_runtime::Handle<MarketClient>>,
+                                        >::direct(),
+                                    )
+                            })
+                        }
+                        _ => {
+                            ::std::boxed::Box::pin(
+                                ::core::future::ready(__rpc_request.unserved()),
+                            )
+                        }
+                    }
+                }
+            }
+            #[automatically_derived]
+            impl<S: Resettable> ::rpc_runtime::__private::Serves<ResettableClient>
+            for ResettableService<S> {}
+            #[automatically_derived]
+            impl<S: Resettable> ::rpc_runtime::__private::Serves<CounterClient>
+            for ResettableService<S> {}
+            /// Calls a remote [`Resettable`].
+            #[derive(::core::clone::Clone, ::core::fmt::Debug)]
+            pub struct ResettableClient {
+                channel: ::rpc_runtime::Channel,
+            }
+            impl ResettableClient {
+                /// What is known of the service: its methods, their call IDs and fingerprints.
+                pub const SERVICE: &'static ::rpc_runtime::ServiceDescriptor = __RpcResettable::SERVICE;
+                /// Connects to the service at `address`, or to whichever of its instances a registry knows.
+                ///
+                /// # Errors
+                ///
+                /// Fails if the address makes no sense or nobody answers there.
+                pub async fn connect(
+                    address: impl ::core::convert::AsRef<::core::primitive::str>,
+                ) -> ::rpc_runtime::Result<Self> {
+                    let channel = ::rpc_runtime::Channel::connect_to(
+                            address.as_ref(),
+                            Self::SERVICE,
+                        )
+                        .await?;
+                    ::core::result::Result::Ok(Self { channel })
+                }
+                /// Calls through a channel that is already there.
+                #[must_use]
+                pub fn new(channel: ::rpc_runtime::Channel) -> Self {
+                    Self { channel }
+                }
+                /// Where the calls go.
+                #[must_use]
+                pub fn channel(&self) -> &::rpc_runtime::Channel {
+                    &self.channel
+                }
+                /// Calls `add`.
+                pub fn add(
+                    &self,
+                    n: u64,
+                ) -> ::rpc_runtime::Call<u64, ::core::convert::Infallible> {
+                    self.channel
+                        .call(
+                            &__RpcResettable::SERVICE.methods[0],
+                            ::rpc_runtime::__private::Returns::plain(
+                                ::rpc_runtime::__private::Codec::<u64>::direct(),
+                            ),
+                            |__rpc_out| {
+                                ::rpc_runtime::__private::write::array(__rpc_out, 1);
+                                ::rpc_runtime::__private::Encode::encode(&n, __rpc_out);
+                            },
+                        )
+                }
+                /// Calls `reset`.
+                pub fn reset(
+                    &self,
+                ) -> ::rpc_runtime::Call<(), ::core::convert::Infallible> {
+                    self.channel
+                        .call(
+                            &__RpcResettable::SERVICE.methods[1],
+                            ::rpc_runtime::__private::Returns::plain(
+                                ::rpc_runtime::__private::Codec::<()>::direct(),
+                            ),
+                            |__rpc_out| {
+                                ::rpc_runtime::__private::write::array(__rpc_out, 0);
+                            },
+                        )
+                }
+                /// Calls `market`.
+                pub fn market(
+                    &self,
+                ) -> ::rpc_runtime::Call<
+                    ::core::option::Option<::rpc_runtime::Handle<MarketClient>>,
+                    ::core::convert::Infallible,
+                > {
+                    self.channel
+                        .call(
+                            &__RpcResettable::SERVICE.methods[2],
+                            ::rpc_runtime::__private::Returns::plain(
+                                ::rpc_runtime::__private::Codec::<
+                                    ::core::option::Option<::rpc_runtime::Handle<MarketClient>>,
+                                >::direct(),
+                            ),
+                            |__rpc_out| {
+                                ::rpc_runtime::__private::write::array(__rpc_out, 0);
+                            },
+                        )
+                }
+            }
+            #[automatically_derived]
+            impl ::rpc_runtime::Client for ResettableClient {
+                const SERVICE: &'static ::rpc_runtime::ServiceDescriptor = __RpcResettable::SERVICE;
+            }
+            #[automatically_derived]
+            impl ::core::convert::From<::rpc_runtime::Channel> for ResettableClient {
+                fn from(channel: ::rpc_runtime::Channel) -> Self {
+                    Self { channel }
+                }
+            }
+            #[automatically_derived]
+            impl ::core::convert::AsRef<::rpc_runtime::Channel> for ResettableClient {
+                fn as_ref(&self) -> &::rpc_runtime::Channel {
+                    &self.channel
+                }
+            }
+            /// Calls, from threads that may wait, a remote [`Resettable`].
+            ///
+            /// Not here, because they carry objects by reference, which only [`ResettableClient`] can: `market`.
+            #[derive(::core::clone::Clone, ::core::fmt::Debug)]
+            pub struct ResettableBlockingClient {
+                channel: ::rpc_runtime::BlockingChannel,
+            }
+            impl ResettableBlockingClient {
+                /// What is known of the service: its methods, their call IDs and fingerprints.
+                pub const SERVICE: &'static ::rpc_runtime::ServiceDescriptor = __RpcResettable::SERVICE;
+                /// Connects to the service at `address`, or to whichever of its instances a registry knows.
+                ///
+                /// # Errors
+                ///
+                /// Fails if the address makes no sense or nobody answers there.
+                pub fn connect(
+                    address: impl ::core::convert::AsRef<::core::primitive::str>,
+                ) -> ::rpc_runtime::Result<Self> {
+                    let channel = ::rpc_runtime::BlockingChannel::connect_to(
+                        address.as_ref(),
+                        Self::SERVICE,
+                    )?;
+                    ::core::result::Result::Ok(Self { channel })
+                }
+                /// Calls through a channel that is already there.
+                #[must_use]
+                pub fn new(channel: ::rpc_runtime::BlockingChannel) -> Self {
+                    Self { channel }
+                }
+                /// Where the calls go.
+                #[must_use]
+                pub fn channel(&self) -> &::rpc_runtime::BlockingChannel {
+                    &self.channel
+                }
+                /// A client whose calls have these options, such as a deadline.
+                #[must_use]
+                pub fn with_options(&self, options: ::rpc_runtime::CallOptions) -> Self {
+                    Self {
+                        channel: self.channel.with_options(options),
+                    }
+                }
+                /// Calls `add`.
+                pub fn add(
+                    &self,
+                    n: u64,
+                ) -> ::core::result::Result<
+                    u64,
+                    ::rpc_runtime::CallError<::core::convert::Infallible>,
+                > {
+                    self.channel
+                        .call(
+                            &__RpcResettable::SERVICE.methods[0],
+                            ::rpc_runtime::__private::Returns::plain(
+                                ::rpc_runtime::__private::Codec::<u64>::direct(),
+                            ),
+                            |__rpc_out| {
+                                ::rpc_runtime::__private::write::array(__rpc_out, 1);
+                                ::rpc_runtime::__private::Encode::encode(&n, __rpc_out);
+                            },
+                        )
+                }
+                /// Calls `reset`.
+                pub fn reset(
+                    &self,
+                ) -> ::core::result::Result<
+                    (),
+                    ::rpc_runtime::CallError<::core::convert::Infallible>,
+                > {
+                    self.channel
+                        .call(
+                            &__RpcResettable::SERVICE.methods[1],
+                            ::rpc_runtime::__private::Returns::plain(
+                                ::rpc_runtime::__private::Codec::<()>::direct(),
+                            ),
+                            |__rpc_out| {
+                                ::rpc_runtime::__private::write::array(__rpc_out, 0);
+                            },
+                        )
+                }
+            }
+            #[automatically_derived]
+            impl ::core::convert::From<::rpc_runtime::BlockingChannel>
+            for ResettableBlockingClient {
+                fn from(channel: ::rpc_runtime::BlockingChannel) -> Self {
+                    Self { channel }
+                }
+            }
+            #[automatically_derived]
+            impl ::core::convert::AsRef<::rpc_runtime::BlockingChannel>
+            for ResettableBlockingClient {
                 fn as_ref(&self) -> &::rpc_runtime::BlockingChannel {
                     &self.channel
                 }

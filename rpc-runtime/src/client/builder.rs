@@ -3,16 +3,19 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::client::blocking::BlockingChannel;
 use crate::client::channel::Channel;
 use crate::client::profile::Profile;
 use crate::client::retry::{Retry, RetryPolicy};
 use crate::descriptor::{Client, ServiceDescriptor};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::limits::Limits;
+use crate::security::{Credentials, Token, Wallet};
 use crate::server::Skeleton;
 use crate::server::router::Router;
+use crate::transport::ClientSecurity;
 use crate::transport::Transport;
+#[cfg(feature = "tls")]
+use crate::transport::tls::ClientTls;
 
 /// Makes a channel with more than the defaults: limits, services that the peer may call back.
 ///
@@ -32,6 +35,8 @@ pub struct ChannelBuilder {
     exports: Router,
     retry: RetryPolicy,
     transport: Option<Arc<dyn Transport>>,
+    security: ClientSecurity,
+    wallet: Wallet,
     /// The first mistake in building it, told when it connects.
     mistake: Option<Error>,
 }
@@ -69,6 +74,31 @@ impl ChannelBuilder {
         self
     }
 
+    /// Says which servers are trusted at `tls://` addresses, and who this client is there. A mistake in it is told by
+    /// [`ChannelBuilder::connect`].
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: ClientTls) -> Self {
+        match ClientSecurity::new(&tls) {
+            Ok(security) => self.security = security,
+            Err(error) => drop(self.mistake.get_or_insert(error)),
+        }
+        self
+    }
+
+    /// Shows this token on every connection, in HELLO.
+    ///
+    /// It is sent over `tls://`, `unix://`, `mem://` and to this machine itself only. Over plain TCP to another one, where
+    /// others can read it, connecting fails with `failed_precondition`.
+    pub fn token(self, token: Token) -> Self {
+        self.credentials(token)
+    }
+
+    /// The same with a token that is asked for anew for each connection.
+    pub fn credentials(mut self, credentials: impl Credentials) -> Self {
+        self.wallet = Wallet::new(credentials);
+        self
+    }
+
     /// Connects to an address that names one peer or a list; addresses that look a service up need
     /// [`ChannelBuilder::client`] or the service in the address.
     ///
@@ -99,32 +129,6 @@ impl ChannelBuilder {
         Channel::open(address.as_ref(), profile).await.map(C::from)
     }
 
-    /// Connects without an asynchronous runtime, to an address that names one peer, a list, or a registry with the
-    /// service in the address. Generated blocking clients are made from the channel.
-    ///
-    /// # Errors
-    ///
-    /// As [`ChannelBuilder::connect`]; also if services are exported or a transport is set: a blocking client serves
-    /// nothing, and uses the system's sockets.
-    pub fn connect_blocking(self, address: impl AsRef<str>) -> Result<BlockingChannel> {
-        if let Some(mistake) = self.mistake {
-            return Err(mistake);
-        }
-        if !self.exports.services().is_empty() {
-            return Err(Error::new(
-                ErrorKind::FailedPrecondition,
-                "a blocking channel reads only while somebody calls, so it cannot export services; connect with `connect`",
-            ));
-        }
-        if self.transport.is_some() {
-            return Err(Error::new(
-                ErrorKind::FailedPrecondition,
-                "a blocking channel uses the system's sockets; a transport of your own needs `connect`",
-            ));
-        }
-        BlockingChannel::open(address.as_ref(), None, self.limits, self.retry)
-    }
-
     fn profile(self, service: Option<&'static ServiceDescriptor>) -> Result<Profile> {
         if let Some(mistake) = self.mistake {
             return Err(mistake);
@@ -132,6 +136,8 @@ impl ChannelBuilder {
         let mut profile = Profile::new(self.limits, service);
         profile.retry = Retry::new(self.retry);
         profile.transport = self.transport;
+        profile.security = self.security;
+        profile.wallet = self.wallet;
         if !self.exports.services().is_empty() {
             profile.exports = Some(Arc::new(self.exports));
         }

@@ -19,6 +19,7 @@ use crate::client::retry::{RetryPolicy, needs_more};
 use crate::client::returns::Returns;
 use crate::error::{CallError, Error, ErrorKind, Execution};
 use crate::link::Ticket;
+use crate::security::Token;
 use crate::wire::calls::Answer;
 
 /// A call that has not started. It is finished in one of several ways:
@@ -71,6 +72,14 @@ impl<T, E> Call<T, E> {
         if let Err(error) = self.request.options.metadata.insert(key, value) {
             self.mistake.get_or_insert(error);
         }
+        self
+    }
+
+    /// Shows this token with the call (metadata key `authorization`), instead of the connection's. It is sent where
+    /// [`ChannelBuilder::token`](crate::ChannelBuilder::token) sends one, else the call fails with
+    /// `failed_precondition`.
+    pub fn token(mut self, token: Token) -> Self {
+        self.request.options = self.request.options.token(token);
         self
     }
 

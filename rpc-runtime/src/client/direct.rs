@@ -181,8 +181,10 @@ impl Direct {
 
 async fn connect(address: &Address, profile: &Profile) -> Result<Arc<Link>> {
     let attempt = async {
-        let io = transport::connect_by(profile.transport.as_ref(), address).await?;
-        link::connect(io, profile.limits.clone(), profile.exports.clone()).await
+        let io =
+            transport::connect_by(profile.transport.as_ref(), address, &profile.security).await?;
+        let token = profile.wallet.token(&io.peer, io.is_private).await?;
+        link::connect(io, profile.limits.clone(), profile.exports.clone(), token).await
     };
     // The handshake has a limit of its own; this one is for a host that swallows packets.
     match timeout(profile.limits.handshake_timeout.saturating_mul(2), attempt).await {
@@ -252,12 +254,11 @@ impl Shared {
             return Ok(());
         }
         let left = Duration::from_millis(left.as_millis() as u64 + 1);
-        Err(Error::unavailable(format!(
-            "{}; the next attempt is due in {left:?}",
-            error.message()
-        ))
-        .with_peer(self.address.to_string())
-        .with_retry_after(Some(left)))
+        let text = format!("{}; the next attempt is due in {left:?}", error.message());
+        // Of the same kind: who was refused as a stranger is not to take it for a passing failure.
+        Err(Error::new(error.kind(), text)
+            .with_peer(self.address.to_string())
+            .with_retry_after(Some(left)))
     }
 
     fn lock(&self) -> MutexGuard<'_, Current> {

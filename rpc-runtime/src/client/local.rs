@@ -32,7 +32,7 @@ impl Local {
             let limits = profile.limits.clone();
             // The serving end closes when the calling end does, or when this one gives up.
             tokio::spawn(link::accept(there, limits.clone(), Arc::new(router)));
-            link::connect(here, limits, profile.exports.clone()).await
+            link::connect(here, limits, profile.exports.clone(), None).await
         });
         link.await.cloned()
     }

@@ -26,7 +26,7 @@ pub(crate) use retry::Tried;
 pub(crate) use upload::TURN as UPLOAD_TURN;
 
 pub use batch::Batch;
-pub use blocking::{BlockingChannel, BlockingExchange, BlockingItems};
+pub use blocking::{BlockingChannel, BlockingChannelBuilder, BlockingExchange, BlockingItems};
 pub use builder::ChannelBuilder;
 pub use call::{Call, CallFuture};
 pub use channel::Channel;

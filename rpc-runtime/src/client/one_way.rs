@@ -9,6 +9,7 @@ use crate::client::call::polled_again;
 use crate::client::channel::Channel;
 use crate::client::request::Request;
 use crate::error::{Error, Result};
+use crate::security::Token;
 
 /// A one-way call that has not started: `.await` it to know that it was handed to a connection, or
 /// [`OneWay::forget`] it. Dropping it before that does nothing.
@@ -43,6 +44,14 @@ impl OneWay {
         if let Err(error) = self.request.options.metadata.insert(key, value) {
             self.mistake.get_or_insert(error);
         }
+        self
+    }
+
+    /// Shows this token with the call (metadata key `authorization`), instead of the connection's. It is sent where
+    /// [`ChannelBuilder::token`](crate::ChannelBuilder::token) sends one, else the call fails with
+    /// `failed_precondition`.
+    pub fn token(mut self, token: Token) -> Self {
+        self.request.options = self.request.options.token(token);
         self
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::client::retry::RetryPolicy;
 use crate::error::Result;
 use crate::metadata::Metadata;
+use crate::security::Token;
 
 /// Options of a call, for those who make many alike; a single call has the same as methods of [`Call`](crate::Call).
 ///
@@ -23,6 +24,7 @@ pub struct CallOptions {
     pub(crate) metadata: Metadata,
     pub(crate) idempotent: bool,
     pub(crate) retry: Option<Arc<RetryPolicy>>,
+    pub(crate) token: Option<Token>,
 }
 
 /// How long a call may take.
@@ -61,6 +63,15 @@ impl CallOptions {
     pub fn metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Result<Self> {
         self.metadata.insert(key, value)?;
         Ok(self)
+    }
+
+    /// Shows this token with the call (metadata key `authorization`), instead of the connection's. It is sent where
+    /// [`ChannelBuilder::token`](crate::ChannelBuilder::token) sends one, else the call fails with
+    /// `failed_precondition`.
+    #[must_use]
+    pub fn token(mut self, token: Token) -> Self {
+        self.token = Some(token);
+        self
     }
 
     /// Says that this call may run twice, although its definition does not say so.

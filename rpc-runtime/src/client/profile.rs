@@ -8,7 +8,9 @@ use crate::client::retry::Retry;
 use crate::descriptor::ServiceDescriptor;
 use crate::limits::Limits;
 use crate::link::Link;
+use crate::security::Wallet;
 use crate::server::router::Router;
+use crate::transport::ClientSecurity;
 use crate::transport::Transport;
 
 /// Shared by all connections of a channel.
@@ -20,6 +22,10 @@ pub(crate) struct Profile {
     pub(crate) retry: Retry,
     /// Opens connections in place of the system's sockets.
     pub(crate) transport: Option<Arc<dyn Transport>>,
+    /// What `tls://` needs.
+    pub(crate) security: ClientSecurity,
+    /// What the channel shows of itself.
+    pub(crate) wallet: Wallet,
     /// The service that is called, where the channel was made for one.
     service: Option<&'static ServiceDescriptor>,
     /// Connections to peers that announced another fingerprint for it.
@@ -33,6 +39,8 @@ impl Profile {
             exports: None,
             retry: Retry::default(),
             transport: None,
+            security: ClientSecurity::default(),
+            wallet: Wallet::default(),
             service,
             mismatches: AtomicU64::new(0),
         }

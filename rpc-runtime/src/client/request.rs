@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::limits::{DEFAULT_TIMEOUT, Limits};
 use crate::link::Link;
 use crate::object::Lent;
+use crate::security::AUTHORIZATION;
 use crate::wire::frame::{CallFrame, CallPart, flag};
 
 /// Metadata keys that calls made inside of a handler inherit: W3C trace context.
@@ -94,6 +95,11 @@ impl Request {
                     self.options.metadata.insert(key, value)?;
                 }
             }
+        }
+        if let Some(token) = &self.options.token {
+            self.options
+                .metadata
+                .insert(AUTHORIZATION, token.reveal())?;
         }
         let metadata = self.options.metadata.encode(limits)?;
         let idempotent = self.method.idempotent || self.options.idempotent;

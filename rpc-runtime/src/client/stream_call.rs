@@ -13,6 +13,7 @@ use crate::client::request::Request;
 use crate::client::retry::{RetryPolicy, Tried};
 use crate::client::returns::Returns;
 use crate::error::{CallError, Error, Result};
+use crate::security::Token;
 
 /// A call whose answer is a stream and that has not started. It is finished in one of three ways:
 ///
@@ -62,6 +63,14 @@ impl<T, E> StreamCall<T, E> {
         if let Err(error) = self.request.options.metadata.insert(key, value) {
             self.mistake.get_or_insert(error);
         }
+        self
+    }
+
+    /// Shows this token with the call (metadata key `authorization`), instead of the connection's. It is sent where
+    /// [`ChannelBuilder::token`](crate::ChannelBuilder::token) sends one, else the call fails with
+    /// `failed_precondition`.
+    pub fn token(mut self, token: Token) -> Self {
+        self.request.options = self.request.options.token(token);
         self
     }
 

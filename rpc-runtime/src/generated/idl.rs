@@ -12,6 +12,448 @@
 )]
 pub mod rpc {
     /// Packages.
+    pub mod health {
+        /// Whether a running server takes calls.
+        pub mod v1 {
+            /// What can be said of a service at the moment.
+            ///
+            /// Defined at health.idl:5.
+            #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+            #[non_exhaustive]
+            pub enum Status {
+                /// No service of this name is mounted here.
+                #[default]
+                Unknown,
+                /// It takes calls.
+                Serving,
+                /// It is mounted, and takes none: it is not ready yet, or the server is about to stop.
+                NotServing,
+                /// A number that this version has no name for.
+                Unrecognized(i32),
+            }
+            impl Status {
+                /// The number on the wire.
+                #[must_use]
+                pub const fn number(self) -> i32 {
+                    match self {
+                        Self::Unknown => 0,
+                        Self::Serving => 1,
+                        Self::NotServing => 2,
+                        Self::Unrecognized(number) => number,
+                    }
+                }
+            }
+            impl ::core::convert::From<i32> for Status {
+                fn from(number: i32) -> Self {
+                    match number {
+                        0 => Self::Unknown,
+                        1 => Self::Serving,
+                        2 => Self::NotServing,
+                        _ => Self::Unrecognized(number),
+                    }
+                }
+            }
+            impl ::core::convert::From<Status> for i32 {
+                fn from(value: Status) -> Self {
+                    value.number()
+                }
+            }
+            impl ::core::fmt::Display for Status {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        Self::Unknown => f.write_str("Unknown"),
+                        Self::Serving => f.write_str("Serving"),
+                        Self::NotServing => f.write_str("NotServing"),
+                        Self::Unrecognized(number) => {
+                            ::core::fmt::Display::fmt(number, f)
+                        }
+                    }
+                }
+            }
+            impl crate::__private::Enumeration for Status {
+                const NAME: &'static str = "rpc.health.v1.Status";
+                const VALUES: &'static [(i64, &'static str)] = &[
+                    (0, "Unknown"),
+                    (1, "Serving"),
+                    (2, "NotServing"),
+                ];
+                fn number(&self) -> i64 {
+                    i64::from(Self::number(*self))
+                }
+                fn from_number(number: i64) -> ::core::option::Option<Self> {
+                    match number {
+                        0 => ::core::option::Option::Some(Self::Unknown),
+                        1 => ::core::option::Option::Some(Self::Serving),
+                        2 => ::core::option::Option::Some(Self::NotServing),
+                        _ => {
+                            ::core::convert::TryFrom::try_from(number)
+                                .ok()
+                                .map(Self::Unrecognized)
+                        }
+                    }
+                }
+            }
+            crate::__private::wire!(enumeration Status);
+            /// Says whether a running server takes calls.
+            ///
+            /// Defined at health.idl:15.
+            pub trait Health: ::core::marker::Send + ::core::marker::Sync + 'static {
+                /// The state of a service by its full name; that of the whole server for an empty name.
+                fn check(
+                    &self,
+                    service: ::std::string::String,
+                ) -> impl ::core::future::Future<Output = Status> + ::core::marker::Send;
+                /// The state now, and again whenever it changes. Ends when the server stops.
+                fn watch(
+                    &self,
+                    service: ::std::string::String,
+                ) -> impl ::core::future::Future<
+                    Output = impl crate::Stream<Item = Status> + ::core::marker::Send,
+                > + ::core::marker::Send;
+            }
+            #[doc(hidden)]
+            #[derive(::core::fmt::Debug)]
+            pub struct __RpcHealth;
+            impl __RpcHealth {
+                const SERVICE: &'static crate::ServiceDescriptor = &crate::ServiceDescriptor {
+                    name: "rpc.health.v1.Health",
+                    fingerprint: 8898330115350183980u64,
+                    version: ::core::option::Option::None,
+                    docs: "Says whether a running server takes calls.",
+                    methods: &[
+                        crate::MethodDescriptor {
+                            id: 2u64,
+                            service: "rpc.health.v1.Health",
+                            name: "check",
+                            wire_name: "check",
+                            kind: crate::MethodKind::Unary,
+                            oneway: false,
+                            idempotent: true,
+                            finish: false,
+                            timeout: ::core::option::Option::None,
+                            fingerprint: 10471357424628080897u64,
+                            signature: "(service: string) -> Status",
+                            served: true,
+                        },
+                        crate::MethodDescriptor {
+                            id: 3u64,
+                            service: "rpc.health.v1.Health",
+                            name: "watch",
+                            wire_name: "watch",
+                            kind: crate::MethodKind::ServerStream,
+                            oneway: false,
+                            idempotent: true,
+                            finish: false,
+                            timeout: ::core::option::Option::None,
+                            fingerprint: 4948726430116948346u64,
+                            signature: "(service: string) -> stream Status",
+                            served: true,
+                        },
+                    ],
+                };
+            }
+            /// Serves an implementation of [`Health`] to remote callers.
+            pub struct HealthService<S>(::std::sync::Arc<S>);
+            impl<S> HealthService<S> {
+                /// Serves `service`.
+                pub fn new(service: S) -> Self {
+                    Self(::std::sync::Arc::new(service))
+                }
+                /// Serves a service that others hold too.
+                pub fn from_arc(service: ::std::sync::Arc<S>) -> Self {
+                    Self(service)
+                }
+            }
+            #[automatically_derived]
+            impl<S> ::core::clone::Clone for HealthService<S> {
+                fn clone(&self) -> Self {
+                    Self(::std::sync::Arc::clone(&self.0))
+                }
+            }
+            #[automatically_derived]
+            impl<S> ::core::fmt::Debug for HealthService<S> {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.write_str(::core::stringify!(HealthService))
+                }
+            }
+            #[automatically_derived]
+            impl<S: Health> crate::__private::Skeleton for HealthService<S> {
+                fn service(&self) -> &'static crate::ServiceDescriptor {
+                    __RpcHealth::SERVICE
+                }
+                fn call(
+                    &self,
+                    __rpc_method: ::core::primitive::usize,
+                    __rpc_request: crate::__private::Incoming,
+                ) -> crate::__private::Answer {
+                    match __rpc_method {
+                        0 => {
+                            let __rpc_service = ::std::sync::Arc::clone(&self.0);
+                            ::std::boxed::Box::pin(async move {
+                                let __rpc_decoded = (|| {
+                                    let mut __rpc_args = __rpc_request.args(1)?;
+                                    let __rpc_0 = __rpc_args
+                                        .required(
+                                            "service",
+                                            crate::__private::Codec::<::std::string::String>::direct(),
+                                        )?;
+                                    __rpc_args.finish()?;
+                                    ::core::result::Result::Ok::<
+                                        _,
+                                        crate::__private::DecodeError,
+                                    >((__rpc_0,))
+                                })();
+                                let (__rpc_0,) = match __rpc_decoded {
+                                    ::core::result::Result::Ok(__rpc_decoded) => __rpc_decoded,
+                                    ::core::result::Result::Err(__rpc_error) => {
+                                        return __rpc_request.refuse(__rpc_error);
+                                    }
+                                };
+                                let __rpc_reply = <S as Health>::check(
+                                        &*__rpc_service,
+                                        __rpc_0,
+                                    )
+                                    .await;
+                                __rpc_request.room().await;
+                                __rpc_request
+                                    .reply(
+                                        &__rpc_reply,
+                                        crate::__private::Codec::<Status>::direct(),
+                                    )
+                            })
+                        }
+                        1 => {
+                            let __rpc_service = ::std::sync::Arc::clone(&self.0);
+                            ::std::boxed::Box::pin(async move {
+                                let __rpc_decoded = (|| {
+                                    let mut __rpc_args = __rpc_request.args(1)?;
+                                    let __rpc_0 = __rpc_args
+                                        .required(
+                                            "service",
+                                            crate::__private::Codec::<::std::string::String>::direct(),
+                                        )?;
+                                    __rpc_args.finish()?;
+                                    ::core::result::Result::Ok::<
+                                        _,
+                                        crate::__private::DecodeError,
+                                    >((__rpc_0,))
+                                })();
+                                let (__rpc_0,) = match __rpc_decoded {
+                                    ::core::result::Result::Ok(__rpc_decoded) => __rpc_decoded,
+                                    ::core::result::Result::Err(__rpc_error) => {
+                                        return __rpc_request.refuse(__rpc_error);
+                                    }
+                                };
+                                let __rpc_reply = <S as Health>::watch(
+                                        &*__rpc_service,
+                                        __rpc_0,
+                                    )
+                                    .await;
+                                let __rpc_outgoing = __rpc_request
+                                    .stream(
+                                        __rpc_reply,
+                                        crate::__private::Codec::<Status>::direct(),
+                                    )
+                                    .await;
+                                __rpc_outgoing
+                            })
+                        }
+                        _ => {
+                            ::std::boxed::Box::pin(
+                                ::core::future::ready(__rpc_request.unserved()),
+                            )
+                        }
+                    }
+                }
+            }
+            #[automatically_derived]
+            impl<S: Health> crate::__private::Serves<HealthClient> for HealthService<S> {}
+            /// Calls a remote [`Health`].
+            #[derive(::core::clone::Clone, ::core::fmt::Debug)]
+            pub struct HealthClient {
+                channel: crate::Channel,
+            }
+            impl HealthClient {
+                /// What is known of the service: its methods, their call IDs and fingerprints.
+                pub const SERVICE: &'static crate::ServiceDescriptor = __RpcHealth::SERVICE;
+                /// Connects to the service at `address`, or to whichever of its instances a registry knows.
+                ///
+                /// # Errors
+                ///
+                /// Fails if the address makes no sense or nobody answers there.
+                pub async fn connect(
+                    address: impl ::core::convert::AsRef<::core::primitive::str>,
+                ) -> crate::Result<Self> {
+                    let channel = crate::Channel::connect_to(
+                            address.as_ref(),
+                            Self::SERVICE,
+                        )
+                        .await?;
+                    ::core::result::Result::Ok(Self { channel })
+                }
+                /// Calls through a channel that is already there.
+                #[must_use]
+                pub fn new(channel: crate::Channel) -> Self {
+                    Self { channel }
+                }
+                /// Where the calls go.
+                #[must_use]
+                pub fn channel(&self) -> &crate::Channel {
+                    &self.channel
+                }
+                /// The state of a service by its full name; that of the whole server for an empty name.
+                pub fn check(
+                    &self,
+                    service: &str,
+                ) -> crate::Call<Status, ::core::convert::Infallible> {
+                    self.channel
+                        .call(
+                            &__RpcHealth::SERVICE.methods[0],
+                            crate::__private::Returns::plain(
+                                crate::__private::Codec::<Status>::direct(),
+                            ),
+                            |__rpc_out| {
+                                crate::__private::write::array(__rpc_out, 1);
+                                crate::__private::Encode::encode(&service, __rpc_out);
+                            },
+                        )
+                }
+                /// The state now, and again whenever it changes. Ends when the server stops.
+                pub fn watch(
+                    &self,
+                    service: &str,
+                ) -> crate::StreamCall<Status, ::core::convert::Infallible> {
+                    self.channel
+                        .stream(
+                            &__RpcHealth::SERVICE.methods[1],
+                            crate::__private::Returns::plain(
+                                crate::__private::Codec::<Status>::direct(),
+                            ),
+                            |__rpc_out| {
+                                crate::__private::write::array(__rpc_out, 1);
+                                crate::__private::Encode::encode(&service, __rpc_out);
+                            },
+                        )
+                }
+            }
+            #[automatically_derived]
+            impl crate::Client for HealthClient {
+                const SERVICE: &'static crate::ServiceDescriptor = __RpcHealth::SERVICE;
+            }
+            #[automatically_derived]
+            impl ::core::convert::From<crate::Channel> for HealthClient {
+                fn from(channel: crate::Channel) -> Self {
+                    Self { channel }
+                }
+            }
+            #[automatically_derived]
+            impl ::core::convert::AsRef<crate::Channel> for HealthClient {
+                fn as_ref(&self) -> &crate::Channel {
+                    &self.channel
+                }
+            }
+            /// Calls, from threads that may wait, a remote [`Health`].
+            #[derive(::core::clone::Clone, ::core::fmt::Debug)]
+            pub struct HealthBlockingClient {
+                channel: crate::BlockingChannel,
+            }
+            impl HealthBlockingClient {
+                /// What is known of the service: its methods, their call IDs and fingerprints.
+                pub const SERVICE: &'static crate::ServiceDescriptor = __RpcHealth::SERVICE;
+                /// Connects to the service at `address`, or to whichever of its instances a registry knows.
+                ///
+                /// # Errors
+                ///
+                /// Fails if the address makes no sense or nobody answers there.
+                pub fn connect(
+                    address: impl ::core::convert::AsRef<::core::primitive::str>,
+                ) -> crate::Result<Self> {
+                    let channel = crate::BlockingChannel::connect_to(
+                        address.as_ref(),
+                        Self::SERVICE,
+                    )?;
+                    ::core::result::Result::Ok(Self { channel })
+                }
+                /// Calls through a channel that is already there.
+                #[must_use]
+                pub fn new(channel: crate::BlockingChannel) -> Self {
+                    Self { channel }
+                }
+                /// Where the calls go.
+                #[must_use]
+                pub fn channel(&self) -> &crate::BlockingChannel {
+                    &self.channel
+                }
+                /// A client whose calls have these options, such as a deadline.
+                #[must_use]
+                pub fn with_options(&self, options: crate::CallOptions) -> Self {
+                    Self {
+                        channel: self.channel.with_options(options),
+                    }
+                }
+                /// The state of a service by its full name; that of the whole server for an empty name.
+                pub fn check(
+                    &self,
+                    service: &str,
+                ) -> ::core::result::Result<
+                    Status,
+                    crate::CallError<::core::convert::Infallible>,
+                > {
+                    self.channel
+                        .call(
+                            &__RpcHealth::SERVICE.methods[0],
+                            crate::__private::Returns::plain(
+                                crate::__private::Codec::<Status>::direct(),
+                            ),
+                            |__rpc_out| {
+                                crate::__private::write::array(__rpc_out, 1);
+                                crate::__private::Encode::encode(&service, __rpc_out);
+                            },
+                        )
+                }
+                /// The state now, and again whenever it changes. Ends when the server stops.
+                pub fn watch(
+                    &self,
+                    service: &str,
+                ) -> ::core::result::Result<
+                    crate::BlockingItems<Status, ::core::convert::Infallible>,
+                    crate::CallError<::core::convert::Infallible>,
+                > {
+                    self.channel
+                        .stream(
+                            &__RpcHealth::SERVICE.methods[1],
+                            crate::__private::Returns::plain(
+                                crate::__private::Codec::<Status>::direct(),
+                            ),
+                            |__rpc_out| {
+                                crate::__private::write::array(__rpc_out, 1);
+                                crate::__private::Encode::encode(&service, __rpc_out);
+                            },
+                        )
+                }
+            }
+            #[automatically_derived]
+            impl ::core::convert::From<crate::BlockingChannel> for HealthBlockingClient {
+                fn from(channel: crate::BlockingChannel) -> Self {
+                    Self { channel }
+                }
+            }
+            #[automatically_derived]
+            impl ::core::convert::AsRef<crate::BlockingChannel>
+            for HealthBlockingClient {
+                fn as_ref(&self) -> &crate::BlockingChannel {
+                    &self.channel
+                }
+            }
+        }
+    }
+    /// Packages.
     pub mod reflection {
         /// What a running server answers.
         pub mod v1 {

@@ -3,4 +3,4 @@
 #[rustfmt::skip]
 mod idl;
 
-pub(crate) use idl::rpc::{reflection, registry};
+pub(crate) use idl::rpc::{health, reflection, registry};

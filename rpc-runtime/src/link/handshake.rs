@@ -4,17 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::timeout;
+use tokio::time::{timeout, timeout_at};
 
 use super::{Link, Role};
 use crate::codec::{CheckLimits, check};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
+use crate::security::Token;
 use crate::server::router::Router;
-use crate::transport::Io;
+use crate::transport::{Io, ServerSecurity};
 use crate::wire::frame::{self, Frame, GoAwayPart, GoAwayReason, Kind, PREFACE};
 use crate::wire::hello::Hello;
-use crate::wire::inbound::{Inbound, Refusal};
+use crate::wire::inbound::{Inbound, Refusal, plain_client};
 
 /// Bytes read at once while nothing is known of the peer.
 const SMALL_READ: usize = 4 << 10;
@@ -27,6 +28,8 @@ enum Failed {
     Refused(Refusal),
     /// The peer says so.
     ByPeer(Error),
+    /// The peer may not come in.
+    Unwelcome(Error),
 }
 
 /// The client's side: says HELLO, waits for the server's.
@@ -34,13 +37,18 @@ pub(crate) async fn connect(
     mut io: Io,
     limits: Arc<Limits>,
     router: Option<Arc<Router>>,
+    token: Option<Token>,
 ) -> Result<Arc<Link>> {
     let peer = io.peer.clone();
     let services = router
         .as_ref()
         .map_or_else(Vec::new, |router| router.fingerprints());
     let mut first = PREFACE.to_vec();
-    frame::write_hello(&mut first, &Hello::of(&limits, services).encode());
+    let hello = Hello {
+        token,
+        ..Hello::of(&limits, services)
+    };
+    frame::write_hello(&mut first, &hello.encode());
     let mut inbound = Inbound::client(&limits);
     let exchange = async {
         io.writer.write_all(&first).await.map_err(Failed::Lost)?;
@@ -66,24 +74,27 @@ pub(crate) async fn accept(
     limits: Arc<Limits>,
     router: Arc<Router>,
 ) -> Result<Arc<Link>> {
-    let peer = io.peer.clone();
+    let (peer, since) = (io.peer.clone(), io.since);
     let mut inbound = Inbound::server(&limits);
     let exchange = async {
-        let hello = read_hello(&mut io, &mut inbound).await?;
+        let mut hello = read_hello(&mut io, &mut inbound).await?;
+        let (peer, token) = (Arc::from(&*io.peer), hello.token.take());
+        let welcome = router.guard().welcome(&peer, io.identity.take(), token);
+        io.identity = welcome.await.map_err(Failed::Unwelcome)?;
+        let services = router.visible(&peer, io.identity.as_ref());
         let mut answer = Vec::new();
-        frame::write_hello(
-            &mut answer,
-            &Hello::of(&limits, router.fingerprints()).encode(),
-        );
+        frame::write_hello(&mut answer, &Hello::of(&limits, services).encode());
         io.writer.write_all(&answer).await.map_err(Failed::Lost)?;
         io.writer.flush().await.map_err(Failed::Lost)?;
         Ok(hello)
     };
-    match timeout(limits.handshake_timeout, exchange).await {
+    match timeout_at(since + limits.handshake_timeout, exchange).await {
         Ok(Ok(hello)) => Ok(open(Role::Server, io, inbound, hello, limits, Some(router))),
         Ok(Err(failed)) => {
-            if let Failed::Refused(refusal) = &failed {
-                say_goodbye(&mut io, refusal, &limits).await;
+            match &failed {
+                Failed::Refused(refusal) => say_goodbye(&mut io, refusal, &limits).await,
+                Failed::Unwelcome(error) => say_goodbye(&mut io, &unwelcome(error), &limits).await,
+                Failed::Lost(_) | Failed::ByPeer(_) => {}
             }
             Err(explain(&peer, failed))
         }
@@ -97,6 +108,41 @@ pub(crate) async fn accept(
             .await;
             Err(Error::unavailable(text).with_peer(peer))
         }
+    }
+}
+
+/// The server's side of TLS, before all else. A client that speaks without it gets a refusal that it can read.
+pub(crate) async fn secure(mut io: Io, limits: &Limits, security: &ServerSecurity) -> Result<Io> {
+    let (peer, until) = (io.peer.clone(), io.since + limits.handshake_timeout);
+    let late = || {
+        let text = format!("no TLS handshake within {:?}", limits.handshake_timeout);
+        Error::unavailable(text).with_peer(&*peer)
+    };
+    let mut first = vec![0; SMALL_READ];
+    let count = match timeout_at(until, io.reader.read(&mut first)).await {
+        Ok(Ok(0)) => {
+            return Err(explain(
+                &peer,
+                Failed::Lost(std::io::ErrorKind::UnexpectedEof.into()),
+            ));
+        }
+        Ok(Ok(count)) => count,
+        Ok(Err(error)) => return Err(explain(&peer, Failed::Lost(error))),
+        Err(_) => return Err(late()),
+    };
+    first.truncate(count);
+    if let Some(refusal) = plain_client(&first) {
+        say_goodbye(&mut io, &refusal, limits).await;
+        return Err(Error::new(
+            ErrorKind::FailedPrecondition,
+            format!("{peer} speaks without TLS"),
+        )
+        .with_peer(peer));
+    }
+    io.reader = Box::new(std::io::Cursor::new(first).chain(io.reader));
+    match timeout_at(until, security.accept(io)).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(late()),
     }
 }
 
@@ -194,18 +240,34 @@ fn turned_away(frame: &Frame, peer: &str) -> Error {
 
 fn explain(peer: &str, failed: Failed) -> Error {
     match failed {
-        Failed::ByPeer(error) => error,
+        Failed::ByPeer(error) | Failed::Unwelcome(error) => error,
         Failed::Lost(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
             Error::unavailable(format!(
                 "{peer} closed the connection before HELLO; is it a server of this protocol?"
             ))
             .with_peer(peer)
         }
-        Failed::Lost(error) => {
+        // TLS has said it already: a certificate that is refused, most of all.
+        Failed::Lost(error) => told(&error).unwrap_or_else(|| {
             Error::unavailable(format!("the handshake with {peer} failed: {error}")).with_peer(peer)
-        }
+        }),
         Failed::Refused(refusal) => refused(peer, &refusal),
     }
+}
+
+/// What somebody is told who may not come in.
+fn unwelcome(error: &Error) -> Refusal {
+    let reason = match error.kind() {
+        // Whether they may is not known at the moment: trying again may help.
+        ErrorKind::Unavailable | ErrorKind::DeadlineExceeded => GoAwayReason::Shutdown,
+        _ => GoAwayReason::Unauthenticated,
+    };
+    Refusal::Frame(reason, error.message().to_owned())
+}
+
+/// The error of ours that a failure of the transport carries.
+pub(crate) fn told(error: &std::io::Error) -> Option<Error> {
+    error.get_ref()?.downcast_ref::<Error>().cloned()
 }
 
 /// A refusal as an error.

@@ -197,7 +197,7 @@ impl Link {
             let key = (Side::Ours, id);
             frame::write_cancel(out.buffer(), id);
             out.drop_body(key);
-            pieces.drop_body(key);
+            pieces.discard(key);
             expired.extend(streams.stopped(key));
             expired.extend(waker);
         });

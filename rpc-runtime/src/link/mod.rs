@@ -30,7 +30,9 @@ use tokio::time::{Instant, timeout};
 
 use crate::error::{Error, Execution};
 use crate::limits::Limits;
+use crate::metadata;
 use crate::object::Objects;
+use crate::security::{AUTHORIZATION, Identity, not_here};
 use crate::server::router::Router;
 use crate::transport::Io;
 use crate::wire::calls::{Answer, Calls};
@@ -41,7 +43,7 @@ use crate::wire::pieces::Pieces;
 use crate::wire::sending;
 use crate::wire::streams::{Side, Streams};
 
-pub(crate) use handshake::{accept, connect, first_frame, refused, turn_away};
+pub(crate) use handshake::{accept, connect, first_frame, refused, secure, told, turn_away};
 pub(crate) use read::read_answer;
 pub(crate) use serve::Responder;
 pub(crate) use streams::Event;
@@ -57,6 +59,10 @@ pub(crate) struct Link {
     role: Role,
     peer: Arc<str>,
     peer_hello: Hello,
+    /// Who the peer is, where that is known.
+    identity: Option<Identity>,
+    /// Nobody between can read what is sent.
+    is_private: bool,
     limits: Arc<Limits>,
     /// What the peer may call here.
     router: Option<Arc<Router>>,
@@ -213,6 +219,8 @@ impl Link {
             role,
             peer: io.peer.into(),
             peer_hello,
+            identity: io.identity,
+            is_private: io.is_private,
             limits,
             router,
             state: Mutex::new(state),
@@ -307,6 +315,9 @@ impl Link {
     ) -> Result<u32, NotBegun> {
         if state.phase != Phase::Open {
             return Err(NotBegun::Gone);
+        }
+        if !self.is_private && metadata::find(call.metadata, AUTHORIZATION).is_some() {
+            return Err(NotBegun::Refused(not_here(&self.peer)));
         }
         sending::check_length(call, &self.peer_hello, &self.peer).map_err(NotBegun::Refused)?;
         if !state.calls.has_room() {
@@ -589,7 +600,7 @@ impl Drop for Ticket {
         let key = (Side::Ours, self.id);
         let waker = self.link.close_streams(&mut state, key);
         state.out.drop_body(key);
-        state.pieces.drop_body(key);
+        state.pieces.discard(key);
         if tell && state.phase != Phase::Closed {
             frame::write_cancel(state.out.buffer(), self.id);
             self.link.wake_keeper.notify_one();

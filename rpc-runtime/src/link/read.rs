@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::drain::ANNOUNCED;
+use super::handshake::told;
 use super::keep::LAST_WORDS;
 use super::{Link, Phase, refused};
 use crate::error::{Error, ErrorKind, Execution};
@@ -78,7 +79,10 @@ impl Link {
                 }
                 Event::Read(Ok(0)) => return self.input_ended(inbound.has_partial()),
                 Event::Read(Ok(_)) => self.heard(),
-                Event::Read(Err(error)) => return self.close(Error::lost(&self.peer, error)),
+                Event::Read(Err(error)) => {
+                    let told = told(&error).map(|told| told.with_execution(Execution::Unknown));
+                    return self.close(told.unwrap_or_else(|| Error::lost(&self.peer, error)));
+                }
             }
         }
     }
@@ -180,7 +184,8 @@ impl Link {
         state.pieces.drop_body(key);
         let answer = match (frame.kind, frame.flags) {
             (Kind::Reply, frame::flag::LENDS) => {
-                Answer::Lent(Arc::new(LentResult::new(self.clone(), frame.body.clone())))
+                let (link, body) = (self.clone(), frame.body.clone());
+                Answer::Lent(Arc::new(LentResult::new(link, body, &state.objects)))
             }
             _ => read_answer(&frame, &self.peer),
         };

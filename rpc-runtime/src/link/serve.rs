@@ -18,6 +18,7 @@ use crate::descriptor::{MethodDescriptor, MethodKind};
 use crate::error::{Error, ErrorKind, Execution};
 use crate::metadata::Metadata;
 use crate::object::{self, Lent};
+use crate::security::{Admission, Asked, Identity, Target};
 use crate::server::catch_panic::CatchPanic;
 use crate::server::incoming::{Answer, Incoming};
 use crate::server::router::Skeleton;
@@ -26,6 +27,9 @@ use crate::wire::frame::{self, FailPart, Frame, GoAwayReason, Kind, flag};
 use crate::wire::inbound::Refusal;
 use crate::wire::sending::is_cut;
 use crate::wire::streams::{Key, Side};
+
+/// What a client is told whose credentials were good for a time that is over.
+const EXPIRED: &str = "the credentials have expired";
 
 /// The body of an answer that has nothing to say.
 const NIL: u8 = 0xc0;
@@ -197,16 +201,19 @@ impl Responder {
             return fail(state.out.buffer(), Status::Internal, &text);
         }
         let cut = is_cut(body.len(), &link.peer_hello);
-        let limit = if cut {
-            link.peer_hello.max_message as usize
-        } else {
-            // What a declared error has before its body counts too.
-            (link.peer_hello.max_frame as usize).saturating_sub(frame::HEADER + 8)
+        let fixed = match head {
+            Head::Declared(_) => 8,
+            _ => 0,
         };
-        if body.len() > limit {
+        let (length, limit, unit) = if cut {
+            (body.len(), link.peer_hello.max_message, "messages")
+        } else {
+            let length = frame::HEADER - frame::LENGTH_FIELD + fixed + body.len();
+            (length, link.peer_hello.max_frame, "frames")
+        };
+        if length > limit as usize {
             let text = format!(
-                "the answer takes {} bytes, the caller accepts {limit}; answer with less at once, as a stream, or raise the limits of the caller",
-                body.len()
+                "the answer takes {length} bytes, the caller accepts {unit} of {limit}; answer with less at once, or as a stream, or raise the limits of the caller"
             );
             return fail(state.out.buffer(), Status::ResourceExhausted, &text);
         }
@@ -320,13 +327,49 @@ impl Link {
         let Some((skeleton, index, method)) = router.find(part.call_id) else {
             return Err((Status::Unimplemented, router.unknown(part.call_id)));
         };
+        let caller = self.authorise(frame, method, Target::Mounted)?;
         let found = Found {
             skeleton: skeleton.clone(),
             index,
             method,
+            caller,
         };
         self.admit(frame, method)?;
         Ok(found)
+    }
+
+    /// Who calls, and whether the rules let them. Where the call says for itself who makes it, that is found out when all
+    /// of it is here.
+    fn authorise(
+        &self,
+        frame: &Frame,
+        method: &'static MethodDescriptor,
+        target: Target,
+    ) -> Result<Caller, (Status, String)> {
+        let Some(router) = &self.router else {
+            return Ok(Caller::Known(self.identity.clone()));
+        };
+        let guard = router.guard();
+        if frame.flags & flag::MORE != 0 && guard.is_asked(&frame.metadata) {
+            return Ok(Caller::Known(None));
+        }
+        match guard.admit(
+            method,
+            &self.peer,
+            self.identity.as_ref(),
+            &frame.metadata,
+            target,
+        ) {
+            Admission::Granted(identity) => Ok(Caller::Known(identity)),
+            Admission::Asked(asked) => Ok(Caller::Asked(asked)),
+            Admission::Refused(refused) => {
+                if refused.is_expired {
+                    // The client's next connection comes with what is valid then.
+                    self.drain(GoAwayReason::Unauthenticated, EXPIRED, Duration::ZERO);
+                }
+                Err((refused.status, refused.text))
+            }
+        }
     }
 
     fn resolve_object(&self, frame: &Frame, object: u64) -> Result<Found, (Status, String)> {
@@ -344,11 +387,13 @@ impl Link {
             return Err((Status::Unimplemented, text));
         };
         let method = &service.methods[index];
+        let caller = self.authorise(frame, method, Target::Lent)?;
         self.admit(frame, method)?;
         Ok(Found {
             skeleton,
             index,
             method,
+            caller,
         })
     }
 
@@ -357,6 +402,7 @@ impl Link {
             skeleton,
             index,
             method,
+            caller,
         } = found;
         let part = frame.call_part();
         let (id, one_way) = (frame.request_id, frame.flags & flag::ONE_WAY != 0);
@@ -369,6 +415,13 @@ impl Link {
         let repeated = frame.flags & flag::NO_RETRY != 0;
         let context = Context::new(method, self.peer.clone(), metadata, deadline, repeated)
             .on_link(self.clone());
+        let asked = match caller {
+            Caller::Known(identity) => {
+                context.identify(identity);
+                None
+            }
+            Caller::Asked(asked) => Some(asked),
+        };
         let params = frame.body.len() as u64;
         let responder = Responder {
             link: self.clone(),
@@ -387,6 +440,9 @@ impl Link {
         }
         drop(state);
         let incoming = Incoming::new(frame.body, context.clone(), responder.into());
+        if let Some(asked) = asked {
+            return self.run(id, context, ask_first(asked, skeleton, index, incoming));
+        }
         // A panic has dropped the call, which has answered by that; the reader goes on.
         if let Ok(answer) = catch_unwind(AssertUnwindSafe(|| skeleton.call(index, incoming))) {
             self.run(id, context, answer);
@@ -543,6 +599,11 @@ impl Link {
             .streams
             .broke(key, gone.with_execution(Execution::Unknown));
         let writer = state.streams.stopped(key);
+        if state.out.drop_body(key) {
+            // The rest of an answer that nobody wants. The caller still waits for an end.
+            let part = fail_part(Status::Cancelled, Execution::Executed);
+            frame::write_fail(state.out.buffer(), id, &part, "the call was cancelled");
+        }
         drop(state);
         if let Some(front) = dropped.filter(|front| front.kind == Kind::Call) {
             let one_way = front.flags & flag::ONE_WAY != 0;
@@ -553,6 +614,24 @@ impl Link {
         }
         reader.into_iter().chain(writer).for_each(Waker::wake);
     }
+}
+
+/// Finds out who calls, and hands the call over if they may make it.
+fn ask_first(
+    asked: Asked,
+    skeleton: Arc<dyn Skeleton>,
+    index: usize,
+    incoming: Incoming,
+) -> Answer {
+    Box::pin(async move {
+        match asked.await {
+            Ok(identity) => {
+                incoming.context().identify(identity);
+                skeleton.call(index, incoming).await
+            }
+            Err(refused) => incoming.refuse_caller(refused.status, &refused.text),
+        }
+    })
 }
 
 /// Drives a handler to its end, or to its deadline.
@@ -580,6 +659,14 @@ struct Found {
     skeleton: Arc<dyn Skeleton>,
     index: usize,
     method: &'static MethodDescriptor,
+    caller: Caller,
+}
+
+/// Who makes a call that may be made.
+enum Caller {
+    Known(Option<Identity>),
+    /// The call says so itself: found out before it is handed over.
+    Asked(Asked),
 }
 
 /// Whether a method's caller sends a stream, and whether its callee does.

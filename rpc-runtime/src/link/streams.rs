@@ -78,7 +78,8 @@ impl Link {
         if frame.flags & flag::OF_ITEM != 0 {
             state.streams.came(key, frame.cost()).map_err(no_credit)?;
         }
-        if state.held() + frame.body.len() as u64 > self.limits.connection_memory {
+        let held = state.held() + frame.body.len() as u64;
+        if held > self.limits.connection_memory && state.pieces.keeps(key) {
             let front = state.pieces.drop_body(key);
             let text = format!(
                 "more than {} bytes of this connection would be kept",

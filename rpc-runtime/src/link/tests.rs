@@ -55,11 +55,7 @@ impl Peer {
 async fn connected(window: usize, inflight: u32) -> (Arc<Link>, Peer) {
     let (here, there) = duplex(window);
     let (reader, writer) = split(here);
-    let io = Io {
-        reader: Box::new(reader),
-        writer: Box::new(writer),
-        peer: "test://peer".to_owned(),
-    };
+    let io = Io::new(reader, writer, "test://peer".to_owned());
     let limits = Arc::new(Limits::default());
     let mut peer = Peer {
         stream: there,
@@ -75,7 +71,7 @@ async fn connected(window: usize, inflight: u32) -> (Arc<Link>, Peer) {
         peer.send(|out| frame::write_hello(out, &hello.encode()))
             .await;
     };
-    let (link, ()) = tokio::join!(connect(io, limits, None), handshake);
+    let (link, ()) = tokio::join!(connect(io, limits, None, None), handshake);
     (link.unwrap(), peer)
 }
 
@@ -247,11 +243,7 @@ async fn a_peer_that_breaks_the_protocol_is_named_in_the_error() {
 async fn accepted(window: usize) -> (Arc<Link>, Peer) {
     let (here, there) = duplex(window);
     let (reader, writer) = split(here);
-    let io = Io {
-        reader: Box::new(reader),
-        writer: Box::new(writer),
-        peer: "test://peer".to_owned(),
-    };
+    let io = Io::new(reader, writer, "test://peer".to_owned());
     let limits = Arc::new(Limits::default());
     let mut peer = Peer {
         stream: there,

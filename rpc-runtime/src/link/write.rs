@@ -19,6 +19,8 @@ pub(super) struct Writer {
     /// Taken from the output, `sent` bytes of it written.
     batch: Vec<u8>,
     sent: usize,
+    /// All is written, and some of it may lie in the transport (TLS) still.
+    unflushed: bool,
     failed: bool,
 }
 
@@ -31,13 +33,14 @@ impl Writer {
             io,
             batch: Vec::new(),
             sent: 0,
+            unflushed: false,
             failed: false,
         }
     }
 
     /// Whether a write is waiting for the socket; the keeper's waker is registered then and must stay.
     fn is_blocked(&self) -> bool {
-        self.sent < self.batch.len()
+        self.sent < self.batch.len() || self.unflushed
     }
 
     fn poll_batches(&mut self, link: &Link, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -60,7 +63,8 @@ impl Writer {
             self.sent = 0;
             let mut state = link.lock();
             if state.out.is_empty() {
-                return Poll::Ready(Ok(()));
+                drop(state);
+                return self.poll_flush(cx);
             }
             self.batch = state.out.take(std::mem::take(&mut self.batch));
             for ((side, id), end) in state.out.completed() {
@@ -71,11 +75,23 @@ impl Writer {
         }
     }
 
+    /// What a transport keeps for a while is out when this is ready; sockets keep nothing.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.unflushed = true;
+        match Pin::new(&mut self.io).poll_flush(cx) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Err(error)) => return self.fail(error),
+            Poll::Ready(Ok(())) => self.unflushed = false,
+        }
+        Poll::Ready(Ok(()))
+    }
+
     /// Gives the kernel nothing more, not even the rest of a frame that it has begun with.
     pub(super) fn cut(&mut self) {
         self.failed = true;
         self.batch.clear();
         self.sent = 0;
+        self.unflushed = false;
     }
 
     fn fail(&mut self, error: io::Error) -> Poll<io::Result<()>> {

@@ -176,6 +176,11 @@ impl Incoming {
         }
     }
 
+    /// Answers that this caller may not call the method.
+    pub(crate) fn refuse_caller(&self, status: Status, text: &str) -> Outgoing {
+        self.fail(status, Execution::NotStarted, text)
+    }
+
     fn fail(&self, status: Status, execution: Execution, message: &str) -> Outgoing {
         match &self.reply_to {
             ReplyTo::Link(responder) => responder.fail(status, execution, message),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::descriptor::{MethodDescriptor, ServiceDescriptor, is_framework};
 use crate::error::{Error, ErrorKind, Result};
+use crate::security::{Guard, Identity};
 use crate::server::incoming::{Answer, Incoming};
 
 /// A mounted service: decodes, calls the user's implementation, encodes. Generated.
@@ -27,6 +28,7 @@ pub trait Skeleton: Send + Sync + 'static {
 pub(crate) struct Router {
     methods: HashMap<u64, (Arc<dyn Skeleton>, usize)>,
     services: Vec<&'static ServiceDescriptor>,
+    guard: Guard,
 }
 
 impl Router {
@@ -71,6 +73,34 @@ impl Router {
         &self.services
     }
 
+    /// Who may call what.
+    pub(crate) fn guard(&self) -> &Guard {
+        &self.guard
+    }
+
+    /// The same, to be set up.
+    pub(crate) fn guard_mut(&mut self) -> &mut Guard {
+        &mut self.guard
+    }
+
+    /// Looks up what the rules are about, when everything is mounted.
+    ///
+    /// # Errors
+    ///
+    /// A rule for something that is not.
+    pub(crate) fn close(&mut self) -> Result<()> {
+        self.guard.resolve(&self.services)
+    }
+
+    /// What HELLO says of the services to this caller: of those of which it may call anything.
+    pub(crate) fn visible(&self, peer: &str, identity: Option<&Identity>) -> Vec<(String, u64)> {
+        self.services
+            .iter()
+            .filter(|service| self.guard.shows(service, peer, identity))
+            .map(|service| (service.name.to_owned(), service.fingerprint))
+            .collect()
+    }
+
     /// What HELLO says of the services.
     pub(crate) fn fingerprints(&self) -> Vec<(String, u64)> {
         self.services
@@ -81,6 +111,10 @@ impl Router {
 
     /// The answer to a call ID that nobody has.
     pub(crate) fn unknown(&self, call_id: u64) -> String {
+        if self.guard.has_rules() {
+            // The names are for those who may ask for them by reflection.
+            return format!("no method here has the call ID {call_id}");
+        }
         let names: Vec<_> = self
             .services
             .iter()

@@ -18,12 +18,16 @@ use tokio::time::sleep;
 use crate::descriptor::ServiceDescriptor;
 use crate::discovery::{Advertised, Provider, Registry};
 use crate::error::{Error, ErrorKind, Result};
+use crate::health::Board;
 use crate::limits::Limits;
 use crate::link::{self, Link};
 use crate::reflection;
+use crate::security::{Authenticator, Rule};
 use crate::server::router::{Router, Skeleton};
 use crate::server::shutdown::{keep, send_away};
-use crate::transport::{Address, Io, Listener, Transport};
+#[cfg(feature = "tls")]
+use crate::transport::tls::ServerTls;
+use crate::transport::{Address, Io, Listener, ServerSecurity, Transport};
 use crate::wire::frame::GoAwayReason;
 
 /// Pause of the accept loop when the system has no more sockets; it doubles up to [`LONGEST_PAUSE`].
@@ -51,6 +55,7 @@ pub struct Server {
     advertised: Advertised,
     propagation: Option<Duration>,
     transport: Option<Arc<dyn Transport>>,
+    security: ServerSecurity,
 }
 
 /// A server that listens. It stops when this is dropped: at once, without waiting for calls; see
@@ -69,6 +74,8 @@ pub struct Serving {
 
 pub(super) struct Shared {
     router: Arc<Router>,
+    pub(super) security: ServerSecurity,
+    pub(super) health: Board,
     pub(super) limits: Arc<Limits>,
     links: Mutex<BTreeMap<u64, Arc<Link>>>,
     next_link: AtomicU64,
@@ -87,7 +94,7 @@ pub(super) struct Shared {
 }
 
 impl Server {
-    /// Makes a server with the default [`Limits`] and no services but the built-in reflection.
+    /// Makes a server with the default [`Limits`] and no services but the built-in reflection and health.
     pub fn new() -> Self {
         Self::default()
     }
@@ -107,6 +114,45 @@ impl Server {
     /// Replaces the limits.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Sets the certificate for `tls://` addresses, and whom it takes as clients there. A mistake in it is told by
+    /// [`Server::listen`]. [`Serving::reload_tls`] replaces it later.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: ServerTls) -> Self {
+        if let Err(error) = self.security.set(&tls) {
+            self.mistake.get_or_insert(error);
+        }
+        self
+    }
+
+    /// Says who callers are. Without this, whoever shows a certificate that was verified is whom it is for, and everybody
+    /// else is nobody.
+    pub fn authenticate(mut self, authenticator: impl Authenticator) -> Self {
+        self.router.guard_mut().authenticate(authenticator);
+        self
+    }
+
+    /// Says who may call what. The target is a service (`package.Service`), one of its methods
+    /// (`package.Service/method`), or everything (`*`).
+    ///
+    /// As soon as there is one rule, **whatever no rule allows is refused**, reflection and health included. Several rules
+    /// for the same target are alternatives, of which one that denies is the last word. What is said of a method replaces
+    /// what is said of its service, and that what is said of everything. Rules look at call IDs, before anything of a call
+    /// is decoded. A target that is not mounted is told by [`Server::listen`].
+    ///
+    /// ```
+    /// use rpc_runtime::{Rule, Server};
+    ///
+    /// let server = Server::new()
+    ///     // .add(ShopService::new(shop))
+    ///     .rule("*", Rule::authenticated())
+    ///     .rule("rpc.reflection.v1.Reflection", Rule::spiffe("spiffe://example.org/admin"));
+    /// # let _ = server;
+    /// ```
+    pub fn rule(mut self, target: impl Into<String>, rule: Rule) -> Self {
+        self.router.guard_mut().rule(target.into(), rule);
         self
     }
 
@@ -145,19 +191,25 @@ impl Server {
         self
     }
 
-    /// Opens an address: `tcp://host:port` (port 0 takes a free one), `unix:///path` or `mem://name`.
+    /// Opens an address: `tcp://host:port` (port 0 takes a free one), `tls://host:port`, `unix:///path` or
+    /// `mem://name`.
     ///
     /// # Errors
     ///
     /// The address cannot be read or opened, or two mounted methods have the same call ID.
     pub async fn listen(mut self, address: impl AsRef<str>) -> Result<Serving> {
+        let health = Board::new(self.router.services());
+        self.router.add(Arc::new(health.skeleton()))?;
         self.router
             .add(Arc::new(reflection::skeleton(self.router.services())))?;
+        self.router.close()?;
         if let Some(mistake) = self.mistake {
             return Err(mistake);
         }
         let shared = Shared {
             router: Arc::new(self.router),
+            security: self.security,
+            health,
             limits: Arc::new(self.limits),
             links: Mutex::default(),
             next_link: AtomicU64::new(0),
@@ -200,7 +252,9 @@ impl Serving {
                 "this server was shut down; make another one",
             ));
         }
+        self.shared.security.check(&address)?;
         let (listener, real) = Listener::bind(self.transport.as_ref(), &address).await?;
+        let is_tls = matches!(real, Address::Tls(_));
         let text = real.to_string();
         for registry in &self.registries {
             let records = self.advertised.records(&text, self.services())?;
@@ -210,10 +264,24 @@ impl Serving {
                     .map(|record| Provider::start(registry.clone(), record)),
             );
         }
-        self.acceptors
-            .push(tokio::spawn(accept_loop(self.shared.clone(), listener)));
+        self.acceptors.push(tokio::spawn(accept_loop(
+            self.shared.clone(),
+            listener,
+            is_tls,
+        )));
         self.addresses.push(text.clone());
         Ok(text)
+    }
+
+    /// Replaces the certificate, the CAs of clients and the revocation lists: handshakes that begin from now on use
+    /// the new ones, open connections go on as they are.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_argument` if the new configuration cannot be used; the old one stays.
+    #[cfg(feature = "tls")]
+    pub fn reload_tls(&self, tls: &ServerTls) -> Result<()> {
+        self.shared.security.set(tls)
     }
 
     /// The first address, with its real port: what a client connects to.
@@ -229,6 +297,17 @@ impl Serving {
     /// The call-ID tables of everything that is mounted.
     pub fn services(&self) -> &[&'static ServiceDescriptor] {
         self.shared.router.services()
+    }
+
+    /// Says whether a service takes calls, for those who ask by [`health`](crate::health): its full name, or an empty
+    /// one for the server as a whole. Everything does at first. It is what is told, no more: calls are served all the
+    /// same. From [`Serving::shutdown`] on nothing takes calls, whatever is set here.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_argument` if no such service is mounted.
+    pub fn set_serving(&self, service: &str, serves: bool) -> Result<()> {
+        self.shared.health.set(service, serves)
     }
 
     /// Number of connections that are open now.
@@ -280,7 +359,7 @@ impl Shared {
 }
 
 /// Accepts until the server goes; whatever goes wrong with one connection is that connection's affair.
-async fn accept_loop(shared: Arc<Shared>, mut listener: Listener) {
+async fn accept_loop(shared: Arc<Shared>, mut listener: Listener, is_tls: bool) {
     let mut pause = FIRST_PAUSE;
     let mut closing = shared.closing.subscribe();
     while !*closing.borrow() {
@@ -296,7 +375,7 @@ async fn accept_loop(shared: Arc<Shared>, mut listener: Listener) {
         match accepted {
             Some(Ok(io)) => {
                 pause = FIRST_PAUSE;
-                take_in(&shared, io);
+                take_in(&shared, io, is_tls);
             }
             // The peer hung up before we came to it.
             Some(Err(error)) if error.kind() == io::ErrorKind::ConnectionAborted => {}
@@ -312,7 +391,7 @@ async fn accept_loop(shared: Arc<Shared>, mut listener: Listener) {
     for _ in 0..3 {
         yield_now().await;
         while let Some(Ok(io)) = at_once(listener.accept()).await {
-            take_in(&shared, io);
+            take_in(&shared, io, is_tls);
         }
     }
 }
@@ -327,7 +406,7 @@ async fn at_once<F: Future>(future: F) -> Option<F::Output> {
     .await
 }
 
-fn take_in(shared: &Arc<Shared>, io: Io) {
+fn take_in(shared: &Arc<Shared>, io: Io, is_tls: bool) {
     let limit = shared.limits.max_handshaking;
     let Some(handshaking) = Counted::below(limit, shared, |shared| &shared.handshaking) else {
         // Nobody is left to say why: dropping closes it.
@@ -335,9 +414,6 @@ fn take_in(shared: &Arc<Shared>, io: Io) {
     };
     let shared = shared.clone();
     tokio::spawn(async move {
-        if shared.leaving.load(Ordering::Acquire) {
-            return send_away(io, &shared).await;
-        }
         let limit = shared.limits.max_connections;
         let Some(_connection) = Counted::below(limit, &shared, |shared| &shared.connections) else {
             let text = format!(
@@ -346,6 +422,20 @@ fn take_in(shared: &Arc<Shared>, io: Io) {
             );
             return link::turn_away(io, &shared.limits, GoAwayReason::Limit, &text).await;
         };
+        let io = if is_tls {
+            match link::secure(io, &shared.limits, &shared.security).await {
+                Ok(io) => io,
+                Err(error) => {
+                    let audit = shared.router.guard().audit();
+                    return audit.warn(format_args!("the connection from {}", error.message()));
+                }
+            }
+        } else {
+            io
+        };
+        if shared.leaving.load(Ordering::Acquire) {
+            return send_away(io, &shared).await;
+        }
         let accepted = link::accept(io, shared.limits.clone(), shared.router.clone()).await;
         let Ok(link) = accepted else { return };
         let number = shared.next_link.fetch_add(1, Ordering::Relaxed);

@@ -66,6 +66,8 @@ impl Serving {
     }
 
     async fn wind_down(&mut self) {
+        // First of all, so that whoever looks at it sends nobody here any more.
+        self.shared.health.stop();
         self.shared.ready.send_replace(false);
         let listed = !self.providers.is_empty();
         // All at once: a registry that hangs takes its time from the calls.
@@ -122,6 +124,7 @@ impl Serving {
     }
 
     pub(super) fn stop(&mut self) {
+        self.shared.health.stop();
         self.shared.ready.send_replace(false);
         self.shared.leaving.store(true, Ordering::Release);
         self.shared.stopping.store(true, Ordering::Release);

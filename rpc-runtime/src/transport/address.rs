@@ -10,6 +10,8 @@ use crate::error::{Error, Result};
 pub(crate) enum Address {
     /// `tcp://host:port`
     Tcp(String),
+    /// `tls://host:port`
+    Tls(String),
     /// `unix:///path`
     Unix(PathBuf),
     /// `mem://name`
@@ -37,11 +39,11 @@ pub(crate) struct Options {
 }
 
 /// Printed below every wrong address.
-const FORMS: &str = "accepted forms: tcp://host:port, unix:///path, mem://name, list://host:port,host:port, \
+const FORMS: &str = "accepted forms: tcp://host:port, tls://host:port, unix:///path, mem://name, list://host:port,host:port, \
                      file:///path, registry://host:port/package.Service";
 
 /// The schemes of this version.
-const SCHEMES: [&str; 6] = ["tcp", "unix", "mem", "list", "file", "registry"];
+const SCHEMES: [&str; 7] = ["tcp", "tls", "unix", "mem", "list", "file", "registry"];
 
 impl Target {
     /// Reads an address with its options.
@@ -54,6 +56,7 @@ impl Target {
         let options = Options::parse(query).map_err(|why| wrong(&why))?;
         let target = match scheme {
             "tcp" => Self::Direct(Address::Tcp(host_port(rest).map_err(|why| wrong(&why))?)),
+            "tls" => Self::Direct(Address::Tls(host_port(rest).map_err(|why| wrong(&why))?)),
             "unix" if rest.is_empty() => return Err(wrong("the path of the socket is missing")),
             "unix" => Self::Direct(Address::Unix(PathBuf::from(rest))),
             "mem" if rest.is_empty() => return Err(wrong("the name is missing")),
@@ -83,7 +86,7 @@ impl Target {
                     "this is no HTTP; write tcp:// for the port that the server listens on",
                 ));
             }
-            "tls" | "ws" | "etcd" | "zookeeper" | "consul" | "eureka" | "nacos" | "dns" | "k8s" => {
+            "ws" | "etcd" | "zookeeper" | "consul" | "eureka" | "nacos" | "dns" | "k8s" => {
                 return Err(wrong(&format!(
                     "`{scheme}://` is planned, and not part of this version"
                 )));
@@ -100,7 +103,7 @@ impl Address {
         match Target::parse(text)? {
             (Target::Direct(address), _) => Ok(address),
             _ => Err(Error::invalid(format!(
-                "`{text}` names a registry, one address is needed here: tcp://host:port, unix:///path or mem://name"
+                "`{text}` names a registry, one address is needed here: tcp://host:port, tls://host:port, unix:///path or mem://name"
             ))),
         }
     }
@@ -159,6 +162,13 @@ fn unknown_scheme(scheme: &str) -> String {
     }
 }
 
+/// The host of `host:port`.
+pub(super) fn host(host_port: &str) -> &str {
+    host_port
+        .rsplit_once(':')
+        .map_or(host_port, |(host, _)| host)
+}
+
 fn host_port(text: &str) -> Result<String, String> {
     let Some((host, port)) = text.rsplit_once(':') else {
         return Err(format!(
@@ -202,6 +212,7 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(host) => write!(f, "tcp://{host}"),
+            Self::Tls(host) => write!(f, "tls://{host}"),
             Self::Unix(path) => write!(f, "unix://{}", path.display()),
             Self::Mem(name) => write!(f, "mem://{name}"),
         }
@@ -227,6 +238,10 @@ mod tests {
             direct("unix:///tmp/a b"),
             Target::Direct(Address::Unix("/tmp/a b".into()))
         );
+        assert_eq!(
+            direct("tls://shop.example:7443"),
+            Target::Direct(Address::Tls("shop.example:7443".into()))
+        );
         assert_eq!(direct("mem://x"), Target::Direct(Address::Mem("x".into())));
         assert_eq!(
             direct("list://a:1, b:2"),
@@ -235,6 +250,10 @@ mod tests {
         assert_eq!(
             direct("list://unix:///x,b:2"),
             Target::List(vec![Address::Unix("/x".into()), Address::Tcp("b:2".into())])
+        );
+        assert_eq!(
+            direct("list://tls://a:1,b:2"),
+            Target::List(vec![Address::Tls("a:1".into()), Address::Tcp("b:2".into())])
         );
         assert_eq!(
             direct("file:///etc/x#a.B"),

@@ -61,11 +61,8 @@ pub(crate) fn listen(name: &str) -> io::Result<MemListener> {
 pub(crate) fn pair(peer: &str) -> (Io, Io) {
     let (there_reader, here_writer) = pipe();
     let (here_reader, there_writer) = pipe();
-    let end = |reader: PipeReader, writer: PipeWriter| Io {
-        reader: Box::new(reader),
-        writer: Box::new(writer),
-        peer: peer.to_owned(),
-    };
+    let end =
+        |reader: PipeReader, writer: PipeWriter| Io::new(reader, writer, peer.to_owned()).local();
     (
         end(here_reader, here_writer),
         end(there_reader, there_writer),
@@ -75,11 +72,7 @@ pub(crate) fn pair(peer: &str) -> (Io, Io) {
 /// Connects to a name; the other end waits in the backlog until it is accepted.
 pub(crate) fn connect(name: &str) -> io::Result<Io> {
     let (reader, writer) = connect_halves(name)?;
-    Ok(Io {
-        reader: Box::new(reader),
-        writer: Box::new(writer),
-        peer: format!("mem://{name}"),
-    })
+    Ok(Io::new(reader, writer, format!("mem://{name}")).local())
 }
 
 /// The same as plain ends, for a caller without an async runtime.
@@ -94,11 +87,7 @@ pub(crate) fn connect_halves(name: &str) -> io::Result<(PipeReader, PipeWriter)>
     let sender = names.get(name).ok_or_else(refused)?;
     let (there_reader, here_writer) = pipe();
     let (here_reader, there_writer) = pipe();
-    let there = Io {
-        reader: Box::new(there_reader),
-        writer: Box::new(there_writer),
-        peer: format!("mem://{name}"),
-    };
+    let there = Io::new(there_reader, there_writer, format!("mem://{name}")).local();
     match sender.try_send(there) {
         Ok(()) => Ok((here_reader, here_writer)),
         Err(mpsc::error::TrySendError::Closed(_)) => Err(refused()),

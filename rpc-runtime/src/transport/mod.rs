@@ -1,11 +1,14 @@
-//! The bytes under a connection: TCP, Unix sockets, memory. Only this room touches sockets.
+//! The bytes under a connection: TCP, Unix sockets, memory, TLS. Only this room touches sockets.
 //!
-//! All three look alike: `connect` gives an [`Io`], a [`Listener`] accepts them.
+//! All look alike: `connect` gives an [`Io`], a [`Listener`] accepts them.
 
 mod address;
 mod custom;
 mod mem;
+mod secure;
 pub(crate) mod sync;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
 
 use std::io;
 use std::path::PathBuf;
@@ -15,12 +18,16 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 #[cfg(unix)]
 use tokio::net::{UnixListener, UnixStream};
+use tokio::time::Instant;
+
+pub(crate) use secure::{ClientSecurity, ServerSecurity};
 
 pub(crate) use address::{Address, Options, Target};
 pub use custom::{Acceptor, Connection, Opening, Transport};
 pub(crate) use mem::pair;
 
 use crate::error::{Error, Result};
+use crate::security::Identity;
 
 /// A connected pair of directions, and whom they lead to.
 pub(crate) struct Io {
@@ -28,15 +35,41 @@ pub(crate) struct Io {
     pub(crate) writer: Box<dyn AsyncWrite + Send + Unpin>,
     /// Address of the peer, for messages and [`Context::peer`](crate::Context::peer).
     pub(crate) peer: String,
+    /// Whom the peer's certificate is for.
+    pub(crate) identity: Option<Identity>,
+    /// Nobody between can listen, so that a secret may travel: memory, a socket of this machine, TLS.
+    pub(crate) is_private: bool,
+    /// When it was connected or accepted: the handshake's time runs from then.
+    pub(crate) since: Instant,
+}
+
+impl Io {
+    /// A connection that anybody between can read, to nobody in particular.
+    pub(crate) fn new(
+        reader: impl AsyncRead + Send + Unpin + 'static,
+        writer: impl AsyncWrite + Send + Unpin + 'static,
+        peer: String,
+    ) -> Self {
+        Self {
+            reader: Box::new(reader),
+            writer: Box::new(writer),
+            peer,
+            identity: None,
+            is_private: false,
+            since: Instant::now(),
+        }
+    }
+
+    /// One that stays on this machine.
+    fn local(mut self) -> Self {
+        self.is_private = true;
+        self
+    }
 }
 
 impl From<Connection> for Io {
     fn from(connection: Connection) -> Self {
-        Self {
-            reader: connection.reader,
-            writer: connection.writer,
-            peer: connection.peer,
-        }
+        Self::new(connection.reader, connection.writer, connection.peer)
     }
 }
 
@@ -44,19 +77,32 @@ impl From<Connection> for Io {
 pub(crate) async fn connect_by(
     custom: Option<&Arc<dyn Transport>>,
     address: &Address,
+    security: &ClientSecurity,
 ) -> Result<Io> {
-    match custom {
-        Some(custom) => match custom.connect(&address.to_string()).await {
-            Ok(connection) => Ok(connection.into()),
-            Err(error) => Err(cannot_connect(address, &error)),
-        },
-        None => connect(address).await,
+    let Some(custom) = custom else {
+        return connect(address, security).await;
+    };
+    security.check(address)?;
+    let opened = custom.connect(&address.to_string()).await;
+    let io = opened.map_err(|error| cannot_connect(address, &error))?;
+    match address {
+        Address::Tls(host) => security.connect(io.into(), address::host(host)).await,
+        _ => Ok(io.into()),
     }
 }
 
 /// Opens a connection.
-async fn connect(address: &Address) -> Result<Io> {
+async fn connect(address: &Address, security: &ClientSecurity) -> Result<Io> {
     match address {
+        Address::Tls(host) => {
+            security.check(address)?;
+            let stream = TcpStream::connect(host.as_str())
+                .await
+                .map_err(|error| cannot_connect(address, &error))?;
+            let io = tcp_io(stream, address.to_string())
+                .map_err(|error| cannot_connect(address, &error))?;
+            security.connect(io, address::host(host)).await
+        }
         Address::Tcp(host) => {
             let stream = TcpStream::connect(host.as_str())
                 .await
@@ -69,11 +115,7 @@ async fn connect(address: &Address) -> Result<Io> {
                 .await
                 .map_err(|error| cannot_connect(address, &error))?;
             let (reader, writer) = stream.into_split();
-            Ok(Io {
-                reader: Box::new(reader),
-                writer: Box::new(writer),
-                peer: address.to_string(),
-            })
+            Ok(Io::new(reader, writer, address.to_string()).local())
         }
         #[cfg(not(unix))]
         Address::Unix(_) => Err(Error::invalid(
@@ -120,10 +162,14 @@ impl Listener {
             return Ok((Self::Custom(listener), real));
         }
         match address {
-            Address::Tcp(host) => {
+            Address::Tcp(host) | Address::Tls(host) => {
                 let listener = TcpListener::bind(host.as_str()).await.map_err(failed)?;
-                let real = listener.local_addr().map_err(failed)?;
-                Ok((Self::Tcp(listener), Address::Tcp(real.to_string())))
+                let real = listener.local_addr().map_err(failed)?.to_string();
+                let real = match address {
+                    Address::Tls(_) => Address::Tls(real),
+                    _ => Address::Tcp(real),
+                };
+                Ok((Self::Tcp(listener), real))
             }
             #[cfg(unix)]
             Address::Unix(path) => {
@@ -156,11 +202,8 @@ impl Listener {
             Self::Unix(listener, path) => {
                 let (stream, _) = listener.accept().await?;
                 let (reader, writer) = stream.into_split();
-                Ok(Io {
-                    reader: Box::new(reader),
-                    writer: Box::new(writer),
-                    peer: format!("unix://{}", path.0.display()),
-                })
+                let peer = format!("unix://{}", path.0.display());
+                Ok(Io::new(reader, writer, peer).local())
             }
             Self::Mem(listener) => listener.accept().await,
             Self::Custom(listener) => listener.accept().await.map(Io::from),
@@ -177,12 +220,10 @@ impl Drop for UnixPath {
 fn tcp_io(stream: TcpStream, peer: String) -> io::Result<Io> {
     // Frames are batched by us; Nagle's algorithm would only add its delay.
     stream.set_nodelay(true)?;
+    let is_loopback = stream.peer_addr()?.ip().to_canonical().is_loopback();
     let (reader, writer) = stream.into_split();
-    Ok(Io {
-        reader: Box::new(reader),
-        writer: Box::new(writer),
-        peer,
-    })
+    let io = Io::new(reader, writer, peer);
+    Ok(if is_loopback { io.local() } else { io })
 }
 
 /// A socket file that nobody answers on is left from a process that died: it would block the address for ever.

@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
 use super::mem::{PipeReader, PipeWriter};
-use super::{Address, cannot_connect, mem};
+use super::{Address, ClientSecurity, cannot_connect, mem};
 #[cfg(not(unix))]
 use crate::error::Error;
 use crate::error::Result;
@@ -23,11 +23,15 @@ use crate::park;
 pub(crate) struct BlockingIo {
     pub(crate) reader: BlockingReader,
     pub(crate) writer: BlockingWriter,
+    /// As in [`Io`](super::Io).
+    pub(crate) is_private: bool,
 }
 
 /// The receiving end.
 pub(crate) enum BlockingReader {
     Tcp(TcpStream, Option<Duration>),
+    #[cfg(feature = "tls")]
+    Tls(super::tls::BlockingTls),
     #[cfg(unix)]
     Unix(UnixStream, Option<Duration>),
     Mem(PipeReader),
@@ -36,22 +40,49 @@ pub(crate) enum BlockingReader {
 /// The sending end; dropping it ends the connection.
 pub(crate) enum BlockingWriter {
     Tcp(TcpStream, Option<Duration>),
+    #[cfg(feature = "tls")]
+    Tls(super::tls::BlockingTls),
     #[cfg(unix)]
     Unix(UnixStream, Option<Duration>),
     Mem(PipeWriter),
 }
 
 /// Opens a connection; `limit` bounds the time for each address of a host name.
-pub(crate) fn connect(address: &Address, limit: Duration) -> Result<BlockingIo> {
+pub(crate) fn connect(
+    address: &Address,
+    security: &ClientSecurity,
+    limit: Duration,
+) -> Result<BlockingIo> {
     let failed = |error: io::Error| cannot_connect(address, &error);
     match address {
         Address::Tcp(host) => {
             let stream = connect_tcp(host, limit).map_err(failed)?;
             stream.set_nodelay(true).map_err(failed)?;
+            let peer = stream.peer_addr().map_err(failed)?;
             let reader = BlockingReader::Tcp(stream.try_clone().map_err(failed)?, None);
             Ok(BlockingIo {
                 reader,
                 writer: BlockingWriter::Tcp(stream, None),
+                is_private: peer.ip().to_canonical().is_loopback(),
+            })
+        }
+        #[cfg(not(feature = "tls"))]
+        Address::Tls(_) => Err(security
+            .check(address)
+            .err()
+            .unwrap_or_else(|| crate::error::Error::invalid("no TLS"))),
+        #[cfg(feature = "tls")]
+        Address::Tls(host) => {
+            security.check(address)?;
+            let stream = connect_tcp(host, limit).map_err(failed)?;
+            stream.set_nodelay(true).map_err(failed)?;
+            let (name, peer) = (super::address::host(host), address.to_string());
+            let (reader, writer) =
+                super::tls::connect_blocking(stream, name, &peer, security.side()?, limit)?;
+            Ok(BlockingIo {
+                reader: BlockingReader::Tls(reader),
+                writer: BlockingWriter::Tls(writer),
+                is_private: true,
             })
         }
         #[cfg(unix)]
@@ -61,6 +92,7 @@ pub(crate) fn connect(address: &Address, limit: Duration) -> Result<BlockingIo> 
             Ok(BlockingIo {
                 reader,
                 writer: BlockingWriter::Unix(stream, None),
+                is_private: true,
             })
         }
         #[cfg(not(unix))]
@@ -72,6 +104,7 @@ pub(crate) fn connect(address: &Address, limit: Duration) -> Result<BlockingIo> 
             Ok(BlockingIo {
                 reader: BlockingReader::Mem(reader),
                 writer: BlockingWriter::Mem(writer),
+                is_private: true,
             })
         }
     }
@@ -102,6 +135,8 @@ impl BlockingReader {
                 }
                 stream.read(buffer)
             }
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.read(buffer, limit),
             #[cfg(unix)]
             Self::Unix(stream, set) => {
                 if *set != Some(limit) {
@@ -145,6 +180,8 @@ impl BlockingWriter {
                 }
                 stream.write(bytes)
             }
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.write(bytes, limit),
             #[cfg(unix)]
             Self::Unix(stream, set) => {
                 if *set != Some(limit) {
@@ -166,10 +203,25 @@ impl BlockingWriter {
         }
     }
 
+    /// Lets out what was taken and still lies here, waiting at most `limit`; [`io::ErrorKind::WouldBlock`] if some of it
+    /// is left. Only TLS keeps anything.
+    pub(crate) fn flush(&mut self, limit: Duration) -> io::Result<()> {
+        match self {
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.flush(limit.max(Duration::from_millis(1))),
+            _ => {
+                let _ = limit;
+                Ok(())
+            }
+        }
+    }
+
     /// Ends both directions, so that a thread that reads notices.
     pub(crate) fn shutdown(&mut self) {
         match self {
             Self::Tcp(stream, _) => drop(stream.shutdown(Shutdown::Both)),
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.shutdown(),
             #[cfg(unix)]
             Self::Unix(stream, _) => drop(stream.shutdown(Shutdown::Both)),
             Self::Mem(pipe) => {

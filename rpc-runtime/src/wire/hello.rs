@@ -2,6 +2,7 @@
 
 use crate::codec::{DecodeError, Reader, write};
 use crate::limits::Limits;
+use crate::security::Token;
 
 /// What one side announces.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,6 +25,8 @@ pub(crate) struct Hello {
     pub(crate) features: Vec<String>,
     /// Services it answers, with the fingerprint of each.
     pub(crate) services: Vec<(String, u64)>,
+    /// Says who it is; a client's only, and where nobody else can read it.
+    pub(crate) token: Option<Token>,
 }
 
 impl Hello {
@@ -40,6 +43,7 @@ impl Hello {
                 .unwrap_or(u32::MAX),
             features: Vec::new(),
             services,
+            token: None,
         }
     }
 
@@ -54,7 +58,7 @@ impl Hello {
     /// Body of the frame: a map, so that later versions can add to it.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(256);
-        write::map(&mut out, 9);
+        write::map(&mut out, 9 + usize::from(self.token.is_some()));
         write::str(&mut out, "agent");
         write::str(&mut out, &self.agent);
         let numbers = [
@@ -80,6 +84,10 @@ impl Hello {
             write::array(&mut out, 2);
             write::str(&mut out, name);
             write::uint(&mut out, *fingerprint);
+        }
+        if let Some(token) = &self.token {
+            write::str(&mut out, "token");
+            write::str(&mut out, token.reveal());
         }
         out
     }
@@ -109,6 +117,7 @@ impl Hello {
                         input.field("min_ping_interval_ms")?.unwrap_or_default()
                 }
                 "features" => hello.features = read_features(&mut input)?,
+                "token" => hello.token = read_token(&mut input)?,
                 "services" => hello.services = read_services(&mut input)?,
                 _ => input.skip()?,
             }
@@ -134,6 +143,12 @@ fn entries(input: &mut Reader<'_>, field: &'static str) -> Result<usize, DecodeE
         return Err(DecodeError::custom(text).in_field(field));
     }
     Ok(count)
+}
+
+fn read_token(input: &mut Reader<'_>) -> Result<Option<Token>, DecodeError> {
+    let text: Option<String> = input.field("token")?;
+    let token = text.map(Token::new).transpose();
+    token.map_err(|error| DecodeError::custom(error.message().to_owned()).in_field("token"))
 }
 
 fn read_features(input: &mut Reader<'_>) -> Result<Vec<String>, DecodeError> {

@@ -257,24 +257,48 @@ fn foreign_client(start: &[u8]) -> Refusal {
                 answer: answer.into_bytes(),
             }
         }
-        Some(0x90..=0x9f | 0xdc | 0xdd) => {
-            // A MessagePack-RPC response: [1, ID, error, nil]. Plain text is what every client shows.
-            let mut answer = vec![0x94, 0x01];
-            let _ = rmp::encode::write_uint(&mut answer, u64::from(message_id(start)));
-            let _ =
-                rmp::encode::write_str(&mut answer, "this listener does not serve MessagePack-RPC");
-            answer.push(0xc0);
-            Refusal::Foreign {
-                protocol: "MessagePack-RPC",
-                answer,
-            }
-        }
+        Some(0x90..=0x9f | 0xdc | 0xdd) => Refusal::Foreign {
+            protocol: "MessagePack-RPC",
+            answer: message_pack_error(start, "this listener does not serve MessagePack-RPC"),
+        },
         _ => Refusal::Frame(
             GoAwayReason::Protocol,
             "the first bytes are not the preface of this protocol (ab 52 50 43 49 44 4c 01)"
                 .to_owned(),
         ),
     }
+}
+
+/// Whoever speaks to a TLS listener without TLS, by their first bytes; `None` if it looks like TLS.
+pub(crate) fn plain_client(start: &[u8]) -> Option<Refusal> {
+    const TEXT: &str =
+        "this listener takes TLS only: write tls:// instead of tcp://, and say which CA is trusted";
+    match foreign_client(start) {
+        Refusal::Foreign {
+            protocol: "TLS", ..
+        } => None,
+        Refusal::Foreign { protocol, .. } if protocol.starts_with("HTTP") => {
+            let text = "This port speaks an RPC protocol under TLS, not HTTP.\n";
+            let head = "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n";
+            let length = format!("content-length: {}\r\n\r\n", text.len());
+            let answer = [head, &length, text].concat().into_bytes();
+            Some(Refusal::Foreign { protocol, answer })
+        }
+        Refusal::Foreign { protocol, .. } => Some(Refusal::Foreign {
+            protocol,
+            answer: message_pack_error(start, TEXT),
+        }),
+        Refusal::Frame(..) => Some(Refusal::Frame(GoAwayReason::Version, TEXT.to_owned())),
+    }
+}
+
+/// A MessagePack-RPC response: [1, ID, error, nil]. Plain text is what every client shows.
+fn message_pack_error(start: &[u8], text: &str) -> Vec<u8> {
+    let mut answer = vec![0x94, 0x01];
+    let _ = rmp::encode::write_uint(&mut answer, u64::from(message_id(start)));
+    let _ = rmp::encode::write_str(&mut answer, text);
+    answer.push(0xc0);
+    answer
 }
 
 /// The message ID of a MessagePack-RPC request, `[0, ID, method, params]`, as far as it is here.

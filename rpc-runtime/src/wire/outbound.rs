@@ -69,15 +69,15 @@ impl Outbound {
         }
     }
 
-    /// Forgets the rest of a body.
-    pub(crate) fn drop_body(&mut self, key: Key) {
-        let uncut = &mut self.uncut;
-        self.bodies.retain(|body| {
-            if body.key == key {
-                *uncut -= body.rest.len() as u64;
-            }
-            body.key != key
-        });
+    /// Forgets the rest of a body; whether there was one.
+    pub(crate) fn drop_body(&mut self, key: Key) -> bool {
+        let Some(at) = self.bodies.iter().position(|body| body.key == key) else {
+            return false;
+        };
+        if let Some(body) = self.bodies.remove(at) {
+            self.uncut -= body.rest.len() as u64;
+        }
+        true
     }
 
     /// Forgets all bodies; for the end of the connection.

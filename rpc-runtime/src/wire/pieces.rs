@@ -22,6 +22,8 @@ pub(crate) struct Pieces {
 struct Partial {
     front: Frame,
     body: Vec<u8>,
+    /// Nobody waits for it; its end is waited for all the same.
+    unwanted: bool,
     /// When its front came.
     since: Instant,
     /// When its last piece came.
@@ -58,6 +60,7 @@ impl Pieces {
         let partial = Partial {
             front,
             body,
+            unwanted: false,
             since: now,
             last: now,
         };
@@ -71,14 +74,16 @@ impl Pieces {
             return Added::Unknown;
         };
         partial.last = now;
-        if (partial.body.len() + data.body.len()) as u64 > limit {
+        if !partial.unwanted && (partial.body.len() + data.body.len()) as u64 > limit {
             return match self.forget(key) {
                 Some(partial) => Added::TooLarge(partial.front),
                 None => Added::Unknown,
             };
         }
-        partial.body.extend_from_slice(&data.body);
-        self.held += data.body.len() as u64;
+        if !partial.unwanted {
+            partial.body.extend_from_slice(&data.body);
+            self.held += data.body.len() as u64;
+        }
         if data.flags & flag::MORE != 0 {
             return Added::More;
         }
@@ -97,9 +102,28 @@ impl Pieces {
         }
     }
 
+    /// Keeps no more of the body of a request. The end of an answer is still to be told: it ends the call.
+    pub(crate) fn discard(&mut self, key: Key) {
+        match self.bodies.get_mut(&key) {
+            Some(partial) if partial.front.kind == Kind::Reply => {
+                self.held -= partial.body.len() as u64;
+                partial.body = Vec::new();
+                partial.unwanted = true;
+            }
+            _ => drop(self.forget(key)),
+        }
+    }
+
     /// Forgets the incomplete body of a request; returns its front.
     pub(crate) fn drop_body(&mut self, key: Key) -> Option<Frame> {
         self.forget(key).map(|partial| partial.front)
+    }
+
+    /// Whether what comes for this request is kept.
+    pub(crate) fn keeps(&self, key: Key) -> bool {
+        self.bodies
+            .get(&key)
+            .is_some_and(|partial| !partial.unwanted)
     }
 
     /// Whether a body of this request is incomplete.

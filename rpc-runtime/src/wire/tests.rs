@@ -17,6 +17,7 @@ use super::outbound::Outbound;
 use crate::error::{Error, ErrorKind, Execution};
 use crate::limits::Limits;
 use crate::metadata::Metadata;
+use crate::security::Token;
 
 // ---- frames ----------------------------------------------------------------------------------------------------------
 
@@ -271,6 +272,7 @@ proptest! {
             min_ping_interval_ms: numbers[4],
             features,
             services,
+            token: Some(Token::new("t0ken").unwrap()),
         };
         prop_assert_eq!(Hello::decode(&hello.encode()).unwrap(), hello);
     }

@@ -96,19 +96,32 @@ async fn what_may_be_ignored_is_ignored() {
 }
 
 #[tokio::test]
-async fn reserved_parts_of_a_call_are_refused_before_anything_is_run() {
+async fn a_call_of_another_kind_than_its_method_is_refused_before_anything_is_run() {
     let victim = Victim::new().await;
-    for flags in [0x02, 0x04, 0x08, 0x40, 0x4e] {
+    for flags in [0x02, 0x04, 0x06] {
         let mut bytes = call(1, id_of("add"), &[0x92, 1, 2]);
         bytes[5] = flags;
         victim
-            .refused(&bytes, Status::Unimplemented, "not served by this version")
+            .refused(
+                &bytes,
+                Status::InvalidArgument,
+                "flags for streams are not those of the method",
+            )
             .await;
     }
+    let mut compressed = call(1, id_of("add"), &[0x92, 1, 2]);
+    compressed[5] = 0x40;
+    victim
+        .refused(&compressed, Status::Unimplemented, "compressed")
+        .await;
     let mut target = call(1, id_of("add"), &[0, 0, 0, 0, 0, 0, 0, 1, 0x92, 1, 2]);
     target[5] = 0x20;
     victim
-        .refused(&target, Status::Unimplemented, "object targets")
+        .refused(
+            &target,
+            Status::FailedPrecondition,
+            "never lent on this connection",
+        )
         .await;
     victim
         .refused(

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
@@ -10,10 +11,13 @@ use bytes::Buf;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
+use crate::client::blocking::Own;
 use crate::client::request::Prepared;
 use crate::error::{Error, ErrorKind, Execution, Result};
 use crate::limits::Limits;
-use crate::link::{first_frame, refused};
+use crate::link::{first_frame, refused, told};
+use crate::metadata;
+use crate::security::{AUTHORIZATION, not_here};
 use crate::transport::Address;
 use crate::transport::sync::{self, BlockingReader, BlockingWriter};
 use crate::wire::calls::{Answer, Calls, execution};
@@ -40,6 +44,7 @@ const READ_SIZE: usize = 64 << 10;
 /// One connection, shared by the threads that call on it.
 pub(super) struct Connection {
     pub(super) peer: Arc<str>,
+    is_private: bool,
     pub(super) hello: Hello,
     pub(super) limits: Limits,
     state: Mutex<State>,
@@ -47,6 +52,8 @@ pub(super) struct Connection {
     pub(super) changed: Condvar,
     reader: Mutex<Input>,
     output: Mutex<Output>,
+    /// Something that counts as sent lies in the transport still.
+    unflushed: AtomicBool,
 }
 
 pub(super) struct State {
@@ -81,20 +88,32 @@ struct Input {
 
 impl Connection {
     /// Connects, within `limit` for an address and again for the handshake.
-    pub(super) fn open(address: &Address, limits: &Limits, limit: Duration) -> Result<Self> {
-        let io = sync::connect(address, limit)?;
-        let peer = address.to_string();
+    pub(super) fn open(
+        address: &Address,
+        limits: &Limits,
+        own: &Own,
+        limit: Duration,
+    ) -> Result<Self> {
+        let io = sync::connect(address, &own.security, limit)?;
+        let (peer, is_private) = (address.to_string(), io.is_private);
         let mut writer = io.writer;
         let mut first = PREFACE.to_vec();
-        frame::write_hello(&mut first, &Hello::of(limits, Vec::new()).encode());
+        let hello = Hello {
+            token: own.token(&peer, is_private)?,
+            ..Hello::of(limits, Vec::new())
+        };
+        frame::write_hello(&mut first, &hello.encode());
         let lost = |error: io::Error| {
-            Error::unavailable(format!("the handshake with {peer} failed: {error}"))
-                .with_peer(&*peer)
+            told(&error).unwrap_or_else(|| {
+                Error::unavailable(format!("the handshake with {peer} failed: {error}"))
+                    .with_peer(&*peer)
+            })
         };
         let mut sent = 0;
         while sent < first.len() {
             sent += writer.write(&first[sent..], limit).map_err(lost)?;
         }
+        writer.flush(limit).map_err(lost)?;
         let mut input = Input {
             reader: io.reader,
             inbound: Inbound::client(limits),
@@ -141,10 +160,12 @@ impl Connection {
         };
         Ok(Self {
             peer: peer.into(),
+            is_private,
             hello,
             limits: limits.clone(),
             state: Mutex::new(state),
             changed: Condvar::new(),
+            unflushed: AtomicBool::new(false),
             reader: Mutex::new(input),
             output: Mutex::new(Output {
                 io: writer,
@@ -228,6 +249,9 @@ impl Connection {
             let Ok(call) = prepared.frame() else {
                 return Some(Err(Error::too_late()));
             };
+            if !self.is_private && metadata::find(call.metadata, AUTHORIZATION).is_some() {
+                return Some(Err(not_here(&self.peer)));
+            }
             if let Err(error) = sending::check_length(&call, &self.hello, &self.peer) {
                 return Some(Err(error));
             }
@@ -262,7 +286,8 @@ impl Connection {
                 return None;
             }
             // A writer that gave up has left the rest to us; a server may take it only after we have read.
-            let unsent = !state.ended && state.out.unsent() > 0;
+            let unflushed = self.unflushed.load(Ordering::Acquire);
+            let unsent = !state.ended && (unflushed || state.out.unsent() > 0);
             let turn = left.min(if unsent { TURN } else { LOOK_AROUND });
             if unsent {
                 drop(state);
@@ -324,11 +349,7 @@ impl Connection {
                     }
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        let stuck = *output.stuck.get_or_insert(began);
-                        if stuck.elapsed() < self.limits.write_stall_timeout {
-                            return false;
-                        }
-                        return self.write_failed("it takes nothing of our output");
+                        return self.stuck(output, began);
                     }
                     Err(error) => return self.write_failed(error),
                 }
@@ -346,9 +367,35 @@ impl Connection {
                 }
             }
             if output.batch.is_empty() {
-                return true;
+                drop(state);
+                return self.let_out(output, patience);
             }
         }
+    }
+
+    /// Gives the socket what the transport has kept; whether that is all.
+    fn let_out(&self, output: &mut Output, patience: Duration) -> bool {
+        let began = Instant::now();
+        match output.io.flush(patience) {
+            Ok(()) => {
+                self.unflushed.store(false, Ordering::Release);
+                true
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.unflushed.store(true, Ordering::Release);
+                self.stuck(output, began)
+            }
+            Err(error) => self.write_failed(error),
+        }
+    }
+
+    /// The socket takes nothing at the moment; after a long time of that it is given up.
+    fn stuck(&self, output: &mut Output, began: Instant) -> bool {
+        let stuck = *output.stuck.get_or_insert(began);
+        if stuck.elapsed() < self.limits.write_stall_timeout {
+            return false;
+        }
+        self.write_failed("it takes nothing of our output")
     }
 
     /// Whoever writes knows to the byte what the kernel has.
@@ -389,7 +436,7 @@ impl Connection {
                 let key = (Side::Ours, expired);
                 frame::write_cancel(out.buffer(), expired);
                 out.drop_body(key);
-                pieces.drop_body(key);
+                pieces.discard(key);
                 drop(streams.stopped(key));
             });
             state.calls.try_take(id)
@@ -405,7 +452,10 @@ impl Connection {
             Ok(0) => return self.close(Error::lost(&self.peer, "the peer closed it")),
             Ok(_) => self.lock().last_heard = Instant::now(),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-            Err(error) => return self.close(Error::lost(&self.peer, error)),
+            Err(error) => {
+                let told = told(&error).map(|told| told.with_execution(Execution::Unknown));
+                return self.close(told.unwrap_or_else(|| Error::lost(&self.peer, error)));
+            }
         }
         loop {
             match input.inbound.next_frame() {

@@ -1,5 +1,6 @@
 //! The synchronous client: writes and reads the socket on the caller's own thread, without an async runtime.
 
+mod builder;
 mod connection;
 mod items;
 mod streams;
@@ -14,10 +15,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+pub use self::builder::BlockingChannelBuilder;
+use self::builder::Own;
 use self::connection::Connection;
 use crate::client::options::CallOptions;
 use crate::client::request::{Prepared, Request};
-use crate::client::retry::{Retry, RetryPolicy, Stage, Tried};
+use crate::client::retry::{Retry, Stage, Tried};
 use crate::client::returns::Returns;
 use crate::descriptor::{MethodDescriptor, ServiceDescriptor};
 use crate::discovery;
@@ -41,6 +44,7 @@ struct Shared {
     route: Route,
     limits: Limits,
     retry: Retry,
+    own: Own,
     connections: Mutex<Vec<(Address, Arc<Connection>)>>,
     next: AtomicUsize,
     /// The service that is called, where the channel was made for one.
@@ -60,12 +64,12 @@ impl BlockingChannel {
     ///
     /// The address cannot be read, or nobody answers there.
     pub fn connect(address: impl AsRef<str>) -> Result<Self> {
-        Self::open(
-            address.as_ref(),
-            None,
-            Limits::default(),
-            RetryPolicy::default(),
-        )
+        Self::builder().connect(address)
+    }
+
+    /// Says more than the defaults before connecting: limits, TLS, credentials.
+    pub fn builder() -> BlockingChannelBuilder {
+        BlockingChannelBuilder::new()
     }
 
     /// Connects to where a service is: what generated clients call.
@@ -74,15 +78,13 @@ impl BlockingChannel {
     ///
     /// As [`BlockingChannel::connect`].
     pub fn connect_to(address: &str, service: &'static ServiceDescriptor) -> Result<Self> {
-        let (limits, retry) = (Limits::default(), RetryPolicy::default());
-        Self::open(address, Some(service), limits, retry)
+        Self::open(address, Some(service), BlockingChannelBuilder::new())
     }
 
-    pub(super) fn open(
+    fn open(
         address: &str,
         service: Option<&'static ServiceDescriptor>,
-        limits: Limits,
-        retry: RetryPolicy,
+        builder: BlockingChannelBuilder,
     ) -> Result<Self> {
         let (target, _) = Target::parse(address)?;
         let route = match target {
@@ -96,8 +98,9 @@ impl BlockingChannel {
         let next = AtomicUsize::new(crate::backoff::random() as usize);
         let shared = Shared {
             route,
-            limits,
-            retry: Retry::new(retry),
+            limits: builder.limits,
+            retry: Retry::new(builder.retry),
+            own: builder.own,
             connections: Mutex::default(),
             next,
             service,
@@ -276,7 +279,8 @@ impl BlockingChannel {
         {
             return Ok(connection);
         }
-        let opened = Arc::new(Connection::open(address, &self.shared.limits, limit)?);
+        let Shared { limits, own, .. } = &*self.shared;
+        let opened = Arc::new(Connection::open(address, limits, own, limit)?);
         let mut connections = self.connections();
         // Of threads that connect at once the first one wins: nobody would read the other connections.
         if let Some(connection) = known(&mut connections, address) {

@@ -77,7 +77,7 @@ impl State {
             self.came(frame)?;
         }
         let held = self.streams.held() + self.pieces.held() + frame.body.len() as u64;
-        let added = if held > limits.connection_memory {
+        let added = if held > limits.connection_memory && self.pieces.keeps(key) {
             self.pieces
                 .drop_body(key)
                 .map_or(Added::Unknown, Added::TooLarge)
@@ -205,7 +205,7 @@ impl Connection {
         let mut state = self.lock();
         let (connection, _) = state.streams.close(key);
         state.out.drop_body(key);
-        state.pieces.drop_body(key);
+        state.pieces.discard(key);
         state.out.grant(connection, (Side::Ours, 0));
     }
 }
