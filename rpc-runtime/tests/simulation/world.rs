@@ -132,7 +132,7 @@ impl Book {
             (true, true) => client.relay_put(number, hops - 1),
         };
         let call = call.timeout(limit);
-        let outcome = match if once { call.no_retry() } else { call }.await {
+        match if once { call.no_retry() } else { call }.await {
             Ok(answer) => {
                 assert_eq!(answer, number, "the answer is that of another call");
                 self.told(number, Told::Result, "");
@@ -147,8 +147,7 @@ impl Book {
                 );
                 false
             }
-        };
-        outcome
+        }
     }
 
     /// Never twice, and never wrong about it.
