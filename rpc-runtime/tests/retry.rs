@@ -341,3 +341,17 @@ fn the_blocking_client_repeats_by_the_same_rules() {
     let seen = seen.lock().unwrap();
     assert!(seen[1].0 - seen[0].0 >= Duration::from_millis(290));
 }
+
+#[tokio::test]
+async fn a_registry_that_is_down_is_told_at_once() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nobody = format!("registry://{}/retry.Work", listener.local_addr().unwrap());
+    drop(listener);
+    let began = Instant::now();
+    WorkClient::connect(&nobody).await.unwrap_err();
+    assert!(
+        began.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        began.elapsed()
+    );
+}

@@ -232,7 +232,14 @@ impl Tried {
         let hopeless = failure.kind() == ErrorKind::ResourceExhausted
             && failure.execution() == Execution::NotSent
             && stage == Stage::Calling;
-        if hopeless || !may_repeat(call, failure) || call.policy(retry).max_attempts <= 1 {
+        if hopeless || !may_repeat(call, failure) {
+            return Verdict::No;
+        }
+        // A connection that closed under a call that was about to use it was no attempt.
+        let unused = stage == Stage::Calling
+            && failure.execution() == Execution::NotSent
+            && self.unsent < AT_ONCE;
+        if call.policy(retry).max_attempts <= 1 && !unused {
             return Verdict::No;
         }
         let pushback = failure.retry_after();

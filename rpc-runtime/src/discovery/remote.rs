@@ -42,6 +42,8 @@ impl RemoteRegistry {
         }
     }
 
+    /// Its calls are made once: whoever makes them has a loop of its own, and wants to hear at once that the registry is
+    /// down.
     fn client(&self) -> &RegistryClient {
         self.client
             .get_or_init(|| RegistryClient::new(Channel::lazy(self.address.clone())))
@@ -53,7 +55,7 @@ impl RemoteRegistry {
     ///
     /// `unavailable` if the registry cannot be reached.
     pub async fn names(&self) -> Result<Vec<String>> {
-        Ok(self.client().names().timeout(ANSWER).await?)
+        Ok(self.client().names().timeout(ANSWER).no_retry().await?)
     }
 
     fn down(&self, error: impl Into<Error>) -> Error {
@@ -78,6 +80,7 @@ impl Registry for RemoteRegistry {
                 .client()
                 .register(&to_wire(instance), ttl)
                 .timeout(ANSWER)
+                .no_retry()
                 .await;
             lease.map(Lease::from).map_err(|error| self.down(error))
         })
@@ -89,6 +92,7 @@ impl Registry for RemoteRegistry {
                 .client()
                 .renew(&lease.clone().into())
                 .timeout(ANSWER)
+                .no_retry()
                 .await
                 .map_err(|error| self.down(error))?;
             Ok(if known {
@@ -105,6 +109,7 @@ impl Registry for RemoteRegistry {
                 .client()
                 .deregister(&lease.clone().into())
                 .timeout(ANSWER)
+                .no_retry()
                 .await;
             outcome.map_err(|error| self.down(error))
         })
@@ -112,7 +117,12 @@ impl Registry for RemoteRegistry {
 
     fn snapshot<'a>(&'a self, service: &'a str) -> BoxFuture<'a, Snapshot> {
         Box::pin(async move {
-            let listing = self.client().lookup(service).timeout(ANSWER).await;
+            let listing = self
+                .client()
+                .lookup(service)
+                .timeout(ANSWER)
+                .no_retry()
+                .await;
             listing
                 .map(Snapshot::from)
                 .map_err(|error| self.down(error))
@@ -125,6 +135,7 @@ impl Registry for RemoteRegistry {
                 .client()
                 .watch(service, cursor.0, WATCH)
                 .timeout(WATCH + ANSWER)
+                .no_retry()
                 .await;
             listing
                 .map(Snapshot::from)
