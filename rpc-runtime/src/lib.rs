@@ -3,6 +3,7 @@
 pub mod codec;
 pub mod discovery;
 pub mod health;
+pub mod msgpack_rpc;
 pub mod reflection;
 pub mod stream;
 

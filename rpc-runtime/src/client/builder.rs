@@ -9,6 +9,7 @@ use crate::client::retry::{Retry, RetryPolicy};
 use crate::descriptor::{Client, ServiceDescriptor};
 use crate::error::{Error, Result};
 use crate::limits::Limits;
+use crate::msgpack_rpc::{Spelling, Spoken};
 use crate::security::{Credentials, Token, Wallet};
 use crate::server::Skeleton;
 use crate::server::router::Router;
@@ -35,6 +36,8 @@ pub struct ChannelBuilder {
     exports: Router,
     retry: RetryPolicy,
     transport: Option<Arc<dyn Transport>>,
+    /// How the peers name methods, if they speak MessagePack-RPC.
+    spelling: Option<Spelling>,
     security: ClientSecurity,
     wallet: Wallet,
     /// The first mistake in building it, told when it connects.
@@ -71,6 +74,19 @@ impl ChannelBuilder {
         if let Err(error) = self.exports.add(Arc::new(skeleton)) {
             self.mistake.get_or_insert(error);
         }
+        self
+    }
+
+    /// Speaks MessagePack-RPC to the peers: calls go by the method's bare name, errors are texts, and there are neither
+    /// streams nor metadata. `msgpack-rpc+` before an address says the same; docs/msgpack-rpc.md tells the rest.
+    pub fn msgpack_rpc(mut self) -> Self {
+        self.spelling.get_or_insert_default();
+        self
+    }
+
+    /// Speaks MessagePack-RPC to peers that name methods in another way than by the bare name.
+    pub fn msgpack_rpc_spelling(mut self, spelling: Spelling) -> Self {
+        self.spelling = Some(spelling);
         self
     }
 
@@ -136,6 +152,9 @@ impl ChannelBuilder {
         let mut profile = Profile::new(self.limits, service);
         profile.retry = Retry::new(self.retry);
         profile.transport = self.transport;
+        profile.spoken = self
+            .spelling
+            .map(|spelling| Arc::new(Spoken::new(spelling)));
         profile.security = self.security;
         profile.wallet = self.wallet;
         if !self.exports.services().is_empty() {

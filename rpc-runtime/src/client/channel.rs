@@ -120,8 +120,9 @@ impl Channel {
 
     /// Calls the services that the caller of a handler exports.
     pub(crate) fn caller(link: Arc<Link>) -> Self {
-        let profile = Arc::new(Profile::new(Limits::default(), None));
-        Self::new(Route::Caller(link), profile)
+        let mut profile = Profile::new(Limits::default(), None);
+        profile.spoken = link.spoken();
+        Self::new(Route::Caller(link), Arc::new(profile))
     }
 
     /// Calls an object of a peer.
@@ -152,8 +153,9 @@ impl Channel {
     }
 
     /// A channel that connects when a call needs it.
-    pub(super) fn unconnected(address: &str, profile: Profile) -> Result<Self> {
+    pub(super) fn unconnected(address: &str, mut profile: Profile) -> Result<Self> {
         let (target, options) = Target::parse(address)?;
+        profile.speak(&options)?;
         Handle::try_current().map_err(|_| Error::no_runtime())?;
         let profile = Arc::new(profile);
         let route = match target {
@@ -236,6 +238,7 @@ impl Channel {
         method: &'static MethodDescriptor,
         params: impl FnOnce(&mut Vec<u8>),
     ) -> Request {
+        self.inner.profile.learn(method);
         let mut encoded = Vec::new();
         let lent = object::collect(|| params(&mut encoded));
         let target = match &self.inner.route {

@@ -10,8 +10,9 @@ use tokio::time::{Instant, timeout};
 
 use crate::backoff::Backoff;
 use crate::client::profile::Profile;
-use crate::error::{Error, Execution, Result};
+use crate::error::{Error, ErrorKind, Execution, Result};
 use crate::link::{self, Link};
+use crate::msgpack_rpc;
 use crate::transport::{self, Address};
 
 /// One peer and the connection to it. Dropping it lets the calls on their way end, then the connection closes.
@@ -181,10 +182,18 @@ impl Direct {
 
 async fn connect(address: &Address, profile: &Profile) -> Result<Arc<Link>> {
     let attempt = async {
-        let io =
+        let mut io =
             transport::connect_by(profile.transport.as_ref(), address, &profile.security).await?;
         let token = profile.wallet.token(&io.peer, io.is_private).await?;
-        link::connect(io, profile.limits.clone(), profile.exports.clone(), token).await
+        let (limits, mut exports) = (profile.limits.clone(), profile.exports.clone());
+        if let Some(spoken) = &profile.spoken {
+            if token.is_some() {
+                let text = "MessagePack-RPC has no place for a token: make this channel without one, and let the transport or the network vouch for it";
+                return Err(Error::new(ErrorKind::FailedPrecondition, text).with_peer(io.peer));
+            }
+            exports = msgpack_rpc::translate(&mut io, spoken, &limits, exports);
+        }
+        link::connect(io, limits, exports, token).await
     };
     // The handshake has a limit of its own; this one is for a host that swallows packets.
     match timeout(profile.limits.handshake_timeout.saturating_mul(2), attempt).await {

@@ -10,6 +10,7 @@ use super::{Link, Role};
 use crate::codec::{CheckLimits, check};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
+use crate::msgpack_rpc;
 use crate::security::Token;
 use crate::server::router::Router;
 use crate::transport::{Io, ServerSecurity};
@@ -77,7 +78,15 @@ pub(crate) async fn accept(
     let (peer, since) = (io.peer.clone(), io.since);
     let mut inbound = Inbound::server(&limits);
     let exchange = async {
-        let mut hello = read_hello(&mut io, &mut inbound).await?;
+        let mut hello = match (read_hello(&mut io, &mut inbound).await, router.door()) {
+            (Err(Failed::Refused(refusal)), Some(door)) if refusal.is_msgpack_rpc() => {
+                let received = std::mem::take(inbound.buffer());
+                msgpack_rpc::serve(&mut io, received, door, &limits);
+                inbound = Inbound::server(&limits);
+                read_hello(&mut io, &mut inbound).await?
+            }
+            (hello, _) => hello?,
+        };
         let (peer, token) = (Arc::from(&*io.peer), hello.token.take());
         let welcome = router.guard().welcome(&peer, io.identity.take(), token);
         io.identity = welcome.await.map_err(Failed::Unwelcome)?;

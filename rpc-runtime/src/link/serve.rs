@@ -17,6 +17,7 @@ use crate::context::Context;
 use crate::descriptor::{MethodDescriptor, MethodKind};
 use crate::error::{Error, ErrorKind, Execution};
 use crate::metadata::Metadata;
+use crate::msgpack_rpc::{self, Spoken};
 use crate::object::{self, Lent};
 use crate::security::{Admission, Asked, Identity, Target};
 use crate::server::catch_panic::CatchPanic;
@@ -79,6 +80,11 @@ impl Responder {
     /// REPLY with the declared error.
     pub(crate) fn declare(&self, part: FailPart, encode: impl FnOnce(&mut Vec<u8>)) {
         self.answer(encode, Head::Declared(part));
+    }
+
+    /// Whether the caller cannot read a declared error unless it is a text.
+    pub(crate) fn wants_text(&self) -> bool {
+        self.link.is_msgpack_rpc()
     }
 
     /// FAIL.
@@ -275,6 +281,20 @@ impl Drop for Responder {
 }
 
 impl Link {
+    /// Whether a translator stands between, and the peer speaks MessagePack-RPC.
+    fn is_msgpack_rpc(&self) -> bool {
+        let features = &self.peer_hello.features;
+        features
+            .iter()
+            .any(|feature| feature == msgpack_rpc::FEATURE)
+    }
+
+    /// How the peer names methods, if it does not know them by number.
+    pub(crate) fn spoken(&self) -> Option<Arc<Spoken>> {
+        let door = self.router.as_ref()?.door()?;
+        self.is_msgpack_rpc().then(|| door.spoken.clone())
+    }
+
     pub(super) fn on_call(self: &Arc<Self>, frame: Frame) -> Result<(), Refusal> {
         let (id, one_way) = (frame.request_id, frame.flags & flag::ONE_WAY != 0);
         let (arrived, above_the_line) = self.admit_id(id)?;

@@ -21,6 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::health::Board;
 use crate::limits::Limits;
 use crate::link::{self, Link};
+use crate::msgpack_rpc::{Door, ErrorForm, Names};
 use crate::reflection;
 use crate::security::{Authenticator, Rule};
 use crate::server::router::{Router, Skeleton};
@@ -55,7 +56,24 @@ pub struct Server {
     advertised: Advertised,
     propagation: Option<Duration>,
     transport: Option<Arc<dyn Transport>>,
+    second_door: SecondDoor,
     security: ServerSecurity,
+}
+
+/// Whether and how MessagePack-RPC is served on addresses that are opened from now on.
+#[derive(Clone, Copy)]
+struct SecondDoor {
+    open: bool,
+    form: ErrorForm,
+}
+
+impl Default for SecondDoor {
+    fn default() -> Self {
+        Self {
+            open: true,
+            form: ErrorForm::default(),
+        }
+    }
 }
 
 /// A server that listens. It stops when this is dropped: at once, without waiting for calls; see
@@ -69,11 +87,14 @@ pub struct Serving {
     advertised: Advertised,
     pub(super) propagation: Option<Duration>,
     transport: Option<Arc<dyn Transport>>,
+    second_door: SecondDoor,
     pub(super) stopped: watch::Sender<bool>,
 }
 
 pub(super) struct Shared {
     router: Arc<Router>,
+    /// What MessagePack-RPC peers may call, by name.
+    names: Arc<Names>,
     pub(super) security: ServerSecurity,
     pub(super) health: Board,
     pub(super) limits: Arc<Limits>,
@@ -191,6 +212,20 @@ impl Server {
         self
     }
 
+    /// Serves peers that speak MessagePack-RPC on the same addresses (that is so unless `false` is given here), or
+    /// refuses them; docs/msgpack-rpc.md tells what they may call and how.
+    pub fn msgpack_rpc(mut self, serve: bool) -> Self {
+        self.second_door.open = serve;
+        self
+    }
+
+    /// Sets how MessagePack-RPC peers are told errors: as one string, unless said otherwise. An address that needs
+    /// another form is opened after [`Serving::msgpack_rpc_errors`].
+    pub fn msgpack_rpc_errors(mut self, form: ErrorForm) -> Self {
+        self.second_door.form = form;
+        self
+    }
+
     /// Opens an address: `tcp://host:port` (port 0 takes a free one), `tls://host:port`, `unix:///path` or
     /// `mem://name`.
     ///
@@ -207,6 +242,7 @@ impl Server {
             return Err(mistake);
         }
         let shared = Shared {
+            names: Arc::new(Names::of(&self.router)),
             router: Arc::new(self.router),
             security: self.security,
             health,
@@ -230,6 +266,7 @@ impl Server {
             advertised: self.advertised,
             propagation: self.propagation,
             transport: self.transport,
+            second_door: self.second_door,
             stopped: watch::Sender::new(false),
         };
         serving.listen(address).await?;
@@ -238,6 +275,16 @@ impl Server {
 }
 
 impl Serving {
+    /// Serves or refuses MessagePack-RPC on addresses that are opened after this; see [`Server::msgpack_rpc`].
+    pub fn msgpack_rpc(&mut self, serve: bool) {
+        self.second_door.open = serve;
+    }
+
+    /// Sets how MessagePack-RPC peers are told errors on addresses that are opened after this.
+    pub fn msgpack_rpc_errors(&mut self, form: ErrorForm) {
+        self.second_door.form = form;
+    }
+
     /// Opens a further address; returns it with its real port.
     ///
     /// # Errors
@@ -264,11 +311,16 @@ impl Serving {
                     .map(|record| Provider::start(registry.clone(), record)),
             );
         }
-        self.acceptors.push(tokio::spawn(accept_loop(
-            self.shared.clone(),
-            listener,
-            is_tls,
-        )));
+        let router = match self.second_door {
+            SecondDoor { open: false, .. } => self.shared.router.clone(),
+            SecondDoor { form, .. } => Arc::new(self.shared.router.with_door(Door {
+                names: self.shared.names.clone(),
+                form,
+                spoken: Arc::default(),
+            })),
+        };
+        let accepting = accept_loop(self.shared.clone(), router, listener, is_tls);
+        self.acceptors.push(tokio::spawn(accepting));
         self.addresses.push(text.clone());
         Ok(text)
     }
@@ -359,7 +411,12 @@ impl Shared {
 }
 
 /// Accepts until the server goes; whatever goes wrong with one connection is that connection's affair.
-async fn accept_loop(shared: Arc<Shared>, mut listener: Listener, is_tls: bool) {
+async fn accept_loop(
+    shared: Arc<Shared>,
+    router: Arc<Router>,
+    mut listener: Listener,
+    is_tls: bool,
+) {
     let mut pause = FIRST_PAUSE;
     let mut closing = shared.closing.subscribe();
     while !*closing.borrow() {
@@ -375,7 +432,7 @@ async fn accept_loop(shared: Arc<Shared>, mut listener: Listener, is_tls: bool) 
         match accepted {
             Some(Ok(io)) => {
                 pause = FIRST_PAUSE;
-                take_in(&shared, io, is_tls);
+                take_in(&shared, &router, io, is_tls);
             }
             // The peer hung up before we came to it.
             Some(Err(error)) if error.kind() == io::ErrorKind::ConnectionAborted => {}
@@ -391,7 +448,7 @@ async fn accept_loop(shared: Arc<Shared>, mut listener: Listener, is_tls: bool) 
     for _ in 0..3 {
         yield_now().await;
         while let Some(Ok(io)) = at_once(listener.accept()).await {
-            take_in(&shared, io, is_tls);
+            take_in(&shared, &router, io, is_tls);
         }
     }
 }
@@ -406,13 +463,13 @@ async fn at_once<F: Future>(future: F) -> Option<F::Output> {
     .await
 }
 
-fn take_in(shared: &Arc<Shared>, io: Io, is_tls: bool) {
+fn take_in(shared: &Arc<Shared>, router: &Arc<Router>, io: Io, is_tls: bool) {
     let limit = shared.limits.max_handshaking;
     let Some(handshaking) = Counted::below(limit, shared, |shared| &shared.handshaking) else {
         // Nobody is left to say why: dropping closes it.
         return;
     };
-    let shared = shared.clone();
+    let (shared, router) = (shared.clone(), router.clone());
     tokio::spawn(async move {
         let limit = shared.limits.max_connections;
         let Some(_connection) = Counted::below(limit, &shared, |shared| &shared.connections) else {
@@ -436,7 +493,7 @@ fn take_in(shared: &Arc<Shared>, io: Io, is_tls: bool) {
         if shared.leaving.load(Ordering::Acquire) {
             return send_away(io, &shared).await;
         }
-        let accepted = link::accept(io, shared.limits.clone(), shared.router.clone()).await;
+        let accepted = link::accept(io, shared.limits.clone(), router).await;
         let Ok(link) = accepted else { return };
         let number = shared.next_link.fetch_add(1, Ordering::Relaxed);
         shared.links().insert(number, link.clone());

@@ -86,7 +86,12 @@ impl BlockingChannel {
         service: Option<&'static ServiceDescriptor>,
         builder: BlockingChannelBuilder,
     ) -> Result<Self> {
-        let (target, _) = Target::parse(address)?;
+        let (target, options) = Target::parse(address)?;
+        if options.msgpack_rpc {
+            return Err(Error::invalid(format!(
+                "`{address}`: the blocking client does not speak MessagePack-RPC; use the asynchronous client of the same service"
+            )));
+        }
         let route = match target {
             Target::Direct(address) => Route::Fixed(vec![address]),
             Target::List(addresses) => Route::Fixed(addresses),
