@@ -51,9 +51,24 @@ fn idl(neovim: &str) -> String {
     }
 }
 
+/// A running Neovim; none where it is not installed and need not be: `.ci/run` says that it must be.
+async fn editor() -> Option<Editor> {
+    match Editor::start().await {
+        Ok(editor) => Some(editor),
+        Err(error) => {
+            let required = std::env::var_os("RPC_PEERS").is_some_and(|value| value == "required");
+            assert!(!required, "{error}; run .ci/peers first");
+            eprintln!("left out: {error}; .ci/peers installs it");
+            None
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_idl_says_what_the_installed_neovim_says() {
-    let editor = Editor::start().await.expect("run .ci/peers first");
+    let Some(editor) = editor().await else {
+        return;
+    };
     let client = NeovimClient::connect(&editor.address()).await.unwrap();
     let info = client.nvim_get_api_info().await.unwrap();
     let functions = list(get(&info[1], "functions"));
@@ -83,7 +98,9 @@ async fn the_idl_says_what_the_installed_neovim_says() {
 
 #[tokio::test]
 async fn buffers_come_as_extensions_and_go_back_as_they_came() {
-    let editor = Editor::start().await.expect("run .ci/peers first");
+    let Some(editor) = editor().await else {
+        return;
+    };
     let client = NeovimClient::connect(&editor.address()).await.unwrap();
     let buffer = client.nvim_get_current_buf().await.unwrap();
     assert!(matches!(buffer, Value::Ext(0, _)), "{buffer:?}");

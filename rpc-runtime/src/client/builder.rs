@@ -3,10 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
+
 use crate::client::channel::Channel;
 use crate::client::profile::Profile;
 use crate::client::retry::{Retry, RetryPolicy};
 use crate::descriptor::{Client, ServiceDescriptor};
+use crate::discovery::Registry;
 use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::msgpack_rpc::{Spelling, Spoken};
@@ -143,6 +146,22 @@ impl ChannelBuilder {
     pub async fn client<C: Client>(self, address: impl AsRef<str>) -> Result<C> {
         let profile = self.profile(Some(C::SERVICE))?;
         Channel::open(address.as_ref(), profile).await.map(C::from)
+    }
+
+    /// Calls the instances that a registry knows of a service, as [`Channel::discover`] does. Nothing is asked before the
+    /// first call.
+    ///
+    /// # Errors
+    ///
+    /// There is a mistake in what was said before, or no tokio runtime here.
+    pub fn discover(self, registry: impl Registry, service: impl Into<String>) -> Result<Channel> {
+        let profile = Arc::new(self.profile(None)?);
+        Handle::try_current().map_err(|_| Error::no_runtime())?;
+        Ok(Channel::balanced(
+            Arc::new(registry),
+            service.into(),
+            profile,
+        ))
     }
 
     fn profile(self, service: Option<&'static ServiceDescriptor>) -> Result<Profile> {

@@ -138,7 +138,15 @@ impl Channel {
     /// Outside of a tokio runtime.
     pub fn discover(registry: impl Registry, service: impl Into<String>) -> Self {
         let profile = Arc::new(Profile::new(Limits::default(), None));
-        let balanced = Balanced::start(Arc::new(registry), service.into(), None, profile.clone());
+        Self::balanced(Arc::new(registry), service.into(), profile)
+    }
+
+    pub(super) fn balanced(
+        registry: Arc<dyn Registry>,
+        service: String,
+        profile: Arc<Profile>,
+    ) -> Self {
+        let balanced = Balanced::start(registry, service, None, profile.clone());
         Self::new(Route::Balanced(balanced), profile)
     }
 

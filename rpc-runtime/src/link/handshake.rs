@@ -122,6 +122,7 @@ pub(crate) async fn accept(
 
 /// The server's side of TLS, before all else. A client that speaks without it gets a refusal that it can read.
 pub(crate) async fn secure(mut io: Io, limits: &Limits, security: &ServerSecurity) -> Result<Io> {
+    io.peer = io.peer.replacen("tcp://", "tls://", 1);
     let (peer, until) = (io.peer.clone(), io.since + limits.handshake_timeout);
     let late = || {
         let text = format!("no TLS handshake within {:?}", limits.handshake_timeout);

@@ -484,7 +484,7 @@ fn take_in(shared: &Arc<Shared>, router: &Arc<Router>, io: Io, is_tls: bool) {
                 Ok(io) => io,
                 Err(error) => {
                     let audit = shared.router.guard().audit();
-                    return audit.warn(format_args!("the connection from {}", error.message()));
+                    return audit.warn(format_args!("{}", error.message()));
                 }
             }
         } else {
