@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::client::options::{CallOptions, Timeout};
+use crate::client::retry::{Retry, RetryPolicy};
 use crate::client::upload::Upload;
 use crate::context::Context;
 use crate::descriptor::{MethodDescriptor, MethodKind};
@@ -43,6 +44,8 @@ pub(crate) struct Prepared {
     pub(crate) idempotent: bool,
     /// Made by the handler of a repetition: such calls are not repeated in turn, or repetitions would multiply.
     pub(crate) once: bool,
+    /// What the caller said about repeating this call.
+    retry: Option<Arc<RetryPolicy>>,
     /// The items that the caller sends.
     pub(crate) upload: Option<Upload>,
     lent: Vec<Lent>,
@@ -107,6 +110,7 @@ impl Request {
             deadline,
             idempotent,
             once,
+            retry: self.options.retry,
             upload: self.upload,
             lent: self.lent,
             target: self.target,
@@ -121,6 +125,11 @@ impl Prepared {
     pub(crate) fn one_way(mut self) -> Self {
         self.flags |= flag::ONE_WAY;
         self
+    }
+
+    /// How often this call is repeated, on a channel.
+    pub(crate) fn policy<'a>(&'a self, channel: &'a Retry) -> &'a RetryPolicy {
+        self.retry.as_deref().unwrap_or(&channel.policy)
     }
 
     /// Says to the peer that this is a repetition.
