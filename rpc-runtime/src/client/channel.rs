@@ -18,7 +18,7 @@ use crate::client::local::Local;
 use crate::client::one_way::OneWay;
 use crate::client::options::CallOptions;
 use crate::client::profile::Profile;
-use crate::client::request::{Prepared, Request};
+use crate::client::request::{Extras, Prepared, Request};
 use crate::client::retry::{Stage, Tried, pause_end};
 use crate::client::returns::Returns;
 use crate::client::stream_call::StreamCall;
@@ -223,7 +223,7 @@ impl Channel {
         params: impl FnOnce(&mut Vec<u8>),
     ) -> Call<T, E> {
         let mut request = self.request(method, params);
-        request.upload = Some(Upload::new(items, codec));
+        request.extras.get_or_insert_default().upload = Some(Upload::new(items, codec));
         Call::new(self.clone(), request, returns)
     }
 
@@ -237,7 +237,7 @@ impl Channel {
         params: impl FnOnce(&mut Vec<u8>),
     ) -> StreamCall<T, E> {
         let mut request = self.request(method, params);
-        request.upload = Some(Upload::new(items, codec));
+        request.extras.get_or_insert_default().upload = Some(Upload::new(items, codec));
         StreamCall::new(self.clone(), request, returns)
     }
 
@@ -253,13 +253,18 @@ impl Channel {
             Route::Object(remote) => Some(remote.id()),
             _ => None,
         };
+        let extras = (!lent.is_empty() || target.is_some()).then(|| {
+            Box::new(Extras {
+                upload: None,
+                lent,
+                target,
+            })
+        });
         Request {
             method,
             params: encoded,
             options: CallOptions::default(),
-            upload: None,
-            lent,
-            target,
+            extras,
         }
     }
 
@@ -439,7 +444,7 @@ impl Channel {
     }
 
     fn with_upload(&self, mut ticket: Ticket, prepared: &Prepared) -> Ticket {
-        if let Some(upload) = &prepared.upload {
+        if let Some(upload) = prepared.upload() {
             upload.begin(&mut ticket, &self.inner.runtime);
         }
         ticket
