@@ -227,7 +227,7 @@ fn id_of(method: &str) -> u64 {
 #[test]
 fn every_vector_is_one_whole_frame() {
     let vectors = vectors();
-    assert_eq!(vectors.len(), 43, "{:?}", vectors.keys());
+    assert_eq!(vectors.len(), 44, "{:?}", vectors.keys());
     for (name, bytes) in vectors.iter().filter(|(name, _)| **name != "preface") {
         let length = u32::from_le_bytes(bytes[..4].try_into().unwrap());
         assert_eq!(length as usize, bytes.len() - 4, "{name}");
@@ -413,6 +413,36 @@ async fn a_server_answers_as_the_page_says() {
     assert_eq!((status, execution), (Status::Cancelled.code(), 3), "{text}");
     raw.send(&raw::frame(99, 0, 0, 0, &[])).await;
     assert_bytes(&raw.rest().await, "goaway");
+}
+
+#[tokio::test]
+async fn a_server_announces_that_it_goes_as_the_page_says() {
+    let (mut serving, mut raw, _) = server().await;
+    raw.send(&vector("call")).await;
+    raw.next().await.unwrap();
+    let going = tokio::spawn(async move { serving.shutdown(LONG).await });
+    assert_bytes(&raw.next().await.unwrap().bytes, "goaway-announce");
+    drop(raw);
+    going.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_client_goes_elsewhere_after_an_announcement_and_waits_for_its_answers() {
+    let (client, mut raw) = client().await;
+    let kept = client.hello("Ann").start();
+    let call = raw.next().await.unwrap();
+    raw.send(&vector("goaway-announce")).await;
+    raw.send(&vector("ping")).await;
+    assert_bytes(&raw.next().await.unwrap().bytes, "pong");
+    let refused = client
+        .hello("Bob")
+        .timeout(Duration::from_millis(300))
+        .await;
+    let failure = refused.unwrap_err();
+    assert_eq!(failure.execution(), Execution::NotSent, "{failure}");
+    assert_eq!(call.id, 1);
+    raw.send(&vector("reply")).await;
+    assert_eq!(kept.await.unwrap(), "Hello, Ann!");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use tokio::runtime::Handle;
 
 use crate::client::channel::Channel;
 use crate::client::profile::Profile;
+use crate::client::retry::{Retry, RetryPolicy};
 use crate::descriptor::{Client, ServiceDescriptor};
 use crate::discovery::Registry;
 use crate::error::{Error, Result};
@@ -16,6 +17,7 @@ use crate::security::{Credentials, Token, Wallet};
 use crate::server::Skeleton;
 use crate::server::router::Router;
 use crate::transport::ClientSecurity;
+use crate::transport::Transport;
 #[cfg(feature = "tls")]
 use crate::transport::tls::ClientTls;
 
@@ -35,6 +37,8 @@ use crate::transport::tls::ClientTls;
 pub struct ChannelBuilder {
     limits: Limits,
     exports: Router,
+    retry: RetryPolicy,
+    transport: Option<Arc<dyn Transport>>,
     /// How the peers name methods, if they speak MessagePack-RPC.
     spelling: Option<Spelling>,
     security: ClientSecurity,
@@ -52,6 +56,18 @@ impl ChannelBuilder {
     /// Replaces the limits.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Replaces the policy by which failed calls are repeated.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = policy;
+        self
+    }
+
+    /// Opens connections by this instead of the system's sockets.
+    pub fn transport(mut self, transport: impl Transport) -> Self {
+        self.transport = Some(Arc::new(transport));
         self
     }
 
@@ -112,6 +128,16 @@ impl ChannelBuilder {
         Channel::open(address.as_ref(), self.profile(None)?).await
     }
 
+    /// A channel that connects when the first call is made: for servers that need each other, in whatever order they
+    /// start. That call waits for the connection as long as it may take.
+    ///
+    /// # Errors
+    ///
+    /// The address cannot be read, there is no tokio runtime here, or two exported methods have the same call ID.
+    pub fn lazy(self, address: impl AsRef<str>) -> Result<Channel> {
+        Channel::unconnected(address.as_ref(), self.profile(None)?)
+    }
+
     /// Connects to where the service of a generated client is, and gives that client.
     ///
     /// # Errors
@@ -143,6 +169,8 @@ impl ChannelBuilder {
             return Err(mistake);
         }
         let mut profile = Profile::new(self.limits, service);
+        profile.retry = Retry::new(self.retry);
+        profile.transport = self.transport;
         profile.spoken = self
             .spelling
             .map(|spelling| Arc::new(Spoken::new(spelling)));

@@ -1,8 +1,10 @@
 //! What the connections of one channel have in common: limits, and the definition the caller was made from.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::client::retry::Retry;
 use crate::descriptor::{MethodDescriptor, ServiceDescriptor};
 use crate::error::{Error, Result};
 use crate::limits::Limits;
@@ -12,13 +14,17 @@ use crate::security::Wallet;
 use crate::server::router::Router;
 use crate::transport::ClientSecurity;
 use crate::transport::Options;
+use crate::transport::Transport;
 
 /// Shared by all connections of a channel.
-#[derive(Debug)]
 pub(crate) struct Profile {
     pub(crate) limits: Arc<Limits>,
     /// What the peers may call back.
     pub(crate) exports: Option<Arc<Router>>,
+    /// What fails is repeated by this.
+    pub(crate) retry: Retry,
+    /// Opens connections in place of the system's sockets.
+    pub(crate) transport: Option<Arc<dyn Transport>>,
     /// How the peers name what is called, if they speak MessagePack-RPC.
     pub(crate) spoken: Option<Arc<Spoken>>,
     /// What `tls://` needs.
@@ -36,6 +42,8 @@ impl Profile {
         Self {
             limits: Arc::new(limits),
             exports: None,
+            retry: Retry::default(),
+            transport: None,
             spoken: None,
             security: ClientSecurity::default(),
             wallet: Wallet::default(),
@@ -96,5 +104,14 @@ impl Profile {
 
     pub(crate) fn mismatches(&self) -> u64 {
         self.mismatches.load(Ordering::Relaxed)
+    }
+}
+
+impl fmt::Debug for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Profile")
+            .field("limits", &self.limits)
+            .field("retry", &self.retry)
+            .finish_non_exhaustive()
     }
 }

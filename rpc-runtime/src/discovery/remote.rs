@@ -78,6 +78,8 @@ impl RemoteRegistry {
         }
     }
 
+    /// Its calls are made once: whoever makes them has a loop of its own, and wants to hear at once that the registry is
+    /// down.
     fn client(&self) -> &RegistryClient {
         self.client.get_or_init(|| {
             RegistryClient::new(match &self.place {
@@ -93,7 +95,7 @@ impl RemoteRegistry {
     ///
     /// `unavailable` if the registry cannot be reached.
     pub async fn names(&self) -> Result<Vec<String>> {
-        Ok(self.client().names().timeout(ANSWER).await?)
+        Ok(self.client().names().timeout(ANSWER).no_retry().await?)
     }
 
     fn down(&self, error: impl Into<Error>) -> Error {
@@ -118,6 +120,7 @@ impl Registry for RemoteRegistry {
                 .client()
                 .register(&to_wire(instance), ttl)
                 .timeout(ANSWER)
+                .no_retry()
                 .await;
             lease.map(Lease::from).map_err(|error| self.down(error))
         })
@@ -129,6 +132,7 @@ impl Registry for RemoteRegistry {
                 .client()
                 .renew(&lease.clone().into())
                 .timeout(ANSWER)
+                .no_retry()
                 .await
                 .map_err(|error| self.down(error))?;
             Ok(if known {
@@ -145,6 +149,7 @@ impl Registry for RemoteRegistry {
                 .client()
                 .deregister(&lease.clone().into())
                 .timeout(ANSWER)
+                .no_retry()
                 .await;
             outcome.map_err(|error| self.down(error))
         })
@@ -152,7 +157,12 @@ impl Registry for RemoteRegistry {
 
     fn snapshot<'a>(&'a self, service: &'a str) -> BoxFuture<'a, Snapshot> {
         Box::pin(async move {
-            let listing = self.client().lookup(service).timeout(ANSWER).await;
+            let listing = self
+                .client()
+                .lookup(service)
+                .timeout(ANSWER)
+                .no_retry()
+                .await;
             listing
                 .map(Snapshot::from)
                 .map_err(|error| self.down(error))
@@ -165,6 +175,7 @@ impl Registry for RemoteRegistry {
                 .client()
                 .watch(service, cursor.0, WATCH)
                 .timeout(WATCH + ANSWER)
+                .no_retry()
                 .await;
             listing
                 .map(Snapshot::from)

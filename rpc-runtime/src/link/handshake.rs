@@ -1,6 +1,7 @@
 //! The first words of a connection: preface and HELLO, within one time limit.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{timeout, timeout_at};
@@ -156,13 +157,8 @@ pub(crate) async fn secure(mut io: Io, limits: &Limits, security: &ServerSecurit
 }
 
 /// Tells a new connection that it cannot stay, and closes it.
-pub(crate) async fn turn_away(mut io: Io, limits: &Limits, text: &str) {
-    say_goodbye(
-        &mut io,
-        &Refusal::Frame(GoAwayReason::Limit, text.to_owned()),
-        limits,
-    )
-    .await;
+pub(crate) async fn turn_away(mut io: Io, limits: &Limits, reason: GoAwayReason, text: &str) {
+    say_goodbye(&mut io, &Refusal::Frame(reason, text.to_owned()), limits).await;
 }
 
 fn open(
@@ -197,6 +193,7 @@ impl Drop for CloseOnDrop {
         let peer = &**self.0.peer();
         let error = Error::unavailable("the runtime of the connection has ended").with_peer(peer);
         self.0.close(error);
+        self.0.task_ended();
     }
 }
 
@@ -245,7 +242,10 @@ fn turned_away(frame: &Frame, peer: &str) -> Error {
         GoAwayReason::Version => ErrorKind::FailedPrecondition,
         _ => ErrorKind::Unavailable,
     };
-    Error::new(kind, format!("{peer} refused the connection: {text}")).with_peer(peer)
+    let wait = Duration::from_millis(u64::from(frame.go_away_part().reconnect_ms));
+    Error::new(kind, format!("{peer} refused the connection: {text}"))
+        .with_peer(peer)
+        .with_retry_after((!wait.is_zero()).then_some(wait))
 }
 
 fn explain(peer: &str, failed: Failed) -> Error {

@@ -370,6 +370,8 @@ impl Translator {
                 let token = frame.fixed.as_ref().get_u64_le();
                 self.give(|out| frame::write_ping(out, Kind::Pong, token));
             }
+            // An announcement: there is no word for it here, and calls are still served.
+            Kind::GoAway if !frame.go_away_part().is_final => {}
             Kind::GoAway => {
                 let text = if self.greeted {
                     format!(
