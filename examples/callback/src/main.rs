@@ -107,7 +107,7 @@ async fn main() -> Result<()> {
             Err(CallError::Declared { error, .. }) => {
                 println!("bidder      bids {cents}: {error:?}")
             }
-            Err(failure) => println!("bidder      bids {cents}: {failure}"),
+            Err(CallError::Failed(failure)) => println!("bidder      bids {cents}: {failure}"),
         }
     }
     // The seller has exported nothing, so nobody can ask its purse.
