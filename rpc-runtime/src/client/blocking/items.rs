@@ -133,6 +133,7 @@ impl BlockingChannel {
     /// # Errors
     ///
     /// It could not be sent; what happens later is told by the iterator.
+    #[doc(hidden)]
     pub fn stream<T, E>(
         &self,
         method: &'static MethodDescriptor,
@@ -152,6 +153,7 @@ impl BlockingChannel {
     /// # Errors
     ///
     /// What the call failed with.
+    #[doc(hidden)]
     pub fn upload<T, E, I>(
         &self,
         method: &'static MethodDescriptor,
@@ -185,6 +187,7 @@ impl BlockingChannel {
     /// # Errors
     ///
     /// It could not be sent; what happens later is told by the iterator.
+    #[doc(hidden)]
     pub fn exchange<I, T, E>(
         &self,
         method: &'static MethodDescriptor,

@@ -132,6 +132,7 @@ impl BlockingChannel {
     /// # Errors
     ///
     /// What the call failed with.
+    #[doc(hidden)]
     pub fn call<T, E>(
         &self,
         method: &'static MethodDescriptor,
@@ -147,6 +148,7 @@ impl BlockingChannel {
     /// # Errors
     ///
     /// Why it could not be handed to a connection.
+    #[doc(hidden)]
     pub fn one_way(
         &self,
         method: &'static MethodDescriptor,
