@@ -549,11 +549,11 @@ impl Channel {
                 Route::Local(local) => local.link(&self.inner.profile).await,
                 // No other connection will do, so there is nothing to wait for.
                 Route::Caller(link) => {
-                    let link = open(link, "the caller's connection");
+                    let link = open(link, "the caller's connection is gone");
                     return link.map_err(|error| tried.conclude(error));
                 }
                 Route::Object(remote) => {
-                    let link = open(remote.link(), "the connection of the object");
+                    let link = open(remote.link(), LOST_OBJECT);
                     return link.map_err(|error| tried.conclude(error));
                 }
             };
@@ -585,16 +585,15 @@ async fn rest(prepared: &Prepared, tried: &mut Tried, pause: Duration) -> Result
     }
 }
 
+const LOST_OBJECT: &str = "the object went with its connection; keep the client that it came from for as long, or ask for it anew";
+
 /// The one link that will do, if it is still open.
 fn open(link: &Arc<Link>, what: &str) -> Result<Arc<Link>> {
     if link.is_open() {
         return Ok(link.clone());
     }
     let reason = link.close_reason();
-    Err(
-        Error::unavailable(format!("{what} is gone: {}", reason.message()))
-            .with_peer(&**link.peer()),
-    )
+    Err(Error::unavailable(format!("{what}: {}", reason.message())).with_peer(&**link.peer()))
 }
 
 /// Runs a skeleton's method on the caller's task.

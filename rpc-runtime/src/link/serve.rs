@@ -370,7 +370,8 @@ impl Link {
             return self.resolve_object(frame, object);
         }
         let Some(router) = &self.router else {
-            let text = "this side serves nothing".to_owned();
+            let text =
+                "this client exports no services; `Channel::builder().export(…)` does".to_owned();
             return Err((Status::Unimplemented, text));
         };
         let Some((skeleton, index, method)) = router.find(part.call_id) else {
