@@ -127,6 +127,7 @@ impl Remote {
 impl Drop for Remote {
     fn drop(&mut self) {
         self.link.release(self.id);
+        self.link.let_go();
     }
 }
 
@@ -166,7 +167,10 @@ impl<'de, C: Client> Decode<'de> for Handle<C> {
         let Borrowing { link, home } =
             borrowing.ok_or_else(|| DecodeError::custom("an object outside of a connection"))?;
         match kind {
-            LENT => Ok(Self::of(Object::There(Arc::new(Remote { link, id })))),
+            LENT => {
+                link.borrow();
+                Ok(Self::of(Object::There(Arc::new(Remote { link, id }))))
+            }
             RETURNED => match home.or_else(|| link.lent(id)) {
                 Some(skeleton) if serves(skeleton.service(), C::SERVICE) => {
                     Ok(Self::of(Object::Here(skeleton)))
@@ -274,7 +278,7 @@ pub(crate) struct LentResult {
 }
 
 impl LentResult {
-    /// `lent` are the objects that were lent when the result came.
+    /// `lent` are the objects that were lent when the result came. The link counts it as an object until it is dropped.
     pub(crate) fn new(link: Arc<Link>, body: Bytes, lent: &Objects) -> Self {
         let home = result_id(&body, RETURNED).and_then(|id| lent.get(id).cloned());
         Self {
@@ -313,6 +317,7 @@ impl Drop for LentResult {
         {
             self.link.release(id);
         }
+        self.link.let_go();
     }
 }
 
@@ -389,7 +394,6 @@ impl Objects {
     }
 
     /// How many are lent.
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.lent.len()
     }

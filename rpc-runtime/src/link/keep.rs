@@ -39,7 +39,7 @@ impl Link {
                 if state.phase == Phase::Closed {
                     break;
                 }
-                state.retired && !state.calls.is_awaited()
+                state.is_over()
             };
             if over {
                 self.close(self.close_reason());
@@ -126,8 +126,8 @@ impl Link {
     }
 
     /// When a server closes a connection that nobody uses.
-    fn idle_due(&self, state: &State) -> Option<Instant> {
-        let idle = self.role == Role::Server && state.inflight == 0 && state.calls.live() == 0;
+    pub(super) fn idle_due(&self, state: &State) -> Option<Instant> {
+        let idle = self.role == Role::Server && !state.works() && state.calls.live() == 0;
         idle.then(|| state.last_call + self.limits.idle_timeout)
     }
 
