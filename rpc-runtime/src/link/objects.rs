@@ -49,4 +49,11 @@ impl Link {
         // Its destructor is the user's, so it runs outside of the lock, and a panic of it ends here.
         super::serve::drop_quietly(released);
     }
+
+    /// Number of objects that are lent to the peer.
+    #[cfg(test)]
+    #[allow(dead_code, reason = "for tests that look inside")]
+    pub(crate) fn objects(&self) -> usize {
+        self.lock().objects.len()
+    }
 }
