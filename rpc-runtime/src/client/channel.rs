@@ -18,7 +18,7 @@ use crate::client::local::Local;
 use crate::client::one_way::OneWay;
 use crate::client::options::CallOptions;
 use crate::client::profile::Profile;
-use crate::client::request::{Prepared, Request};
+use crate::client::request::{Extras, Prepared, Request};
 use crate::client::retry::{Stage, Tried, pause_end};
 use crate::client::returns::Returns;
 use crate::client::stream_call::StreamCall;
@@ -223,7 +223,7 @@ impl Channel {
         params: impl FnOnce(&mut Vec<u8>),
     ) -> Call<T, E> {
         let mut request = self.request(method, params);
-        request.upload = Some(Upload::new(items, codec));
+        request.extras.get_or_insert_default().upload = Some(Upload::new(items, codec));
         Call::new(self.clone(), request, returns)
     }
 
@@ -237,7 +237,7 @@ impl Channel {
         params: impl FnOnce(&mut Vec<u8>),
     ) -> StreamCall<T, E> {
         let mut request = self.request(method, params);
-        request.upload = Some(Upload::new(items, codec));
+        request.extras.get_or_insert_default().upload = Some(Upload::new(items, codec));
         StreamCall::new(self.clone(), request, returns)
     }
 
@@ -253,13 +253,18 @@ impl Channel {
             Route::Object(remote) => Some(remote.id()),
             _ => None,
         };
+        let extras = (!lent.is_empty() || target.is_some()).then(|| {
+            Box::new(Extras {
+                upload: None,
+                lent,
+                target,
+            })
+        });
         Request {
             method,
             params: encoded,
             options: CallOptions::default(),
-            upload: None,
-            lent,
-            target,
+            extras,
         }
     }
 
@@ -446,7 +451,7 @@ impl Channel {
     }
 
     fn with_upload(&self, mut ticket: Ticket, prepared: &Prepared) -> Ticket {
-        if let Some(upload) = &prepared.upload {
+        if let Some(upload) = prepared.upload() {
             upload.begin(&mut ticket, &self.inner.runtime);
         }
         ticket
@@ -551,11 +556,11 @@ impl Channel {
                 Route::Local(local) => local.link(&self.inner.profile).await,
                 // No other connection will do, so there is nothing to wait for.
                 Route::Caller(link) => {
-                    let link = open(link, "the caller's connection");
+                    let link = open(link, "the caller's connection is gone");
                     return link.map_err(|error| tried.conclude(error));
                 }
                 Route::Object(remote) => {
-                    let link = open(remote.link(), "the connection of the object");
+                    let link = open(remote.link(), LOST_OBJECT);
                     return link.map_err(|error| tried.conclude(error));
                 }
             };
@@ -587,16 +592,15 @@ async fn rest(prepared: &Prepared, tried: &mut Tried, pause: Duration) -> Result
     }
 }
 
+const LOST_OBJECT: &str = "the object went with its connection; keep the client that it came from for as long, or ask for it anew";
+
 /// The one link that will do, if it is still open.
 fn open(link: &Arc<Link>, what: &str) -> Result<Arc<Link>> {
     if link.takes_bound() {
         return Ok(link.clone());
     }
     let reason = link.close_reason();
-    Err(
-        Error::unavailable(format!("{what} is gone: {}", reason.message()))
-            .with_peer(&**link.peer()),
-    )
+    Err(Error::unavailable(format!("{what}: {}", reason.message())).with_peer(&**link.peer()))
 }
 
 /// Runs a skeleton's method on the caller's task.

@@ -27,6 +27,13 @@ pub(crate) struct Request {
     pub(crate) method: &'static MethodDescriptor,
     pub(crate) params: Vec<u8>,
     pub(crate) options: CallOptions,
+    /// What few calls have.
+    pub(crate) extras: Option<Box<Extras>>,
+}
+
+/// What few calls have, apart from the others so that those stay small.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Extras {
     /// The items that the caller sends.
     pub(crate) upload: Option<Upload>,
     /// The objects among the parameters.
@@ -47,10 +54,7 @@ pub(crate) struct Prepared {
     pub(crate) once: bool,
     /// What the caller said about repeating this call.
     retry: Option<Arc<RetryPolicy>>,
-    /// The items that the caller sends.
-    pub(crate) upload: Option<Upload>,
-    lent: Vec<Lent>,
-    target: Option<u64>,
+    extras: Option<Box<Extras>>,
     /// The connection of the call that this one is made for.
     nested_on: Option<Arc<Link>>,
     flags: u8,
@@ -112,9 +116,7 @@ impl Request {
             idempotent,
             once,
             retry: self.options.retry,
-            upload: self.upload,
-            lent: self.lent,
-            target: self.target,
+            extras: self.extras,
             nested_on,
             flags,
         })
@@ -160,7 +162,13 @@ impl Prepared {
 
     /// Whether objects are among the parameters.
     pub(crate) fn moves_objects(&self) -> bool {
-        !self.lent.is_empty() || self.method.signature.contains("handle<")
+        let lends = self.extras.as_ref().is_some_and(|it| !it.lent.is_empty());
+        lends || self.method.signature.contains("handle<")
+    }
+
+    /// The items that the caller sends.
+    pub(crate) fn upload(&self) -> Option<&Upload> {
+        self.extras.as_ref()?.upload.as_ref()
     }
 
     /// Whether the call is made for one that came on this link, so that it may take long until there is room.
@@ -204,10 +212,10 @@ impl Prepared {
         Ok(CallFrame {
             part,
             flags: self.flags,
-            target: self.target,
+            target: self.extras.as_ref().and_then(|it| it.target),
             metadata: &self.metadata,
             params: &self.params,
-            lent: &self.lent,
+            lent: self.extras.as_ref().map_or(&[], |it| &it.lent),
         })
     }
 }

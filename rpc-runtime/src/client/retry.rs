@@ -350,7 +350,7 @@ pub(crate) fn needs_more(call: &Prepared, answer: &Answer) -> bool {
 /// Never twice: only what is known not to have started, or what is declared idempotent.
 pub(crate) fn may_repeat(call: &Prepared, failure: &Error) -> bool {
     // A stream cannot be run again, whatever has come of what was sent of it.
-    if call.upload.as_ref().is_some_and(Upload::has_begun) {
+    if call.upload().is_some_and(Upload::has_begun) {
         return false;
     }
     let passing = matches!(
@@ -375,10 +375,7 @@ pub(crate) fn may_repeat(call: &Prepared, failure: &Error) -> bool {
 
 fn may_repeat_declared(call: &Prepared, part: &FailPart) -> bool {
     let wanted = part.retryable || call.names(Status::from_code(part.status)) == Some(true);
-    wanted
-        && call.idempotent
-        && !call.once
-        && !call.upload.as_ref().is_some_and(Upload::has_begun)
+    wanted && call.idempotent && !call.once && !call.upload().is_some_and(Upload::has_begun)
 }
 
 /// When a pause that begins now is over; none for a pause of nothing.

@@ -14,6 +14,8 @@ mod streams;
 mod write;
 
 #[cfg(test)]
+mod stream_tests;
+#[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
@@ -36,17 +38,17 @@ use crate::security::{AUTHORIZATION, Identity, not_here};
 use crate::server::router::Router;
 use crate::transport::Io;
 use crate::wire::calls::{Answer, Calls};
-use crate::wire::frame::{self, CallFrame, GoAwayPart, GoAwayReason};
+use crate::wire::frame::{self, CallFrame, GoAwayPart, GoAwayReason, flag};
 use crate::wire::hello::Hello;
 use crate::wire::outbound::Outbound;
 use crate::wire::pieces::Pieces;
 use crate::wire::sending;
-use crate::wire::streams::{Side, Streams};
+use crate::wire::streams::{Next, Side, Streams};
 
 pub(crate) use handshake::{accept, connect, first_frame, refused, secure, told, turn_away};
 pub(crate) use read::read_answer;
 pub(crate) use serve::Responder;
-pub(crate) use streams::Event;
+pub(crate) use streams::{Event, MIXED};
 
 /// Clients of a peer that went without a word connect again within this time, not all at once.
 pub(crate) const AFTER_A_LOSS: Duration = Duration::from_millis(100);
@@ -107,6 +109,8 @@ struct State {
     streams: Streams,
     pieces: Pieces,
     objects: Objects,
+    /// Objects of the peer that somebody here holds.
+    borrowed: usize,
     /// Bytes of parameters that handlers work on.
     params: u64,
     phase: Phase,
@@ -137,8 +141,6 @@ struct State {
     line_drawn: bool,
     /// A call of the peer is between its admission and its handler.
     admitting: bool,
-    /// Objects of the peer that are held here.
-    borrowed: usize,
     leaving: drain::Leaving,
     /// The reader and the keeper, as long as they run.
     tasks: u8,
@@ -196,13 +198,15 @@ impl Link {
         let streams = Streams::new(
             (limits.stream_window, limits.connection_window),
             (peer_hello.stream_window, peer_hello.connection_window),
+            peer_hello.piece(),
         );
         let state = State {
             calls: Calls::new(peer_hello.max_inflight.max(1)),
-            out: Outbound::default(),
+            out: Outbound::new(peer_hello.piece()),
             streams,
             pieces: Pieces::default(),
             objects: Objects::default(),
+            borrowed: 0,
             params: 0,
             phase: Phase::Open,
             serving: HashMap::new(),
@@ -220,7 +224,6 @@ impl Link {
             retired: false,
             line_drawn: false,
             admitting: false,
-            borrowed: 0,
             leaving: drain::Leaving::default(),
             tasks: 2,
         };
@@ -362,6 +365,9 @@ impl Link {
                 .map_err(NotBegun::Refused)?,
         };
         let id = state.calls.begin(deadline).ok_or(NotBegun::Full)?;
+        if call.flags & flag::ONE_WAY == 0 {
+            state.objects.lent_with(id, &loans);
+        }
         let State {
             calls,
             out,
@@ -484,8 +490,6 @@ impl Link {
         let lost = error.execution() == Execution::Unknown;
         self.peer_left(if lost { AFTER_A_LOSS } else { Duration::ZERO });
         let _ = self.reason.set(error);
-        // Destructors of the user's, like everything below.
-        drop(objects);
         for (_, handler) in serving {
             handler.cancel();
         }
@@ -498,6 +502,7 @@ impl Link {
         self.writable.notify_waiters();
         self.drained.notify_one();
         self.wake_keeper.notify_one();
+        objects::drop_objects(objects);
     }
 
     /// Ends the link after telling the peer why.
@@ -584,14 +589,16 @@ impl State {
         }
     }
 
-    /// Whether nobody needs a retired link any more.
-    fn is_over(&self) -> bool {
-        self.retired && !self.calls.is_awaited() && self.borrowed == 0
-    }
-
     /// Whether the peer has calls here that are not done.
     fn works(&self) -> bool {
         self.inflight > 0 || self.pieces.calls() > 0 || self.admitting
+    }
+
+    /// Whether a link that is used no more has nothing left to do: nobody waits for an answer, what is on its way
+    /// without one is out, and no object of the peer is held.
+    fn is_over(&self) -> bool {
+        let done = !self.calls.is_awaited() && !self.out.has_bodies();
+        self.retired && done && self.borrowed == 0
     }
 }
 
@@ -615,11 +622,38 @@ impl Ticket {
             return Poll::Pending;
         };
         self.link.made_room(&state);
-        let waker = self.link.close_streams(&mut state, (Side::Ours, self.id));
+        let wakers = self.link.close_streams(&mut state, (Side::Ours, self.id));
         drop(state);
         self.done = true;
-        waker.into_iter().for_each(std::task::Waker::wake);
+        wakers.into_iter().for_each(std::task::Waker::wake);
         Poll::Ready(answer)
+    }
+
+    /// The next item of the answer, or its end. Both are looked for under one lock: items that come together with the
+    /// end are found before it.
+    pub(crate) fn poll_event(&mut self, cx: &mut std::task::Context<'_>) -> Poll<Event> {
+        let key = (Side::Ours, self.id);
+        let mut state = self.link.lock();
+        let next = state.streams.next(key, Some(cx.waker()));
+        if let Next::Item(body) = next {
+            if self.link.grant(&mut state, key) {
+                self.link.wake_keeper.notify_one();
+            }
+            return Poll::Ready(Event::Item(body));
+        }
+        let answer = state.calls.poll(self.id, cx.waker());
+        let answer = match (answer, next) {
+            (Some(answer), _) => answer,
+            // The call is given up when this is dropped.
+            (None, Next::Broken(error)) => return Poll::Ready(Event::Over(Answer::Failed(error))),
+            (None, _) => return Poll::Pending,
+        };
+        self.link.made_room(&state);
+        let wakers = self.link.close_streams(&mut state, key);
+        drop(state);
+        self.done = true;
+        wakers.into_iter().for_each(std::task::Waker::wake);
+        Poll::Ready(Event::Over(answer))
     }
 
     /// Notes the task that sends the items of the call; it ends with the ticket.
@@ -650,7 +684,7 @@ impl Drop for Ticket {
         // An answer that nobody took has freed its slot.
         self.link.made_room(&state);
         let key = (Side::Ours, self.id);
-        let waker = self.link.close_streams(&mut state, key);
+        let wakers = self.link.close_streams(&mut state, key);
         state.out.drop_body(key);
         state.pieces.discard(key);
         if tell && state.phase != Phase::Closed {
@@ -659,7 +693,7 @@ impl Drop for Ticket {
         }
         drop(state);
         drop(untaken);
-        waker.into_iter().for_each(std::task::Waker::wake);
+        wakers.into_iter().for_each(std::task::Waker::wake);
     }
 }
 

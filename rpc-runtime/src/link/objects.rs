@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::{Link, Phase};
+use crate::object::{self, Home};
 use crate::server::Skeleton;
-use crate::wire::frame::{self, Frame};
+use crate::wire::frame::Frame;
 
 impl Link {
     /// The object that was lent to the peer under this ID.
@@ -12,48 +15,72 @@ impl Link {
         self.lock().objects.get(id).cloned()
     }
 
-    /// An object of the peer is held here, so a retired link stays. Each is told to [`Link::let_go`] once.
-    pub(crate) fn borrow(&self) {
+    /// Our own objects among the parameters of a call: the peer may let go of them in the next frame, before they are
+    /// decoded.
+    pub(super) fn homes(&self, params: &[u8]) -> Vec<Home> {
+        let state = self.lock();
+        if state.objects.len() == 0 {
+            return Vec::new();
+        }
+        let ids = object::returned(params);
+        ids.filter_map(|id| Some(Home(id, state.objects.get(id)?.clone())))
+            .collect()
+    }
+
+    /// Counts an object of the peer that somebody here holds, until [`Link::release`].
+    pub(crate) fn borrowed(&self) {
         self.lock().borrowed += 1;
     }
 
-    /// The opposite.
+    /// Counts one less: a result that may hold an object was read, or dropped.
     pub(crate) fn let_go(&self) {
         let mut state = self.lock();
-        state.borrowed = state.borrowed.saturating_sub(1);
+        state.borrowed -= 1;
         if state.is_over() {
             // It may have been the last one; the keeper looks.
             self.wake_keeper.notify_one();
         }
     }
 
-    /// Gives an object of the peer back.
+    /// Gives an object of the peer back that was counted.
     pub(crate) fn release(&self, id: u64) {
+        self.lock().borrowed -= 1;
+        self.give_back(id);
+    }
+
+    /// Gives an object of the peer back.
+    pub(crate) fn give_back(&self, id: u64) {
         let mut state = self.lock();
+        state.last_call = Instant::now();
         if state.phase == Phase::Closed {
             return;
         }
-        frame::write_release(state.out.buffer(), id, 1);
+        state.out.release(id);
         drop(state);
         self.wake_keeper.notify_one();
     }
 
     pub(super) fn on_release(&self, frame: &Frame) {
         let mut state = self.lock();
+        state.last_call = state.last_heard;
         let released = state.objects.remove(frame.released());
         let last = state.objects.len() == 0;
         drop(state);
         if last {
             self.idle.notify_waiters();
         }
-        // Its destructor is the user's, so it runs outside of the lock, and a panic of it ends here.
-        super::serve::drop_quietly(released);
+        drop_objects(released);
     }
 
     /// Number of objects that are lent to the peer.
     #[cfg(test)]
-    #[allow(dead_code, reason = "for tests that look inside")]
     pub(crate) fn objects(&self) -> usize {
         self.lock().objects.len()
     }
+}
+
+/// Drops objects that came back. Their destructors are the user's, so this happens outside of the lock, and a panic of
+/// one of them ends here.
+pub(super) fn drop_objects(objects: impl IntoIterator<Item = Arc<dyn Skeleton>>) {
+    objects.into_iter().for_each(super::serve::drop_quietly);
 }

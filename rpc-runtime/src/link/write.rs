@@ -67,11 +67,15 @@ impl Writer {
                 return self.poll_flush(cx);
             }
             self.batch = state.out.take(std::mem::take(&mut self.batch));
+            let mut wakers = Vec::new();
             for ((side, id), end) in state.out.completed() {
                 if side == Side::Ours {
                     state.calls.sent_to(id, end);
+                    wakers.extend(state.streams.call_is_out((side, id)));
                 }
             }
+            drop(state);
+            wakers.into_iter().for_each(Waker::wake);
         }
     }
 
@@ -164,9 +168,11 @@ impl Link {
         let mut state = self.lock();
         state.out.handed_over(bytes);
         state.last_written = Instant::now();
-        let unsent = state.out.unsent();
-        if unsent == 0 {
+        if state.out.queued() == 0 {
             state.queued_control = 0;
+        }
+        let full = self.is_full(&state);
+        if state.out.unsent() == 0 {
             if state.inflight == 0 {
                 self.idle.notify_waiters();
             }
@@ -176,9 +182,7 @@ impl Link {
         if read_on {
             self.drained.notify_one();
         }
-        if unsent <= self.limits.outbound_queue_bytes as u64
-            && self.full.swap(false, Ordering::AcqRel)
-        {
+        if !full && self.full.swap(false, Ordering::AcqRel) {
             self.writable.notify_one();
         }
     }

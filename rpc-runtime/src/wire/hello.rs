@@ -3,6 +3,9 @@
 use crate::codec::{DecodeError, Reader, write};
 use crate::limits::Limits;
 use crate::security::Token;
+use crate::wire::frame::{HEADER, LENGTH_FIELD};
+use crate::wire::outbound::PIECE;
+use crate::wire::streams::SMALLEST_WINDOW;
 
 /// What one side announces.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -45,6 +48,17 @@ impl Hello {
             services,
             token: None,
         }
+    }
+
+    /// Longest body of one frame of a body in pieces, or of one item, that this side takes.
+    pub(crate) fn piece(&self) -> usize {
+        let room = self.max_frame as usize - (HEADER - LENGTH_FIELD).min(self.max_frame as usize);
+        room.clamp(1, PIECE)
+    }
+
+    /// Whether a stream towards this side gets anywhere.
+    pub(crate) fn takes_streams(&self) -> bool {
+        self.stream_window.min(self.connection_window) >= SMALLEST_WINDOW
     }
 
     /// The fingerprint the peer announced for a service.

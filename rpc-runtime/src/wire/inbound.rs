@@ -112,7 +112,10 @@ impl Inbound {
             let ignorable = self.buffer[4] & IGNORABLE != 0;
             match Kind::from_byte(self.buffer[4]) {
                 Some(kind) => return self.take_frame(kind, total).map(Some),
-                None if ignorable && self.phase == Phase::Open => self.buffer.advance(total),
+                None if ignorable && self.phase == Phase::Open => {
+                    self.buffer.advance(total);
+                    self.leave_large(total);
+                }
                 None => {
                     let text = format!("frame kind {} is not known", self.buffer[4]);
                     return Err(Refusal::Frame(GoAwayReason::Protocol, text));
@@ -161,10 +164,7 @@ impl Inbound {
             return Err(Refusal::Frame(GoAwayReason::Limit, text));
         }
         let mut frame = self.buffer.split_to(total).freeze();
-        if total > KEPT_BUFFER {
-            // The frame takes the large allocation with it; else every connection that once had a large frame keeps one.
-            self.buffer = BytesMut::from(&self.buffer[..]);
-        }
+        self.leave_large(total);
         frame.advance(HEADER);
         let fixed = split(&mut frame, fixed_len);
         let metadata = split(&mut frame, metadata_len);
@@ -176,6 +176,14 @@ impl Inbound {
             metadata,
             body: frame,
         })
+    }
+
+    /// Goes on in a buffer of its own after a large frame: else every connection that once had one keeps its room, and
+    /// what follows it and is kept would keep it too.
+    fn leave_large(&mut self, total: usize) {
+        if total > KEPT_BUFFER {
+            self.buffer = BytesMut::from(&self.buffer[..]);
+        }
     }
 
     /// The length of the frame at the start of the buffer if all of it is there.

@@ -15,4 +15,6 @@ pub(crate) mod sending;
 pub(crate) mod streams;
 
 #[cfg(test)]
+mod stream_tests;
+#[cfg(test)]
 mod tests;

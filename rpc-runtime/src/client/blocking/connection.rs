@@ -19,10 +19,11 @@ use crate::limits::Limits;
 use crate::link::{AFTER_A_LOSS, first_frame, refused, told};
 use crate::metadata;
 use crate::security::{AUTHORIZATION, not_here};
+use crate::status::Status;
 use crate::transport::Address;
 use crate::transport::sync::{self, BlockingReader, BlockingWriter};
 use crate::wire::calls::{Answer, Calls, execution};
-use crate::wire::frame::{self, Frame, GoAwayReason, Kind, PREFACE};
+use crate::wire::frame::{self, FailPart, Frame, GoAwayReason, Kind, PREFACE, flag};
 use crate::wire::hello::Hello;
 use crate::wire::inbound::{Inbound, Refusal};
 use crate::wire::outbound::Outbound;
@@ -39,6 +40,10 @@ pub(super) const TURN: Duration = Duration::from_millis(50);
 
 /// After this much idleness a connection is looked at before it is used: the server may have closed it.
 const STALE: Duration = Duration::from_secs(1);
+
+/// Objects are called at any time, and nobody reads here unless a call is on its way.
+pub(super) const NO_OBJECTS: &str =
+    "a blocking client takes and lends no objects by reference; use the asynchronous client";
 
 const READ_SIZE: usize = 64 << 10;
 
@@ -150,10 +155,11 @@ impl Connection {
         let streams = Streams::new(
             (limits.stream_window, limits.connection_window),
             (hello.stream_window, hello.connection_window),
+            hello.piece(),
         );
         let state = State {
             calls: Calls::new(hello.max_inflight.max(1)),
-            out: Outbound::default(),
+            out: Outbound::new(hello.piece()),
             streams,
             pieces: Pieces::default(),
             reading: false,
@@ -256,6 +262,9 @@ impl Connection {
             };
             if !self.is_private && metadata::find(call.metadata, AUTHORIZATION).is_some() {
                 return Some(Err(not_here(&self.peer)));
+            }
+            if !call.lent.is_empty() {
+                return Some(Err(Error::new(ErrorKind::Unimplemented, NO_OBJECTS)));
             }
             if let Err(error) = sending::check_length(&call, &self.hello, &self.peer) {
                 return Some(Err(error));
@@ -435,7 +444,7 @@ impl Connection {
                 ..
             } = &mut *state;
             // No thread waits by a waker here.
-            drop(calls.expire_unsent(now, out));
+            drop(calls.expire_unsent(now, out, |_| {}));
             let offered = out.offered();
             calls.expire(now, offered, |expired, _| {
                 let key = (Side::Ours, expired);
@@ -501,11 +510,21 @@ impl Connection {
                 // An announcement draws no line yet.
                 let part = frame.go_away_part();
                 if part.is_final {
-                    state.calls.refuse_above(&part, &error);
+                    state.calls.refuse_above(&part, &error, |_| {});
                 }
                 state.closed.get_or_insert(error);
             }
-            // A blocking client serves nothing.
+            Kind::Call if frame.flags & flag::ONE_WAY == 0 => {
+                let text =
+                    "a blocking client serves nothing; export services on an asynchronous one";
+                let part = FailPart {
+                    status: Status::Unimplemented.code(),
+                    execution: Execution::NotStarted,
+                    retryable: false,
+                    retry_after_ms: 0,
+                };
+                frame::write_fail(state.out.buffer(), frame.request_id, &part, text);
+            }
             _ => {}
         }
         drop(state);

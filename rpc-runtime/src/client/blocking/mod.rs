@@ -178,9 +178,7 @@ impl BlockingChannel {
             method,
             params: encoded,
             options: self.options.clone(),
-            upload: None,
-            lent: Vec::new(),
-            target: None,
+            extras: None,
         }
         .prepare(&self.shared.limits)
     }

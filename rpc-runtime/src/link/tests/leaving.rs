@@ -150,15 +150,15 @@ async fn a_connection_on_which_a_body_arrives_is_not_idle() {
     let mut state = server.lock();
     assert!(server.idle_due(&state).is_some());
     let now = Instant::now();
-    state.pieces.begin((Side::Theirs, 1), front, now);
+    state.pieces.begin((Side::Theirs, 1), front, true, now);
     assert_eq!(server.idle_due(&state), None);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_link_that_nobody_calls_on_stays_for_the_objects_of_its_peer() {
     let (link, _peer) = connected(1 << 16, 8).await;
-    link.borrow();
-    link.borrow();
+    link.borrowed();
+    link.borrowed();
     link.retire();
     link.let_go();
     let early = timeout(Duration::from_secs(60), link.closed()).await;
