@@ -316,7 +316,7 @@ pub(crate) struct LentResult {
 }
 
 impl LentResult {
-    /// `lent` are the objects that were lent when the result came.
+    /// `lent` are the objects that were lent when the result came. The link counts it as an object until it is dropped.
     pub(crate) fn new(link: Arc<Link>, body: Bytes, lent: &Objects) -> Self {
         let home = result_id(&body, RETURNED).and_then(|id| Some(Home(id, lent.get(id)?.clone())));
         let homes = home.into_iter().collect();
@@ -356,6 +356,7 @@ impl Drop for LentResult {
         {
             self.link.give_back(id);
         }
+        self.link.let_go();
     }
 }
 

@@ -317,7 +317,8 @@ impl Channel {
         let Some(link) = self.ready() else {
             return Ok(None);
         };
-        match link.begin(&prepared.frame()?, prepared.deadline, flush) {
+        let bound = self.is_bound();
+        match link.begin_as(&prepared.frame()?, prepared.deadline, flush, bound) {
             Ok(ticket) => Ok(Some(self.with_upload(ticket, prepared))),
             Err(NotBegun::Full | NotBegun::Gone) => Ok(None),
             Err(NotBegun::Refused(error)) => Err(error),
@@ -329,7 +330,7 @@ impl Channel {
         let Some(link) = self.ready() else {
             return Ok(false);
         };
-        match link.send_one_way(&prepared.frame()?) {
+        match link.send_one_way(&prepared.frame()?, self.is_bound()) {
             Ok(()) => Ok(true),
             Err(NotBegun::Full | NotBegun::Gone) => Ok(false),
             Err(NotBegun::Refused(error)) => Err(error),
@@ -354,7 +355,8 @@ impl Channel {
         let mut tried = Tried::default();
         loop {
             let link = self.link(&mut prepared, &mut tried).await?;
-            let begun = link.send_one_way(&prepared.frame().map_err(|_| tried.too_late())?);
+            let frame = prepared.frame().map_err(|_| tried.too_late())?;
+            let begun = link.send_one_way(&frame, self.is_bound());
             match begun {
                 Ok(()) => return Ok(()),
                 Err(not_begun) => {
@@ -439,7 +441,12 @@ impl Channel {
             );
             return Err(Error::new(ErrorKind::ResourceExhausted, text).with_peer(&**link.peer()));
         }
-        until(prepared, tried, link.room()).await
+        until(prepared, tried, link.room(self.is_bound())).await
+    }
+
+    /// Whether calls belong to one connection and can be made on no other.
+    fn is_bound(&self) -> bool {
+        matches!(self.inner.route, Route::Caller(_) | Route::Object(_))
     }
 
     /// Whether the call needs no connection: what moves streams or objects does.
@@ -465,7 +472,7 @@ impl Channel {
             let link = self.link(prepared, tried).await?;
             let begun = {
                 let frame = prepared.frame().map_err(|_| tried.too_late())?;
-                link.begin(&frame, prepared.deadline, true)
+                link.begin_as(&frame, prepared.deadline, true, self.is_bound())
             };
             match begun {
                 Ok(ticket) => return Ok((link, self.with_upload(ticket, prepared))),
@@ -594,7 +601,7 @@ const LOST_OBJECT: &str = "the object went with its connection; keep the client 
 
 /// The one link that will do, if it is still open.
 fn open(link: &Arc<Link>, what: &str) -> Result<Arc<Link>> {
-    if link.is_open() {
+    if link.takes_bound() {
         return Ok(link.clone());
     }
     let reason = link.close_reason();

@@ -51,7 +51,7 @@ pub(crate) use serve::Responder;
 pub(crate) use streams::{Event, MIXED};
 
 /// Clients of a peer that went without a word connect again within this time, not all at once.
-const AFTER_A_LOSS: Duration = Duration::from_millis(100);
+pub(crate) const AFTER_A_LOSS: Duration = Duration::from_millis(100);
 
 /// Longest single wait for the calls of a peer to end.
 const LOOK_AROUND: Duration = Duration::from_millis(200);
@@ -135,8 +135,12 @@ struct State {
     queued_control: u32,
     /// Callers that wait for room.
     waiting_for_room: u32,
-    /// Close when nobody waits for an answer any more.
+    /// Close when nobody waits for an answer any more, and no object of the peer is held.
     retired: bool,
+    /// The peer has drawn the line: it serves nothing more that begins now.
+    line_drawn: bool,
+    /// A call of the peer is between its admission and its handler.
+    admitting: bool,
     leaving: drain::Leaving,
     /// The reader and the keeper, as long as they run.
     tasks: u8,
@@ -218,6 +222,8 @@ impl Link {
             queued_control: 0,
             waiting_for_room: 0,
             retired: false,
+            line_drawn: false,
+            admitting: false,
             leaving: drain::Leaving::default(),
             tasks: 2,
         };
@@ -262,6 +268,11 @@ impl Link {
         self.lock().phase == Phase::Open
     }
 
+    /// Whether calls may begin that belong to this connection: on its objects, and for calls that came on it.
+    pub(crate) fn takes_bound(&self) -> bool {
+        self.lock().takes(true)
+    }
+
     /// Begins a call: the frame is in the output, or nothing happened.
     pub(crate) fn begin(
         self: &Arc<Self>,
@@ -269,8 +280,20 @@ impl Link {
         deadline: Option<Instant>,
         flush: bool,
     ) -> Result<Ticket, NotBegun> {
+        // An object lives on its connection, and nowhere else.
+        self.begin_as(call, deadline, flush, call.target.is_some())
+    }
+
+    /// The same; a call that is `bound` to this connection may begin until the peer has drawn the line.
+    pub(crate) fn begin_as(
+        self: &Arc<Self>,
+        call: &CallFrame<'_>,
+        deadline: Option<Instant>,
+        flush: bool,
+        bound: bool,
+    ) -> Result<Ticket, NotBegun> {
         let mut state = self.lock();
-        let id = self.write_call(&mut state, call, deadline)?;
+        let id = self.write_call(&mut state, call, deadline, bound)?;
         let alone = state.calls.live() == 1;
         if alone {
             self.watch(&mut state);
@@ -304,9 +327,13 @@ impl Link {
     }
 
     /// Sends a call to which nothing comes back.
-    pub(crate) fn send_one_way(self: &Arc<Self>, call: &CallFrame<'_>) -> Result<(), NotBegun> {
+    pub(crate) fn send_one_way(
+        self: &Arc<Self>,
+        call: &CallFrame<'_>,
+        bound: bool,
+    ) -> Result<(), NotBegun> {
         let mut state = self.lock();
-        let id = self.write_call(&mut state, call, None)?;
+        let id = self.write_call(&mut state, call, None, bound)?;
         state.calls.release(id);
         drop(state);
         self.flush_now();
@@ -318,8 +345,9 @@ impl Link {
         state: &mut State,
         call: &CallFrame<'_>,
         deadline: Option<Instant>,
+        bound: bool,
     ) -> Result<u32, NotBegun> {
-        if state.phase != Phase::Open {
+        if !state.takes(bound) {
             return Err(NotBegun::Gone);
         }
         if !self.is_private && metadata::find(call.metadata, AUTHORIZATION).is_some() {
@@ -362,12 +390,12 @@ impl Link {
     }
 
     /// Waits until a call may begin again, or the link is gone. Dropping the future does nothing.
-    pub(crate) async fn room(&self) {
+    pub(crate) async fn room(&self, bound: bool) {
         loop {
             let freed = self.room.notified();
             {
                 let mut state = self.lock();
-                if state.phase != Phase::Open || state.calls.has_room() {
+                if !state.takes(bound) || state.calls.has_room() {
                     return;
                 }
                 state.waiting_for_room += 1;
@@ -414,12 +442,11 @@ impl Link {
             idle.as_mut().enable();
             {
                 let state = self.lock();
-                let served = state.inflight == 0 && state.pieces.calls() == 0;
-                if state.phase == Phase::Closed || (served && state.out.unsent() == 0) {
+                if state.phase == Phase::Closed || (!state.works() && state.out.unsent() == 0) {
                     return;
                 }
             }
-            // Nobody tells when the rest of a body is given up.
+            // Nobody tells when the rest of a body is given up, or a call refused.
             let _ = timeout(LOOK_AROUND, idle).await;
         }
     }
@@ -552,10 +579,26 @@ impl Link {
 }
 
 impl State {
-    /// Whether a link that is used no more has nothing left to do: nobody waits for an answer, and what is on its way
-    /// without one is out.
+    /// Whether a call of ours may begin. A peer that has said that it goes takes calls that cannot be made on another
+    /// connection until it has drawn its line: the calls and objects that they belong to are still there.
+    fn takes(&self, bound: bool) -> bool {
+        match self.phase {
+            Phase::Open => true,
+            Phase::Draining => bound && !self.line_drawn,
+            Phase::Closed => false,
+        }
+    }
+
+    /// Whether the peer has calls here that are not done.
+    fn works(&self) -> bool {
+        self.inflight > 0 || self.pieces.calls() > 0 || self.admitting
+    }
+
+    /// Whether a link that is used no more has nothing left to do: nobody waits for an answer, what is on its way
+    /// without one is out, and no object of the peer is held.
     fn is_over(&self) -> bool {
-        self.retired && !self.calls.is_awaited() && !self.out.has_bodies()
+        let done = !self.calls.is_awaited() && !self.out.has_bodies();
+        self.retired && done && self.borrowed == 0
     }
 }
 

@@ -32,6 +32,16 @@ impl Link {
         self.lock().borrowed += 1;
     }
 
+    /// Counts one less: a result that may hold an object was read, or dropped.
+    pub(crate) fn let_go(&self) {
+        let mut state = self.lock();
+        state.borrowed -= 1;
+        if state.is_over() {
+            // It may have been the last one; the keeper looks.
+            self.wake_keeper.notify_one();
+        }
+    }
+
     /// Gives an object of the peer back that was counted.
     pub(crate) fn release(&self, id: u64) {
         self.lock().borrowed -= 1;
@@ -54,7 +64,11 @@ impl Link {
         let mut state = self.lock();
         state.last_call = state.last_heard;
         let released = state.objects.remove(frame.released());
+        let last = state.objects.len() == 0;
         drop(state);
+        if last {
+            self.idle.notify_waiters();
+        }
         drop_objects(released);
     }
 

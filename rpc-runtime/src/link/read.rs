@@ -196,6 +196,7 @@ impl Link {
         let answer = match (frame.kind, frame.flags & lends) {
             (Kind::Reply, frame::flag::LENDS) => {
                 let (link, body) = (self.clone(), frame.body.clone());
+                state.borrowed += 1;
                 Answer::Lent(Arc::new(LentResult::new(link, body, &state.objects)))
             }
             _ => read_answer(&frame, &self.peer),
@@ -256,6 +257,7 @@ impl Link {
         if state.phase == Phase::Open {
             state.phase = Phase::Draining;
         }
+        state.line_drawn |= part.is_final;
         let mut back = Vec::new();
         // An announcement draws no line yet.
         let wakers = if part.is_final {

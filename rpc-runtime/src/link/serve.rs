@@ -341,7 +341,10 @@ impl Link {
         };
         if frame.flags & flag::MORE != 0 {
             let key = (Side::Theirs, id);
-            self.lock().pieces.begin(key, frame, true, arrived);
+            let mut state = self.lock();
+            state.pieces.begin(key, frame, true, arrived);
+            state.admitting = false;
+            drop(state);
             self.wake_keeper.notify_one();
             return Ok(());
         }
@@ -484,6 +487,7 @@ impl Link {
         };
         let mut state = self.lock();
         state.inflight += 1;
+        state.admitting = false;
         state.params += params;
         let (receives, sends) = streams_of(method);
         if receives || sends {
@@ -505,7 +509,7 @@ impl Link {
     /// Request IDs of a peer are not zero and not used twice at once. Returns when the call arrived: with the read that
     /// brought it, so that what it waited for its turn is taken off its time; and whether the last call that is served
     /// was before it.
-    fn admit_id(&self, id: u32) -> Result<(Instant, bool), Refusal> {
+    pub(super) fn admit_id(&self, id: u32) -> Result<(Instant, bool), Refusal> {
         let mut state = self.lock();
         let in_use = state.serving.contains_key(&id) || state.pieces.contains((Side::Theirs, id));
         if id == 0 || in_use {
@@ -522,6 +526,8 @@ impl Link {
         let above_the_line = state.leaving.refusing || state.phase == Phase::Closed;
         if !above_the_line {
             state.last_seen = id;
+            // Until it is begun or refused, which is on this task: who waits for the end waits for it too.
+            state.admitting = true;
         }
         Ok((state.last_heard, above_the_line))
     }
@@ -588,10 +594,11 @@ impl Link {
     }
 
     pub(super) fn refuse_call(&self, id: u32, one_way: bool, status: Status, text: &str) {
+        let mut state = self.lock();
+        state.admitting = false;
         if one_way {
             return;
         }
-        let mut state = self.lock();
         state.queued_control += 1;
         frame::write_fail(
             state.out.buffer(),

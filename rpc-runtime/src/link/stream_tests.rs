@@ -236,7 +236,7 @@ async fn a_large_one_way_call_is_sent_to_its_end_although_the_channel_is_dropped
         lent: &[],
         target: None,
     };
-    link.send_one_way(&call).unwrap();
+    link.send_one_way(&call, false).unwrap();
     link.retire();
     let bytes: usize = peer.rest().await.iter().map(|frame| frame.body.len()).sum();
     assert_eq!(bytes, 300_000);

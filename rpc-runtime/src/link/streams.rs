@@ -117,6 +117,7 @@ impl Link {
                     Ok(())
                 }
                 Kind::Call => {
+                    state.admitting = true;
                     drop(state);
                     self.on_whole_call(whole, arrived)
                 }

@@ -1,5 +1,7 @@
 //! One link against a peer that is played by hand, with time paused.
 
+mod leaving;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -199,7 +201,7 @@ async fn an_answer_that_nobody_takes_makes_room_when_it_is_dropped() {
     peer.send(|out| frame::write_reply(out, 0, 1, &[0xc0]))
         .await;
     peer.settle().await;
-    let room = link.room();
+    let room = link.room(false);
     tokio::pin!(room);
     assert!(timeout(Duration::ZERO, room.as_mut()).await.is_err());
     drop(ticket);
@@ -431,7 +433,7 @@ async fn a_token_of_a_call_is_not_sent_where_others_could_read_it() {
     );
     // The key's letters in a value are no token.
     let without = b"\x81\xa1a\xadauthorization";
-    link.send_one_way(&call(without)).unwrap();
+    link.send_one_way(&call(without), false).unwrap();
     link.close(Error::unavailable("a test"));
     assert_eq!(calls(&peer.rest().await), [1]);
 }

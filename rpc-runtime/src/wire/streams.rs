@@ -224,14 +224,14 @@ impl Streams {
         if inflow.ended || inflow.broken.is_some() {
             return None;
         }
-        let item = match body.len() {
-            ..=SMALL => {
-                inflow.small.extend_from_slice(&body);
-                Item::Small(body.len())
-            }
+        let item = if body.len() <= SMALL {
+            inflow.small.extend_from_slice(&body);
+            Item::Small(body.len())
+        } else if body.len() <= PIECE {
             // A view of the read buffer would keep all of it, which the windows do not count.
-            ..=PIECE => Item::Large(Bytes::copy_from_slice(&body)),
-            _ => Item::Large(body),
+            Item::Large(Bytes::copy_from_slice(&body))
+        } else {
+            Item::Large(body)
         };
         inflow.lengths.push_back(Held { cost, item });
         inflow.window.untaken += cost;

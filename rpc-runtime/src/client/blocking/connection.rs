@@ -11,11 +11,12 @@ use bytes::Buf;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
+use crate::backoff::random_fraction;
 use crate::client::blocking::Own;
 use crate::client::request::Prepared;
 use crate::error::{Error, ErrorKind, Execution, Result};
 use crate::limits::Limits;
-use crate::link::{first_frame, refused, told};
+use crate::link::{AFTER_A_LOSS, first_frame, refused, told};
 use crate::metadata;
 use crate::security::{AUTHORIZATION, not_here};
 use crate::status::Status;
@@ -73,6 +74,8 @@ pub(super) struct State {
     /// Every call was told how it ended: nothing more is written.
     ended: bool,
     last_heard: Instant,
+    /// When the peer wants to see its clients again, or a moment soon after it was lost.
+    due: Option<Instant>,
 }
 
 struct Output {
@@ -163,6 +166,7 @@ impl Connection {
             closed: None,
             ended: false,
             last_heard: Instant::now(),
+            due: None,
         };
         Ok(Self {
             peer: peer.into(),
@@ -192,9 +196,10 @@ impl Connection {
         &self.hello
     }
 
-    /// Whether no failure and no GOAWAY has ended it.
-    pub(super) fn is_open(&self) -> bool {
-        self.lock().closed.is_none()
+    /// Why it takes no more calls, and when its peer may be connected to again.
+    pub(super) fn end(&self) -> Option<(Error, Option<Instant>)> {
+        let state = self.lock();
+        state.closed.clone().map(|error| (error, state.due))
     }
 
     /// Whether it can be used. After a while of silence the socket is looked at: while nobody calls, nobody reads.
@@ -500,6 +505,8 @@ impl Connection {
                 let error =
                     Error::unavailable(format!("{} takes no more calls: {text}", self.peer))
                         .with_peer(&*self.peer);
+                let spread = Duration::from_millis(u64::from(frame.go_away_part().reconnect_ms));
+                state.due.get_or_insert_with(|| within(spread));
                 // An announcement draws no line yet.
                 let part = frame.go_away_part();
                 if part.is_final {
@@ -537,6 +544,10 @@ impl Connection {
             return;
         }
         state.ended = true;
+        // A peer that was lost may have lost all of us at once.
+        if error.execution() == Execution::Unknown {
+            state.due.get_or_insert_with(|| within(AFTER_A_LOSS));
+        }
         state.calls.end_all(reached, &error);
         drop(state.streams.end_all(&error));
         state.pieces.clear();
@@ -587,6 +598,11 @@ fn time_left(deadline: Option<Instant>) -> Duration {
     deadline.map_or(LOOK_AROUND, |deadline| {
         deadline.saturating_duration_since(Instant::now())
     })
+}
+
+/// A random moment of the time that begins now.
+fn within(spread: Duration) -> Instant {
+    Instant::now() + spread.mul_f64(random_fraction())
 }
 
 fn no_room(peer: &str) -> Error {
