@@ -75,10 +75,12 @@ mod status;
 mod transport;
 mod wire;
 
+#[doc(hidden)]
+pub use client::Unbroken;
 pub use client::{
     Batch, BlockingChannel, BlockingChannelBuilder, BlockingExchange, BlockingItems, Call,
     CallFuture, CallOptions, Callback, Channel, ChannelBuilder, Items, OneWay, OneWayFuture,
-    Pending, RetryPolicy, StreamCall, Unbroken,
+    Pending, RetryPolicy, StreamCall,
 };
 pub use codec::{Decimal, DeclaredError, Invalid, RawVariant, Timestamp, Uuid, Value};
 pub use context::Context;
