@@ -3,7 +3,7 @@
 //! All look alike: `connect` gives an [`Io`], a [`Listener`] accepts them.
 
 mod address;
-mod mem;
+pub(crate) mod mem;
 mod secure;
 pub(crate) mod sync;
 #[cfg(feature = "tls")]

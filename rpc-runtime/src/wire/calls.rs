@@ -89,6 +89,18 @@ impl Calls {
         self.live
     }
 
+    /// Whether the peer owes the terminal frame of a call with this ID.
+    pub(crate) fn knows(&self, id: u32) -> bool {
+        let known = |slot: &Slot| match slot {
+            Slot::Waiting { id: at, .. } | Slot::Abandoned { id: at } => *at == id,
+            Slot::Answered {
+                id: at, peer_done, ..
+            } => *at == id && !peer_done,
+            Slot::Free => false,
+        };
+        self.slots.get(self.index(id)).is_some_and(known)
+    }
+
     /// Whether somebody still waits for an answer, or has not taken it.
     pub(crate) fn is_awaited(&self) -> bool {
         let awaited = |slot: &Slot| matches!(slot, Slot::Waiting { .. } | Slot::Answered { .. });
