@@ -169,6 +169,14 @@ impl Link {
         let now = state.last_heard;
         state.last_call = now;
         if frame.kind == Kind::Reply && frame.flags & frame::flag::MORE != 0 {
+            // Nothing is kept for calls that nobody has made: there would be no end of them.
+            if !state.calls.knows(key.1) {
+                return;
+            }
+            if state.held() + frame.body.len() as u64 > self.limits.connection_memory {
+                drop(state);
+                return self.give_up(key, Some(frame), &self.too_much());
+            }
             state.pieces.begin(key, frame, now);
             self.wake_keeper.notify_one();
             return;

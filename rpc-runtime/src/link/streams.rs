@@ -81,12 +81,8 @@ impl Link {
         let held = state.held() + frame.body.len() as u64;
         if held > self.limits.connection_memory && state.pieces.keeps(key) {
             let front = state.pieces.drop_body(key);
-            let text = format!(
-                "more than {} bytes of this connection would be kept",
-                self.limits.connection_memory
-            );
             drop(state);
-            self.give_up(key, front, &text);
+            self.give_up(key, front, &self.too_much());
             return Ok(());
         }
         let (now, limit) = (state.last_heard, u64::from(self.limits.max_message_bytes));
@@ -126,8 +122,16 @@ impl Link {
         }
     }
 
+    /// Why a body is given up although it is not too large by itself.
+    pub(super) fn too_much(&self) -> String {
+        format!(
+            "more than {} bytes of this connection would be kept",
+            self.limits.connection_memory
+        )
+    }
+
     /// A body is not put together: its call fails, or its stream breaks.
-    fn give_up(&self, key: Key, front: Option<Frame>, text: &str) {
+    pub(super) fn give_up(&self, key: Key, front: Option<Frame>, text: &str) {
         let Some(front) = front else { return };
         let error =
             Error::new(ErrorKind::ResourceExhausted, text.to_owned()).with_peer(&*self.peer);

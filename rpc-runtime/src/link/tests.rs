@@ -53,10 +53,14 @@ impl Peer {
 
 /// A client whose peer leaves no more than `window` bytes unread and works on `inflight` calls.
 async fn connected(window: usize, inflight: u32) -> (Arc<Link>, Peer) {
+    connected_with(window, inflight, Limits::default()).await
+}
+
+async fn connected_with(window: usize, inflight: u32, limits: Limits) -> (Arc<Link>, Peer) {
     let (here, there) = duplex(window);
     let (reader, writer) = split(here);
     let io = Io::new(reader, writer, "test://peer".to_owned());
-    let limits = Arc::new(Limits::default());
+    let limits = Arc::new(limits);
     let mut peer = Peer {
         stream: there,
         inbound: Inbound::server(&limits),
@@ -400,4 +404,53 @@ async fn what_a_refused_peer_still_sends_is_taken_and_dropped() {
     let last = peer.next().await.unwrap();
     assert_eq!(last.go_away_part().reason, GoAwayReason::Protocol);
     assert!(peer.next().await.is_none());
+}
+
+/// The front of an answer that goes on in DATA frames; ours are empty, but nothing says that others' are.
+fn front(out: &mut Vec<u8>, id: u32, bytes: usize) {
+    frame::write_reply(out, frame::flag::MORE, id, &vec![0xc0; bytes]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_kept_of_cut_answers_that_nobody_waits_for() {
+    let limits = Limits {
+        client_ping_after: Duration::from_secs(600),
+        ..Limits::default()
+    };
+    let (link, mut peer) = connected_with(1 << 20, 8, limits).await;
+    let mut ticket = begin(&link, 1, None);
+    assert_eq!(peer.next().await.unwrap().kind, Kind::Call);
+    for id in (2..1_000).chain([0, u32::MAX]) {
+        peer.send(|out| front(out, id, 100)).await;
+    }
+    peer.settle().await;
+    assert_eq!(link.lock().pieces.held(), 0);
+    // What was ignored does not end the connection when its pieces do not come.
+    tokio::time::sleep(link.limits.frame_timeout).await;
+    peer.send(|out| front(out, 1, 1)).await;
+    peer.send(|out| frame::write_data(out, frame::flag::CALLEE, 1, &[0xc0]))
+        .await;
+    match ticket.answer().await {
+        Answer::Result(body) => assert_eq!(body.as_ref(), [0xc0, 0xc0]),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_front_of_a_cut_answer_counts_on_the_memory_of_the_connection() {
+    let limits = Limits {
+        connection_memory: 1_000,
+        ..Limits::default()
+    };
+    let (link, mut peer) = connected_with(1 << 20, 8, limits).await;
+    let mut tickets: Vec<Ticket> = (0..3).map(|_| begin(&link, 1, None)).collect();
+    for id in 1..=3 {
+        peer.send(|out| front(out, id, 400)).await;
+    }
+    let refused = failure(&mut tickets[2]).await;
+    assert_eq!(refused.kind(), ErrorKind::ResourceExhausted, "{refused}");
+    assert_eq!(refused.execution(), Execution::Executed);
+    assert_eq!(link.lock().pieces.held(), 800);
+    drop(tickets);
+    assert_eq!(link.lock().pieces.held(), 0);
 }

@@ -467,7 +467,7 @@ impl Connection {
     fn on_frame(&self, frame: Frame) {
         let mut state = self.lock();
         match frame.kind {
-            Kind::Reply | Kind::Fail => state.on_answer(frame, &self.peer),
+            Kind::Reply | Kind::Fail => state.on_answer(frame, &self.peer, &self.limits),
             Kind::Item | Kind::Data | Kind::Credit => {
                 if let Err(text) = state.on_stream(frame, &self.peer, &self.limits) {
                     drop(state);

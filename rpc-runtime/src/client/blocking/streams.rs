@@ -21,10 +21,16 @@ impl State {
             .is_answered_where(|id| !streams.contains((Side::Ours, id)))
     }
 
-    pub(super) fn on_answer(&mut self, frame: Frame, peer: &str) {
+    pub(super) fn on_answer(&mut self, frame: Frame, peer: &str, limits: &Limits) {
         let key = (Side::Ours, frame.request_id);
         if frame.kind == Kind::Reply && frame.flags & flag::MORE != 0 {
-            self.pieces.begin(key, frame, Instant::now());
+            // Nothing is kept for calls that nobody has made: there would be no end of them.
+            if !self.calls.knows(key.1) {
+            } else if self.held_with(&frame) > limits.connection_memory {
+                self.give_up(&frame, peer, limits);
+            } else {
+                self.pieces.begin(key, frame, Instant::now());
+            }
             return;
         }
         self.pieces.drop_body(key);
@@ -76,7 +82,7 @@ impl State {
         if frame.flags & flag::OF_ITEM != 0 {
             self.came(frame)?;
         }
-        let held = self.streams.held() + self.pieces.held() + frame.body.len() as u64;
+        let held = self.held_with(frame);
         let added = if held > limits.connection_memory && self.pieces.keeps(key) {
             self.pieces
                 .drop_body(key)
@@ -90,28 +96,36 @@ impl State {
             Added::Whole(whole, _) if whole.kind == Kind::Item => {
                 drop(self.streams.keep(key, whole.body));
             }
-            Added::Whole(whole, _) => self.on_answer(whole, peer),
-            Added::TooLarge(front) => {
-                let text = format!(
-                    "a body of more than {} bytes, or more than {} on this connection",
-                    limits.max_message_bytes, limits.connection_memory
-                );
-                let known = match front.kind {
-                    Kind::Item => Execution::Unknown,
-                    _ => Execution::Executed,
-                };
-                let error = Error::new(ErrorKind::ResourceExhausted, text)
-                    .with_execution(known)
-                    .with_peer(peer);
-                if front.kind == Kind::Item {
-                    drop(self.streams.broke(key, error));
-                } else {
-                    self.calls.answered(key.1, Answer::Failed(error));
-                }
-            }
+            Added::Whole(whole, _) => self.on_answer(whole, peer, limits),
+            Added::TooLarge(front) => self.give_up(&front, peer, limits),
         }
         self.grant(key);
         Ok(())
+    }
+
+    fn held_with(&self, frame: &Frame) -> u64 {
+        self.streams.held() + self.pieces.held() + frame.body.len() as u64
+    }
+
+    /// A body is not put together: its call fails, or its stream breaks.
+    fn give_up(&mut self, front: &Frame, peer: &str, limits: &Limits) {
+        let key = (Side::Ours, front.request_id);
+        let text = format!(
+            "a body of more than {} bytes, or more than {} on this connection",
+            limits.max_message_bytes, limits.connection_memory
+        );
+        let known = match front.kind {
+            Kind::Item => Execution::Unknown,
+            _ => Execution::Executed,
+        };
+        let error = Error::new(ErrorKind::ResourceExhausted, text)
+            .with_execution(known)
+            .with_peer(peer);
+        if front.kind == Kind::Item {
+            drop(self.streams.broke(key, error));
+        } else {
+            self.calls.answered(key.1, Answer::Failed(error));
+        }
     }
 
     fn came(&mut self, frame: &Frame) -> Result<(), String> {
