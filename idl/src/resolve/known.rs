@@ -84,6 +84,7 @@ pub(super) const STATUS: &[&str] = &[
     "resource_exhausted",
     "failed_precondition",
     "aborted",
+    "out_of_range",
     "unavailable",
     "deadline_exceeded",
     "unimplemented",

@@ -535,10 +535,13 @@ impl Ticket {
             return Poll::Pending;
         };
         self.link.made_room(&state);
-        let waker = self.link.close_streams(&mut state, (Side::Ours, self.id));
+        let wakers = self.link.close_streams(&mut state, (Side::Ours, self.id));
         drop(state);
         self.done = true;
-        waker.into_iter().for_each(std::task::Waker::wake);
+        wakers
+            .into_iter()
+            .flatten()
+            .for_each(std::task::Waker::wake);
         Poll::Ready(answer)
     }
 
@@ -570,7 +573,7 @@ impl Drop for Ticket {
         // An answer that nobody took has freed its slot.
         self.link.made_room(&state);
         let key = (Side::Ours, self.id);
-        let waker = self.link.close_streams(&mut state, key);
+        let wakers = self.link.close_streams(&mut state, key);
         state.out.drop_body(key);
         state.pieces.discard(key);
         if tell && state.phase != Phase::Closed {
@@ -579,7 +582,10 @@ impl Drop for Ticket {
         }
         drop(state);
         drop(untaken);
-        waker.into_iter().for_each(std::task::Waker::wake);
+        wakers
+            .into_iter()
+            .flatten()
+            .for_each(std::task::Waker::wake);
     }
 }
 

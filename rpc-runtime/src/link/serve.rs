@@ -143,10 +143,10 @@ impl Responder {
             link.choke(&state);
             link.note_full(&state);
         }
-        if let Some(waker) = waiting {
+        drop(state);
+        for waker in waiting.into_iter().flatten() {
             waker.wake();
         }
-        drop(state);
         if idle {
             link.idle.notify_waiters();
         }

@@ -150,10 +150,22 @@ impl Link {
             }
             _ => {
                 let error = error.with_execution(Execution::Unknown);
+                // The call itself is over with it: else an answer that says all is well would hide that something is missing.
+                let answered = match key.0 {
+                    Side::Ours => state.calls.give_up(key.1, error.clone()).flatten(),
+                    Side::Theirs => None,
+                };
                 let broke = state.streams.broke(key, error);
-                frame::write_credit(state.out.buffer(), sender(key) | flag::STOP, key.1, 0);
+                match key.0 {
+                    Side::Ours => frame::write_cancel(state.out.buffer(), key.1),
+                    Side::Theirs => {
+                        let flags = sender(key) | flag::STOP;
+                        frame::write_credit(state.out.buffer(), flags, key.1, 0);
+                    }
+                }
                 self.wake_keeper.notify_one();
-                broke
+                drop(state);
+                return broke.into_iter().chain(answered).for_each(Waker::wake);
             }
         };
         drop(state);
@@ -237,14 +249,14 @@ impl Link {
         self.wake_keeper.notify_one();
     }
 
-    /// Forgets the streams of a request that is over; gives back who waits to send on it.
-    pub(super) fn close_streams(&self, state: &mut State, key: Key) -> Option<Waker> {
-        let (connection, waker) = state.streams.close(key);
+    /// Forgets the streams of a request that is over; gives back who waits for it.
+    pub(super) fn close_streams(&self, state: &mut State, key: Key) -> [Option<Waker>; 2] {
+        let (connection, wakers) = state.streams.close(key);
         if connection.is_some() && state.phase != Phase::Closed {
             write_grant(state, connection, (key.0, 0));
             self.wake_keeper.notify_one();
         }
-        waker
+        wakers
     }
 }
 

@@ -155,17 +155,20 @@ impl Streams {
         self.streams.insert(key, Stream { inflow, outflow });
     }
 
-    /// Forgets a request; returns what is to be granted for all streams, and who waits to send.
-    pub(crate) fn close(&mut self, key: Key) -> (Grant, Option<Waker>) {
+    /// Forgets a request; returns what is to be granted for all streams, and who waits: to send, or for items, as a task
+    /// does that a handler has left behind.
+    pub(crate) fn close(&mut self, key: Key) -> (Grant, [Option<Waker>; 2]) {
         let Some(stream) = self.streams.remove(&key) else {
-            return (None, None);
+            return (None, [None, None]);
         };
+        let mut reader = None;
         if let Some(inflow) = stream.inflow {
             self.receiving.untaken -= inflow.window.untaken;
             self.held -= inflow.window.untaken;
+            reader = inflow.waker;
         }
-        let waker = stream.outflow.and_then(|outflow| outflow.waker);
-        (self.receiving.grant(), waker)
+        let writer = stream.outflow.and_then(|outflow| outflow.waker);
+        (self.receiving.grant(), [writer, reader])
     }
 
     /// Bytes of items that nobody has taken yet.
@@ -232,7 +235,8 @@ impl Streams {
     /// The peer's END.
     pub(crate) fn ended(&mut self, key: Key) -> Option<Waker> {
         let inflow = self.inflow(key)?;
-        inflow.ended = true;
+        // A stream of which something is missing does not become complete by its end.
+        inflow.ended |= inflow.broken.is_none();
         inflow.waker.take()
     }
 

@@ -122,6 +122,10 @@ impl State {
             .with_execution(known)
             .with_peer(peer);
         if front.kind == Kind::Item {
+            // The call is over with it: an answer that says all is well would hide that something is missing.
+            if self.calls.give_up(key.1, error.clone()).is_some() {
+                frame::write_cancel(self.out.buffer(), key.1);
+            }
             drop(self.streams.broke(key, error));
         } else {
             self.calls.answered(key.1, Answer::Failed(error));
