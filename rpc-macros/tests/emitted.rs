@@ -112,13 +112,13 @@ impl UserService for Directory {
         &self,
         filter: Option<String>,
     ) -> Result<impl Stream<Item = Result<User, UserError>>, UserError> {
-        match filter {
-            Some(filter) => Err(UserError::Denied(filter)),
-            None => Ok(stream::iter([
-                Ok(ada(7)),
-                Err(UserError::NotFound { id: 8 }),
-            ])),
+        if let Some(filter) = filter {
+            return Err(UserError::Denied(filter));
         }
+        Ok(stream::iter([
+            Ok(ada(7)),
+            Err(UserError::NotFound { id: 8 }),
+        ]))
     }
 
     async fn draw(
@@ -439,7 +439,7 @@ impl Market for Exchange {
     async fn upload(&self, name: String, chunks: Items<Vec<u8>>) -> u64 {
         let chunks = received(chunks).await;
         let length = chunks.iter().map(Vec::len).sum::<usize>() + name.len();
-        u64::try_from(length).unwrap()
+        length as u64
     }
 
     async fn check(&self, mut ticks: Items<Tick>) -> Result<bool, Closed> {
@@ -545,8 +545,8 @@ impl Meter for Told {
 
 async fn serve() -> Serving {
     let server = Server::new().add(MarketService::new(Exchange));
-    let served = server.listen("tcp://127.0.0.1:0").await;
-    served.expect("a port is free")
+    let listening = server.listen("tcp://127.0.0.1:0").await;
+    listening.expect("a port is free")
 }
 
 #[tokio::test]
@@ -586,8 +586,7 @@ async fn objects_go_both_ways_and_have_streams_of_their_own() {
     let told = Told::default();
     let meter = Handle::new(MeterService::new(told.clone()));
     let mine = Handle::new(CounterService::new(Tally(AtomicU64::new(40))));
-    let counted = market.count(mine, 2, Some(meter)).await;
-    assert_eq!(counted.unwrap(), 42);
+    assert_eq!(market.count(mine, 2, Some(meter)).await.unwrap(), 42);
     assert_eq!(told.0.load(Ordering::Relaxed), 42);
 
     let exchange = Handle::new(MarketService::new(Exchange));

@@ -14,8 +14,11 @@ use crate::everything::v1::{
     Trouble,
 };
 
-/// Nothing here waits for anything but the other side, which is in the same process.
-const LONG: Duration = Duration::from_secs(20);
+/// Time is paused, and goes on when everybody waits: attempts and pauses between them cost nothing.
+const LONG: Duration = Duration::from_secs(3_600);
+
+/// Longest time of a call; whatever the peer does, it ends then.
+const CALL: Duration = Duration::from_secs(60);
 
 const PREFACE: &[u8] = b"\xabRPCIDL\x01";
 
@@ -30,6 +33,26 @@ const HELLO: &[u8] = b"\x4e\0\0\0\x01\0\0\0\0\0\0\0\x84\
 ///
 /// The server takes them all or refuses them by closing, and closes when we do; and it still answers the next client.
 pub fn server(data: &[u8]) {
+    attack_server(data, Speaks::Frames);
+}
+
+/// Sends the bytes through the second door, as a MessagePack-RPC peer: to a server, or, if the first one is odd, to a
+/// client that calls through it. The properties are those of [`server`] and [`client`].
+pub fn second_door(data: &[u8]) {
+    match data.split_first() {
+        Some((side, data)) if side % 2 == 1 => attack_client(data, Speaks::Messages),
+        Some((_, data)) => attack_server(data, Speaks::Messages),
+        None => {}
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Speaks {
+    Frames,
+    Messages,
+}
+
+fn attack_server(data: &[u8], speaks: Speaks) {
     run(async {
         let name = fresh_name();
         let address = format!("mem://{name}");
@@ -43,8 +66,15 @@ pub fn server(data: &[u8]) {
         let Ok(end) = dial(&name) else {
             unreachable!("the server listens");
         };
-        let received = converse(end, &[PREFACE, HELLO, data].concat()).await;
-        assert!(whole_frames(&received) >= 1, "no HELLO came back");
+        let received = match speaks {
+            Speaks::Frames => {
+                let received = converse(end, &[PREFACE, HELLO, data].concat()).await;
+                assert!(whole_frames(&received) >= 1, "no HELLO came back");
+                received.len()
+            }
+            Speaks::Messages => converse(end, data).await.len(),
+        };
+        assert!(received < 64 << 20, "an answer without end");
         let other = TargetClient::connect(&address).await;
         let Ok(other) = other else {
             unreachable!("others are served: {other:?}");
@@ -59,12 +89,19 @@ pub fn server(data: &[u8]) {
 ///
 /// Each call ends, with an answer or with an error, and so does each stream.
 pub fn client(data: &[u8]) {
+    attack_client(data, Speaks::Frames);
+}
+
+fn attack_client(data: &[u8], speaks: Speaks) {
     run(async {
         let name = fresh_name();
         let Ok(mut listener) = Listener::bind(&name) else {
             unreachable!("the name is free");
         };
-        let bytes = [HELLO, data].concat();
+        let (bytes, builder) = match speaks {
+            Speaks::Frames => ([HELLO, data].concat(), Channel::builder()),
+            Speaks::Messages => (data.to_vec(), Channel::builder().msgpack_rpc()),
+        };
         let answering = async move {
             let Ok(end) = listener.accept().await else {
                 return;
@@ -74,7 +111,7 @@ pub fn client(data: &[u8]) {
             converse(end, &bytes).await;
         };
         let calling = async {
-            let channel = Channel::builder()
+            let channel = builder
                 .limits(limits())
                 .export(TargetService::new(Everything))
                 .connect(format!("mem://{name}"))
@@ -93,20 +130,20 @@ pub fn client(data: &[u8]) {
 
 /// Calls of every kind at once, all read to their ends. Their request IDs are 1 to 6.
 async fn call(target: &TargetClient) {
-    let mut down = target.down(3).no_timeout().start();
+    let mut down = target.down(3).timeout(CALL).start();
     let mut both = target
         .both(stream::iter(["a".to_owned(), "b".repeat(9_000)]))
-        .no_timeout()
+        .timeout(CALL)
         .start();
     let all = Default::default();
-    let all = async { drop(target.echo(&all).no_timeout().await) };
+    let all = async { drop(target.echo(&all).timeout(CALL).await) };
     let up = async {
         let shapes = (0..40).map(|_| Shape::Group(vec![Shape::Nothing; 400]));
-        drop(target.up(stream::iter(shapes)).no_timeout().await);
+        drop(target.up(stream::iter(shapes)).timeout(CALL).await);
     };
     let lend = async {
-        if let Ok(counter) = target.lend().no_timeout().await {
-            drop(counter.add(1).no_timeout().await);
+        if let Ok(counter) = target.lend().timeout(CALL).await {
+            drop(counter.add(1).timeout(CALL).await);
         }
     };
     let downs = async { while down.next().await.is_some() {} };
@@ -151,7 +188,10 @@ fn whole_frames(mut bytes: &[u8]) -> usize {
 }
 
 fn run(test: impl Future<Output = ()>) {
-    let runtime = Builder::new_current_thread().enable_time().build();
+    let runtime = Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build();
     let Ok(runtime) = runtime else {
         unreachable!("a runtime can be made");
     };

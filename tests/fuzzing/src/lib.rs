@@ -7,7 +7,7 @@ mod connection;
 mod idl_text;
 
 pub use arguments::arguments;
-pub use connection::{client, server};
+pub use connection::{client, second_door, server};
 pub use idl_text::idl_text;
 pub use rpc_runtime::__fuzz::{frame, handshake};
 
@@ -23,5 +23,6 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("frame", frame),
     ("handshake", handshake),
     ("idl_text", idl_text),
+    ("second_door", second_door),
     ("server", server),
 ];

@@ -4,7 +4,7 @@
 #![deny(clippy::all, clippy::pedantic)]
 
 use rpc_runtime::{
-    CallError, Context, Handle, Items, Server, Stream, StreamCall, rpc_service, stream,
+    CallError, Channel, Context, Handle, Items, Server, Stream, StreamCall, rpc_service, stream,
 };
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +43,39 @@ pub trait Market {
         orders: Items<Tick>,
     ) -> Result<impl Stream<Item = Result<f64, Closed>>, Closed>;
 }
+
+macro_rules! with_defaults {
+    ($name:ident, $item:ty, $stream:ty) => {
+        #[rpc_service]
+        trait $name {
+            fn at_once(&self) -> impl Stream<Item = $item> {
+                stream::iter([1, 2])
+            }
+            async fn whole(&self) -> $stream {
+                stream::iter([3])
+            }
+            async fn fails(&self) -> Result<impl Stream<Item = Result<$item, String>>, String> {
+                let fine = self.is_fine().await;
+                if fine { Ok(stream::iter([Ok(4)])) } else { Err("not".to_owned()) }
+            }
+            #[cfg(not(test))]
+            async fn last(&self, items: Items<$item>) -> impl Stream<Item = $item> {
+                let mut items = items;
+                let first = items.next().await;
+                stream::iter(first.into_iter().flatten())
+            }
+            #[cfg(test)]
+            async fn gone(&self, items: Items<$item>);
+            async fn is_fine(&self) -> bool {
+                true
+            }
+        }
+    };
+}
+
+with_defaults!(Defaults, u32, impl Stream<Item = u32> + Send);
+
+impl Defaults for Mine {}
 
 #[rpc_service]
 trait Counter {
@@ -153,6 +186,11 @@ fn values<T: Clone, E>(found: &[Result<T, CallError<E>>]) -> Vec<T> {
 #[tokio::main]
 async fn main() {
     let _ = CounterService::new(Count);
+    let defaults = DefaultsClient::new(Channel::local(DefaultsService::new(Mine(Vec::new()))));
+    assert_eq!(values(&all(defaults.at_once()).await), [1, 2]);
+    assert_eq!(values(&all(defaults.whole()).await), [3]);
+    assert_eq!(values(&all(defaults.fails()).await), [4]);
+    assert_eq!(values(&all(defaults.last(stream::iter([5, 6]))).await), [5]);
     let names = vec!["ab".to_owned(), "cd".to_owned()];
     let server = Server::new().add(MarketService::new(Mine(names)));
     let server = server.listen("tcp://127.0.0.1:0").await.unwrap();
