@@ -254,7 +254,8 @@ impl Streams {
     /// The peer's END.
     pub(crate) fn ended(&mut self, key: Key) -> Option<Waker> {
         let inflow = self.inflow(key)?;
-        inflow.ended = true;
+        // A stream of which something was refused is not complete, whatever is said behind that.
+        inflow.ended = inflow.broken.is_none();
         inflow.waker.take()
     }
 
