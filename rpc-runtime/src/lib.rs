@@ -14,6 +14,7 @@ mod error;
 mod generated;
 mod limits;
 mod link;
+mod memory;
 mod metadata;
 mod object;
 mod park;

@@ -141,13 +141,19 @@ impl Direct {
 }
 
 async fn connect(address: &Address, profile: &Profile) -> Result<Arc<Link>> {
+    let patience = profile.terms.limits.write_stall_timeout;
     let attempt = async {
-        let io = transport::connect(address, &profile.security).await?;
+        let io = transport::connect(address, &profile.security, patience).await?;
         let token = profile.wallet.token(&io.peer, io.is_private).await?;
-        link::connect(io, profile.limits.clone(), profile.exports.clone(), token).await
+        link::connect(io, profile.terms.clone(), profile.exports.clone(), token).await
     };
     // The handshake has a limit of its own; this one is for a host that swallows packets.
-    match timeout(profile.limits.handshake_timeout.saturating_mul(2), attempt).await {
+    match timeout(
+        profile.terms.limits.handshake_timeout.saturating_mul(2),
+        attempt,
+    )
+    .await
+    {
         Ok(outcome) => outcome,
         Err(_) => {
             Err(Error::unavailable(format!("{address} does not answer"))
@@ -235,7 +241,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_attempt_to_connect_outlives_the_call_that_began_it() {
         let address = Address::parse("mem://slow-to-accept").unwrap();
-        let (mut listener, _) = Listener::bind(&address).await.unwrap();
+        let (mut listener, _) = Listener::bind(&address, Duration::MAX).await.unwrap();
         let profile = Arc::new(Profile::new(Limits::default(), None));
         let direct = Direct::new(address, profile.clone());
         for _ in 0..3 {
@@ -245,7 +251,7 @@ mod tests {
         }
         let io = listener.accept().await.unwrap();
         let router = Arc::new(Router::default());
-        let server = link::accept(io, profile.limits.clone(), router).await;
+        let server = link::accept(io, profile.terms.clone(), router).await;
         let server = server.unwrap();
         assert!(direct.link().await.unwrap().is_open());
         let another = timeout(Duration::from_secs(1), listener.accept()).await;
@@ -257,7 +263,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_peer_that_swallows_packets_is_found_out_whatever_callers_wait() {
         let address = Address::parse("mem://never-accepts").unwrap();
-        let (_listener, _) = Listener::bind(&address).await.unwrap();
+        let (_listener, _) = Listener::bind(&address, Duration::MAX).await.unwrap();
         let direct = Direct::new(address, Arc::new(Profile::new(Limits::default(), None)));
         let hurry = timeout(Duration::from_secs(1), direct.link());
         hurry.await.expect_err("nobody says HELLO");

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::descriptor::ServiceDescriptor;
 use crate::limits::Limits;
-use crate::link::Link;
+use crate::link::{Link, Terms};
 use crate::security::Wallet;
 use crate::server::router::Router;
 use crate::transport::ClientSecurity;
@@ -13,7 +13,7 @@ use crate::transport::ClientSecurity;
 /// Shared by all connections of a channel.
 #[derive(Debug)]
 pub(crate) struct Profile {
-    pub(crate) limits: Arc<Limits>,
+    pub(crate) terms: Terms,
     /// What the peers may call back.
     pub(crate) exports: Option<Arc<Router>>,
     /// What `tls://` needs.
@@ -29,7 +29,7 @@ pub(crate) struct Profile {
 impl Profile {
     pub(crate) fn new(limits: Limits, service: Option<&'static ServiceDescriptor>) -> Self {
         Self {
-            limits: Arc::new(limits),
+            terms: Terms::new(limits),
             exports: None,
             security: ClientSecurity::default(),
             wallet: Wallet::default(),

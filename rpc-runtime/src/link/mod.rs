@@ -4,6 +4,7 @@
 //! keeper (`keep.rs`) writes what could not be written at once (`write.rs`) and watches the clock. The reader never
 //! waits for a handler or a caller; it pauses only while the peer leaves too much of our output unread.
 
+mod budget;
 mod handshake;
 mod keep;
 mod objects;
@@ -28,11 +29,13 @@ use tokio::time::Instant;
 
 use crate::error::Error;
 use crate::limits::Limits;
+use crate::memory::{Memory, Share};
 use crate::metadata;
 use crate::object::Objects;
 use crate::security::{AUTHORIZATION, Identity, not_here};
 use crate::server::router::Router;
 use crate::transport::Io;
+use crate::wire::budgets::Budgets;
 use crate::wire::calls::{Answer, Calls};
 use crate::wire::frame::{self, CallFrame, GoAwayPart, GoAwayReason};
 use crate::wire::hello::Hello;
@@ -46,6 +49,25 @@ pub(crate) use read::read_answer;
 pub(crate) use serve::Responder;
 pub(crate) use streams::Event;
 
+/// What all connections of a server, or of a channel, have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Terms {
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) memory: Arc<Memory>,
+    /// Large bodies are compressed for peers that can read them.
+    pub(crate) compress: bool,
+}
+
+impl Terms {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            memory: Memory::new(limits.process_memory),
+            limits: Arc::new(limits),
+            compress: false,
+        }
+    }
+}
+
 /// One open connection. Whoever holds it may call; it closes when [`Link::close`] is called or the peer goes.
 pub(crate) struct Link {
     role: Role,
@@ -56,6 +78,8 @@ pub(crate) struct Link {
     /// Nobody between can read what is sent.
     is_private: bool,
     limits: Arc<Limits>,
+    /// Large bodies go out compressed.
+    compress: bool,
     /// What the peer may call here.
     router: Option<Arc<Router>>,
     state: Mutex<State>,
@@ -66,6 +90,8 @@ pub(crate) struct Link {
     room: Notify,
     /// So many replies to control frames are unread that no more frames are taken for now.
     choked: AtomicBool,
+    /// The peer has used up a budget; the reader ends the connection.
+    overdrawn: AtomicBool,
     /// The peer took enough of our output for the reader to go on.
     drained: Notify,
     /// So much of our output is unread that answers and items wait.
@@ -95,6 +121,13 @@ struct State {
     objects: Objects,
     /// Bytes of parameters that handlers work on.
     params: u64,
+    /// Bytes of a frame that is not complete.
+    reading: u64,
+    /// Our part of what all connections keep.
+    share: Share,
+    budgets: Budgets,
+    /// Which budget is used up.
+    overdrawn: Option<String>,
     phase: Phase,
     /// Handlers that did not finish on their first poll.
     serving: HashMap<u32, serve::Serving>,
@@ -138,6 +171,8 @@ enum Phase {
 struct PingWatch {
     last: Option<Instant>,
     strikes: u32,
+    /// A PING of ours was on its way when something else came.
+    answered: bool,
 }
 
 /// Why a call could not begin on this link; nothing was sent.
@@ -165,9 +200,14 @@ impl Link {
         role: Role,
         io: Io,
         peer_hello: Hello,
-        limits: Arc<Limits>,
+        terms: Terms,
         router: Option<Arc<Router>>,
     ) -> (Arc<Self>, read::Input) {
+        let Terms {
+            limits,
+            memory,
+            compress,
+        } = terms;
         let now = Instant::now();
         let streams = Streams::new(
             (limits.stream_window, limits.connection_window),
@@ -180,6 +220,10 @@ impl Link {
             pieces: Pieces::default(),
             objects: Objects::default(),
             params: 0,
+            reading: 0,
+            share: memory.share(),
+            budgets: Budgets::new(&limits, now),
+            overdrawn: None,
             phase: Phase::Open,
             serving: HashMap::new(),
             inflight: 0,
@@ -198,6 +242,7 @@ impl Link {
         let link = Arc::new(Self {
             role,
             peer: io.peer.into(),
+            compress: compress && peer_hello.reads_compressed(),
             peer_hello,
             identity: io.identity,
             is_private: io.is_private,
@@ -208,6 +253,7 @@ impl Link {
             wake_keeper: Notify::new(),
             room: Notify::new(),
             choked: AtomicBool::new(false),
+            overdrawn: AtomicBool::new(false),
             drained: Notify::new(),
             full: AtomicBool::new(false),
             writable: Notify::new(),
@@ -439,6 +485,7 @@ impl Link {
         wakers.extend(state.streams.end_all(&error));
         state.pieces.clear();
         state.out.drop_bodies();
+        state.share.settle(0);
         let objects = state.objects.take();
         let serving: Vec<_> = state.serving.drain().map(|(_, serving)| serving).collect();
         drop(state);

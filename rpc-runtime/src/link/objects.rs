@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Link, Phase};
 use crate::server::Skeleton;
+use crate::wire::budgets::Charge;
 use crate::wire::frame::{self, Frame};
 
 impl Link {
@@ -24,7 +25,12 @@ impl Link {
     }
 
     pub(super) fn on_release(&self, frame: &Frame) {
-        let released = self.lock().objects.remove(frame.released());
+        let mut state = self.lock();
+        let released = state.objects.remove(frame.released());
+        if released.is_none() {
+            self.charge(&mut state, Charge::Control(1));
+        }
+        drop(state);
         // Its destructor is the user's, so it runs outside of the lock, and a panic of it ends here.
         super::serve::drop_quietly(released);
     }

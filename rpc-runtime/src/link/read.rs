@@ -18,6 +18,7 @@ use super::{Link, Phase, refused};
 use crate::error::{Error, ErrorKind, Execution};
 use crate::object::LentResult;
 use crate::status::Status;
+use crate::wire::budgets::Charge;
 use crate::wire::calls::Answer;
 use crate::wire::frame::{self, Frame, GoAwayReason, Kind};
 use crate::wire::inbound::{Inbound, Refusal};
@@ -26,7 +27,7 @@ use crate::wire::streams::Side;
 pub(super) type Input = Box<dyn AsyncRead + Send + Unpin>;
 
 /// Room made in the read buffer when less than [`LOW_ROOM`] is left.
-const READ_AHEAD: usize = 64 << 10;
+pub(super) const READ_AHEAD: usize = 64 << 10;
 const LOW_ROOM: usize = 8 << 10;
 
 /// PINGs that come too soon before the connection ends.
@@ -44,7 +45,8 @@ impl Link {
     pub(super) async fn read_loop(self: Arc<Self>, mut input: Input, mut inbound: Inbound) {
         let mut partial_since = None;
         loop {
-            match self.take_frames(&mut inbound) {
+            let taken = self.take_frames(&mut inbound);
+            match taken.and_then(|count| self.count_partial(&inbound).map(|()| count)) {
                 Ok(0) if inbound.has_partial() => {}
                 Ok(_) => partial_since = None,
                 Err(refusal) => {
@@ -118,8 +120,11 @@ impl Link {
             && let Some(frame) = inbound.next_frame()?
         {
             self.on_frame(frame)?;
+            self.check_budgets()?;
             count += 1;
         }
+        self.charge_skipped(inbound);
+        self.check_budgets()?;
         Ok(count)
     }
 
@@ -143,7 +148,11 @@ impl Link {
             }
             Kind::Ping => self.on_ping(&frame),
             Kind::Pong => {
-                self.lock().ping_sent = None;
+                let mut state = self.lock();
+                if state.ping_sent.take().is_none() && !state.pings.answered {
+                    self.charge(&mut state, Charge::Control(1));
+                }
+                state.pings.answered = false;
                 Ok(())
             }
             Kind::GoAway => {
@@ -172,6 +181,11 @@ impl Link {
             state.pieces.begin(key, frame, now);
             self.wake_keeper.notify_one();
             return;
+        }
+        if state.calls.knows(frame.request_id) {
+            state.budgets.worked();
+        } else {
+            self.charge(&mut state, Charge::Control(1));
         }
         // A stream that broke in the middle of an item.
         state.pieces.drop_body(key);
@@ -232,6 +246,7 @@ impl Link {
         let error = Error::unavailable(format!("{} takes no more calls: {text}", self.peer))
             .with_peer(&*self.peer);
         let mut state = self.lock();
+        self.charge(&mut state, Charge::Control(1));
         if state.phase == Phase::Open {
             state.phase = Phase::Draining;
         }
@@ -245,7 +260,8 @@ impl Link {
     fn heard(&self) {
         let mut state = self.lock();
         state.last_heard = Instant::now();
-        state.ping_sent = None;
+        // Whatever comes is a sign of life; the PONG that follows is still an answer.
+        state.pings.answered |= state.ping_sent.take().is_some();
     }
 
     fn input_ended(&self, in_frame: bool) {

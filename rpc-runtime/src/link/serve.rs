@@ -8,9 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
 
+use super::read::READ_AHEAD;
 use super::{Link, Phase, State};
 use crate::codec::{CheckLimits, check};
 use crate::context::Context;
@@ -23,6 +25,7 @@ use crate::server::catch_panic::CatchPanic;
 use crate::server::incoming::{Answer, Incoming};
 use crate::server::router::Skeleton;
 use crate::status::Status;
+use crate::wire::budgets::Charge;
 use crate::wire::frame::{self, FailPart, Frame, GoAwayReason, Kind, flag};
 use crate::wire::inbound::Refusal;
 use crate::wire::sending::is_cut;
@@ -30,6 +33,9 @@ use crate::wire::streams::{Key, Side};
 
 /// What a client is told whose credentials were good for a time that is over.
 const EXPIRED: &str = "the credentials have expired";
+
+/// Handlers at work that may keep the read buffers which brought their parameters.
+const FEW: u32 = 16;
 
 /// The body of an answer that has nothing to say.
 const NIL: u8 = 0xc0;
@@ -130,6 +136,13 @@ impl Responder {
         state.inflight -= 1;
         state.params -= self.params;
         state.last_call = Instant::now();
+        match &head {
+            Head::Fail(part, _) if is_fault_of_caller(part) => {
+                link.charge(&mut state, Charge::Error)
+            }
+            Head::Fail(part, _) if part.status == Status::Cancelled.code() => {}
+            _ => state.budgets.worked(),
+        }
         let idle = state.inflight == 0;
         let waiting = link.close_streams(&mut state, self.key());
         state.pieces.drop_body(self.key());
@@ -143,6 +156,7 @@ impl Responder {
             link.choke(&state);
             link.note_full(&state);
         }
+        state.settle();
         if let Some(waker) = waiting {
             waker.wake();
         }
@@ -281,6 +295,7 @@ impl Link {
         let found = match self.resolve(&frame) {
             Ok(found) => found,
             Err((status, text)) => {
+                self.charge_refusal(status);
                 self.refuse_call(id, one_way, status, &text);
                 return Ok(());
             }
@@ -304,7 +319,10 @@ impl Link {
         let one_way = frame.flags & flag::ONE_WAY != 0;
         match self.resolve(&frame) {
             Ok(found) => self.start(frame, found, arrived),
-            Err((status, text)) => self.refuse_call(frame.request_id, one_way, status, &text),
+            Err((status, text)) => {
+                self.charge_refusal(status);
+                self.refuse_call(frame.request_id, one_way, status, &text);
+            }
         }
         Ok(())
     }
@@ -403,7 +421,10 @@ impl Link {
         let (id, one_way) = (frame.request_id, frame.flags & flag::ONE_WAY != 0);
         let metadata = match self.read_parts(&frame, method) {
             Ok(metadata) => metadata,
-            Err(text) => return self.refuse_call(id, one_way, Status::InvalidArgument, &text),
+            Err(text) => {
+                self.charge_refusal(Status::InvalidArgument);
+                return self.refuse_call(id, one_way, Status::InvalidArgument, &text);
+            }
         };
         let deadline = (part.remaining_ms > 0)
             .then(|| arrived + Duration::from_millis(u64::from(part.remaining_ms)));
@@ -427,14 +448,21 @@ impl Link {
             answered: AtomicBool::new(false),
         };
         let mut state = self.lock();
+        // The read buffer that brought a small body is large: handlers that take their time must not keep many of them.
+        let body = if state.inflight >= FEW && frame.body.len() < READ_AHEAD / 2 {
+            Bytes::copy_from_slice(&frame.body)
+        } else {
+            frame.body
+        };
         state.inflight += 1;
         state.params += params;
+        state.settle();
         let (receives, sends) = streams_of(method);
         if receives || sends {
             state.streams.open((Side::Theirs, id), receives, sends);
         }
         drop(state);
-        let incoming = Incoming::new(frame.body, context.clone(), responder.into());
+        let incoming = Incoming::new(body, context.clone(), responder.into());
         if let Some(asked) = asked {
             return self.run(id, context, ask_first(asked, skeleton, index, incoming));
         }
@@ -481,7 +509,7 @@ impl Link {
             );
             return Err((Status::InvalidArgument, text));
         }
-        let state = self.lock();
+        let mut state = self.lock();
         if state.phase != Phase::Open {
             return Err((
                 Status::Unavailable,
@@ -492,19 +520,17 @@ impl Link {
         let own = u32::from(state.pieces.contains((Side::Theirs, frame.request_id)));
         let inflight = state.inflight + state.pieces.calls() - own;
         if inflight >= self.limits.max_inflight_per_connection {
+            // Callers know the limit, but cannot know when calls end to which nothing comes back.
+            if frame.flags & flag::ONE_WAY == 0 {
+                self.charge(&mut state, Charge::Error);
+            }
             let text =
                 format!("{inflight} calls of this connection are worked on, more are not taken");
             return Err((Status::ResourceExhausted, text));
         }
-        if state.held() + frame.body.len() as u64 > self.limits.connection_memory {
-            let text = format!(
-                "the calls of this connection keep {} bytes already, {} are allowed",
-                state.held(),
-                self.limits.connection_memory
-            );
-            return Err((Status::ResourceExhausted, text));
-        }
-        Ok(())
+        state
+            .check_memory(frame.body.len() as u64, self.limits.connection_memory)
+            .map_err(|text| (Status::ResourceExhausted, text))
     }
 
     /// Metadata and structure of the parameters; nothing of it is decoded for a caller that is refused.
@@ -590,7 +616,21 @@ impl Link {
         let key = (Side::Theirs, id);
         let mut state = self.lock();
         let serving = state.serving.get(&id).cloned();
+        let late = |serving: &Serving| {
+            let deadline = serving.context.deadline();
+            deadline.is_some_and(|deadline| deadline <= state.last_heard)
+        };
+        let charge = match &serving {
+            Some(serving) if late(serving) => None,
+            Some(_) => Some(Charge::Cancel),
+            None if state.pieces.contains(key) => Some(Charge::Cancel),
+            None => Some(Charge::Control(1)),
+        };
+        if let Some(charge) = charge {
+            self.charge(&mut state, charge);
+        }
         let dropped = state.pieces.drop_body(key);
+        state.settle();
         let gone = Error::new(ErrorKind::Cancelled, "the caller has given the call up");
         let reader = state
             .streams
@@ -683,6 +723,11 @@ fn fail_part(status: Status, execution: Execution) -> FailPart {
         retryable: false,
         retry_after_ms: 0,
     }
+}
+
+/// Whether the caller could have known better: parameters that cannot be read.
+fn is_fault_of_caller(part: &FailPart) -> bool {
+    part.execution == Execution::NotStarted && part.status == Status::InvalidArgument.code()
 }
 
 fn address(link: &Link) -> usize {

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use super::{Link, Phase, State, Ticket};
 use crate::error::{Error, ErrorKind, Execution};
 use crate::status::Status;
+use crate::wire::budgets::{Charge, SMALL_PIECE};
 use crate::wire::calls::Answer;
 use crate::wire::frame::{self, Frame, GoAwayReason, Kind, flag};
 use crate::wire::inbound::Refusal;
@@ -40,13 +41,6 @@ fn no_credit(_: NoCredit) -> Refusal {
     Refusal::Frame(GoAwayReason::Protocol, text)
 }
 
-impl State {
-    /// Bytes that are kept for the peer.
-    pub(super) fn held(&self) -> u64 {
-        self.streams.held() + self.pieces.held() + self.params
-    }
-}
-
 // What comes.
 impl Link {
     pub(super) fn on_item(&self, frame: Frame) -> Result<(), Refusal> {
@@ -64,7 +58,14 @@ impl Link {
             let now = state.last_heard;
             state.pieces.begin(key, frame, now);
         } else {
+            let room = state.check_memory(frame.body.len() as u64, u64::MAX);
+            if let Err(text) = room {
+                drop(state);
+                self.give_up(key, Some(frame), &text);
+                return Ok(());
+            }
             waker = state.streams.keep(key, frame.body);
+            state.settle();
         }
         self.grant(&mut state, key);
         drop(state);
@@ -78,19 +79,22 @@ impl Link {
         if frame.flags & flag::OF_ITEM != 0 {
             state.streams.came(key, frame.cost()).map_err(no_credit)?;
         }
-        let held = state.held() + frame.body.len() as u64;
-        if held > self.limits.connection_memory && state.pieces.keeps(key) {
+        if frame.body.len() < SMALL_PIECE && frame.flags & flag::MORE != 0 {
+            self.charge(&mut state, Charge::Control(1));
+        }
+        if state.pieces.keeps(key)
+            && let Err(text) =
+                state.check_memory(frame.body.len() as u64, self.limits.connection_memory)
+        {
             let front = state.pieces.drop_body(key);
-            let text = format!(
-                "more than {} bytes of this connection would be kept",
-                self.limits.connection_memory
-            );
+            state.settle();
             drop(state);
             self.give_up(key, front, &text);
             return Ok(());
         }
         let (now, limit) = (state.last_heard, u64::from(self.limits.max_message_bytes));
         let added = state.pieces.add(key, frame, limit, now);
+        state.settle();
         match added {
             Added::Unknown | Added::More => {
                 self.grant(&mut state, key);
@@ -163,6 +167,7 @@ impl Link {
             let text = "an END in the middle of a body".to_owned();
             return Err(Refusal::Frame(GoAwayReason::Protocol, text));
         }
+        self.charge(&mut state, Charge::Control(1));
         let waker = state.streams.ended(key);
         drop(state);
         waker.into_iter().for_each(Waker::wake);
@@ -173,6 +178,7 @@ impl Link {
         let bytes = frame.credit();
         let key = request(frame);
         let mut state = self.lock();
+        self.charge(&mut state, Charge::Control(1));
         let wakers: Vec<_> = if frame.request_id == 0 {
             state.streams.credit_all(bytes)
         } else if frame.flags & flag::STOP != 0 {
@@ -210,8 +216,12 @@ impl Link {
         if matches!(next, Next::Wait) {
             return Poll::Pending;
         }
-        if matches!(next, Next::Item(_)) && self.grant(&mut state, key) {
-            self.wake_keeper.notify_one();
+        if matches!(next, Next::Item(_)) {
+            state.budgets.worked();
+            state.settle();
+            if self.grant(&mut state, key) {
+                self.wake_keeper.notify_one();
+            }
         }
         Poll::Ready(next)
     }
@@ -225,6 +235,7 @@ impl Link {
         let ended = matches!(state.streams.next(key, None), Next::End);
         state.pieces.drop_body(key);
         let connection = state.streams.stop_reading(key);
+        state.settle();
         write_grant(&mut state, connection, (key.0, 0));
         if !ended {
             frame::write_credit(state.out.buffer(), sender(key) | flag::STOP, key.1, 0);
@@ -236,6 +247,7 @@ impl Link {
     /// Forgets the streams of a request that is over; gives back who waits to send on it.
     pub(super) fn close_streams(&self, state: &mut State, key: Key) -> Option<Waker> {
         let (connection, waker) = state.streams.close(key);
+        state.settle();
         if connection.is_some() && state.phase != Phase::Closed {
             write_grant(state, connection, (key.0, 0));
             self.wake_keeper.notify_one();
@@ -281,9 +293,16 @@ impl Link {
     /// Sends as much of an item as there is credit for; pending while there is none.
     fn poll_send(&self, sending: &mut Sending, cx: &mut Context<'_>) -> Poll<Sent> {
         let mut state = self.lock();
-        let State { streams, out, .. } = &mut *state;
+        let State {
+            streams,
+            out,
+            budgets,
+            ..
+        } = &mut *state;
         let queue = self.limits.outbound_queue_bytes as u64;
+        let before = out.end();
         let sent = sending.advance(streams, out, queue, Some(cx.waker()));
+        budgets.sent(out.end() - before);
         match sent {
             Sent::Wait | Sent::NoRoom => {
                 self.note_full(&state);

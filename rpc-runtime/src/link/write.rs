@@ -165,6 +165,7 @@ impl Link {
         state.out.handed_over(bytes);
         state.last_written = Instant::now();
         let unsent = state.out.unsent();
+        state.settle();
         if unsent == 0 {
             state.queued_control = 0;
             if state.inflight == 0 {

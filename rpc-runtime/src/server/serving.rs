@@ -1,8 +1,10 @@
 //! Listens on addresses, accepts for ever, and stops in order.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,7 +19,7 @@ use crate::discovery::{Advertised, Provider, Registry};
 use crate::error::{Error, ErrorKind, Result};
 use crate::health::Board;
 use crate::limits::Limits;
-use crate::link::{self, Link};
+use crate::link::{self, Link, Terms};
 use crate::reflection;
 use crate::security::{Authenticator, Rule};
 use crate::server::router::{Router, Skeleton};
@@ -71,7 +73,9 @@ struct Shared {
     router: Arc<Router>,
     security: ServerSecurity,
     health: Board,
-    limits: Arc<Limits>,
+    terms: Terms,
+    /// Connections of each IP address, where they are counted.
+    by_ip: Mutex<HashMap<IpAddr, u32>>,
     links: Mutex<HashMap<u64, Arc<Link>>>,
     next_link: AtomicU64,
     connections: AtomicU32,
@@ -182,7 +186,8 @@ impl Server {
             router: Arc::new(self.router),
             security: self.security,
             health,
-            limits: Arc::new(self.limits),
+            terms: Terms::new(self.limits),
+            by_ip: Mutex::default(),
             links: Mutex::default(),
             next_link: AtomicU64::new(0),
             connections: AtomicU32::new(0),
@@ -219,7 +224,8 @@ impl Serving {
             ));
         }
         self.shared.security.check(&address)?;
-        let (listener, real) = Listener::bind(&address).await?;
+        let (listener, real) =
+            Listener::bind(&address, self.shared.terms.limits.write_stall_timeout).await?;
         let is_tls = matches!(real, Address::Tls(_));
         let text = real.to_string();
         for registry in &self.registries {
@@ -348,6 +354,10 @@ impl Shared {
     fn links(&self) -> MutexGuard<'_, HashMap<u64, Arc<Link>>> {
         self.links.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn by_ip(&self) -> MutexGuard<'_, HashMap<IpAddr, u32>> {
+        self.by_ip.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Accepts for ever; whatever goes wrong with one connection is that connection's affair.
@@ -371,23 +381,27 @@ async fn accept_loop(shared: Arc<Shared>, mut listener: Listener, is_tls: bool) 
 }
 
 fn take_in(shared: &Arc<Shared>, io: Io, is_tls: bool) {
-    let limit = shared.limits.max_handshaking;
+    let limit = shared.terms.limits.max_handshaking;
     let Some(handshaking) = Counted::below(limit, shared, |shared| &shared.handshaking) else {
         // Nobody is left to say why: dropping closes it.
         return;
     };
     let shared = shared.clone();
     tokio::spawn(async move {
-        let limit = shared.limits.max_connections;
+        let limit = shared.terms.limits.max_connections;
         let Some(_connection) = Counted::below(limit, &shared, |shared| &shared.connections) else {
             let text = format!(
                 "this server has {} connections, more are not taken",
-                shared.limits.max_connections
+                shared.terms.limits.max_connections
             );
-            return link::turn_away(io, &shared.limits, &text).await;
+            return link::turn_away(io, &shared.terms.limits, &text).await;
+        };
+        let _of_ip = match OfIp::count(&shared, &io.peer) {
+            Ok(of_ip) => of_ip,
+            Err(text) => return link::turn_away(io, &shared.terms.limits, &text).await,
         };
         let io = if is_tls {
-            match link::secure(io, &shared.limits, &shared.security).await {
+            match link::secure(io, &shared.terms.limits, &shared.security).await {
                 Ok(io) => io,
                 Err(error) => {
                     let audit = shared.router.guard().audit();
@@ -397,7 +411,7 @@ fn take_in(shared: &Arc<Shared>, io: Io, is_tls: bool) {
         } else {
             io
         };
-        let accepted = link::accept(io, shared.limits.clone(), shared.router.clone()).await;
+        let accepted = link::accept(io, shared.terms.clone(), shared.router.clone()).await;
         drop(handshaking);
         if let Ok(link) = accepted {
             serve(&shared, link).await;
@@ -438,6 +452,52 @@ impl Counted {
 impl Drop for Counted {
     fn drop(&mut self) {
         (self.counter)(&self.shared).fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Counts a connection of an IP address for as long as it lives.
+struct OfIp {
+    shared: Arc<Shared>,
+    ip: IpAddr,
+}
+
+impl OfIp {
+    /// Counts one more, if these are counted and the peer has an IP address.
+    ///
+    /// # Errors
+    ///
+    /// There are as many as may be; the text tells the peer.
+    fn count(shared: &Arc<Shared>, peer: &str) -> std::result::Result<Option<Self>, String> {
+        let Some(limit) = shared.terms.limits.max_connections_per_ip else {
+            return Ok(None);
+        };
+        let host = peer.split_once("://").map_or(peer, |(_, host)| host);
+        let Ok(address) = host.parse::<SocketAddr>() else {
+            return Ok(None);
+        };
+        let ip = address.ip().to_canonical();
+        let mut by_ip = shared.by_ip();
+        let count = by_ip.entry(ip).or_default();
+        if *count >= limit {
+            return Err(format!(
+                "{ip} has {count} connections to this server, more are not taken"
+            ));
+        }
+        *count += 1;
+        let shared = shared.clone();
+        Ok(Some(Self { shared, ip }))
+    }
+}
+
+impl Drop for OfIp {
+    fn drop(&mut self) {
+        let mut by_ip = self.shared.by_ip();
+        if let Entry::Occupied(mut count) = by_ip.entry(self.ip) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
     }
 }
 

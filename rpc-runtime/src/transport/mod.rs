@@ -4,6 +4,7 @@
 
 mod address;
 mod mem;
+mod patience;
 mod secure;
 pub(crate) mod sync;
 #[cfg(feature = "tls")]
@@ -11,6 +12,7 @@ pub(crate) mod tls;
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -64,14 +66,19 @@ impl Io {
     }
 }
 
-/// Opens a connection.
-pub(crate) async fn connect(address: &Address, security: &ClientSecurity) -> Result<Io> {
+/// Opens a connection; `patience` is how long a peer may take nothing.
+pub(crate) async fn connect(
+    address: &Address,
+    security: &ClientSecurity,
+    patience: Duration,
+) -> Result<Io> {
     match address {
         Address::Tls(host) => {
             security.check(address)?;
             let stream = TcpStream::connect(host.as_str())
                 .await
                 .map_err(|error| cannot_connect(address, &error))?;
+            patience::set(&stream, patience);
             let io = tcp_io(stream, address.to_string())
                 .map_err(|error| cannot_connect(address, &error))?;
             security.connect(io, address::host(host)).await
@@ -80,6 +87,7 @@ pub(crate) async fn connect(address: &Address, security: &ClientSecurity) -> Res
             let stream = TcpStream::connect(host.as_str())
                 .await
                 .map_err(|error| cannot_connect(address, &error))?;
+            patience::set(&stream, patience);
             tcp_io(stream, address.to_string()).map_err(|error| cannot_connect(address, &error))
         }
         #[cfg(unix)]
@@ -111,7 +119,7 @@ pub(crate) struct UnixPath(PathBuf);
 
 impl Listener {
     /// Opens an address; the second value is the address as clients reach it (port 0 replaced by the real one).
-    pub(crate) async fn bind(address: &Address) -> Result<(Self, Address)> {
+    pub(crate) async fn bind(address: &Address, patience: Duration) -> Result<(Self, Address)> {
         let failed = |error: io::Error| {
             let hint = match error.kind() {
                 io::ErrorKind::AddrInUse => {
@@ -128,6 +136,7 @@ impl Listener {
         match address {
             Address::Tcp(host) | Address::Tls(host) => {
                 let listener = TcpListener::bind(host.as_str()).await.map_err(failed)?;
+                patience::set(&listener, patience);
                 let real = listener.local_addr().map_err(failed)?.to_string();
                 let real = match address {
                     Address::Tls(_) => Address::Tls(real),

@@ -101,6 +101,17 @@ impl Calls {
         self.slots.iter().any(answered)
     }
 
+    /// Whether an answer to this call is still to come.
+    pub(crate) fn knows(&self, id: u32) -> bool {
+        match self.slots.get(self.index(id)) {
+            Some(Slot::Waiting { id: at, .. } | Slot::Abandoned { id: at }) => *at == id,
+            Some(Slot::Answered {
+                id: at, peer_done, ..
+            }) => *at == id && !peer_done,
+            _ => false,
+        }
+    }
+
     /// Whether another call may begin now.
     pub(crate) fn has_room(&self) -> bool {
         self.live < self.max_live

@@ -4,6 +4,9 @@ use crate::codec::{DecodeError, Reader, write};
 use crate::limits::Limits;
 use crate::security::Token;
 
+/// Feature of those who read bodies compressed with LZ4.
+pub(crate) const LZ4: &str = "lz4";
+
 /// What one side announces.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Hello {
@@ -45,6 +48,11 @@ impl Hello {
             services,
             token: None,
         }
+    }
+
+    /// Whether compressed bodies may be sent to this side.
+    pub(crate) fn reads_compressed(&self) -> bool {
+        self.features.iter().any(|feature| feature == LZ4)
     }
 
     /// The fingerprint the peer announced for a service.
