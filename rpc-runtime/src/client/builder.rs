@@ -33,6 +33,8 @@ pub struct ChannelBuilder {
     exports: Router,
     security: ClientSecurity,
     wallet: Wallet,
+    /// See `compress()`.
+    compress: bool,
     /// The first mistake in building it, told when it connects.
     mistake: Option<Error>,
 }
@@ -46,6 +48,15 @@ impl ChannelBuilder {
     /// Replaces the limits.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Compresses parameters and items of more than 4 KiB, where the server says that it reads LZ4 and they get smaller by
+    /// it. Off unless asked for: it costs time on both sides, which pays on slow networks and for text only. What the server
+    /// compresses is read in any case. [`BlockingChannel`](crate::BlockingChannel) does neither.
+    #[cfg(feature = "lz4")]
+    pub fn compress(mut self, compress: bool) -> Self {
+        self.compress = compress;
         self
     }
 
@@ -110,6 +121,7 @@ impl ChannelBuilder {
         let mut profile = Profile::new(self.limits, service);
         profile.security = self.security;
         profile.wallet = self.wallet;
+        profile.terms.compress = self.compress;
         if !self.exports.services().is_empty() {
             profile.exports = Some(Arc::new(self.exports));
         }

@@ -8,6 +8,7 @@ mod budget;
 mod handshake;
 mod keep;
 mod objects;
+mod packed;
 mod read;
 mod serve;
 mod streams;
@@ -286,6 +287,8 @@ impl Link {
         deadline: Option<Instant>,
         flush: bool,
     ) -> Result<Ticket, NotBegun> {
+        let packed = self.packed_call(call);
+        let call = &as_packed(call, packed.as_deref());
         let mut state = self.lock();
         let id = self.write_call(&mut state, call, deadline)?;
         let alone = state.calls.live() == 1;
@@ -322,6 +325,8 @@ impl Link {
 
     /// Sends a call to which nothing comes back.
     pub(crate) fn send_one_way(self: &Arc<Self>, call: &CallFrame<'_>) -> Result<(), NotBegun> {
+        let packed = self.packed_call(call);
+        let call = &as_packed(call, packed.as_deref());
         let mut state = self.lock();
         let id = self.write_call(&mut state, call, None)?;
         state.calls.release(id);
@@ -560,6 +565,15 @@ impl Link {
             self.wake_keeper.notify_one();
         }
     }
+}
+
+/// A call with its parameters compressed, if they are.
+fn as_packed<'a>(call: &CallFrame<'a>, packed: Option<&'a [u8]>) -> CallFrame<'a> {
+    packed.map_or(*call, |params| CallFrame {
+        params,
+        flags: call.flags | frame::flag::COMPRESSED,
+        ..*call
+    })
 }
 
 struct WaitingForRoom<'a>(&'a Link);

@@ -171,7 +171,8 @@ impl Link {
         }
     }
 
-    pub(super) fn on_answer(self: &Arc<Self>, frame: Frame) {
+    pub(super) fn on_answer(self: &Arc<Self>, mut frame: Frame) {
+        let unreadable = self.unpack_answer(&mut frame);
         let key = (Side::Ours, frame.request_id);
         let mut state = self.lock();
         // The read that brought the answer was a moment ago; asking the clock again would cost more than it tells.
@@ -189,8 +190,9 @@ impl Link {
         }
         // A stream that broke in the middle of an item.
         state.pieces.drop_body(key);
-        let answer = match (frame.kind, frame.flags) {
-            (Kind::Reply, frame::flag::LENDS) => {
+        let answer = match (unreadable, frame.kind, frame.flags) {
+            (Some(unreadable), ..) => unreadable,
+            (None, Kind::Reply, frame::flag::LENDS) => {
                 let (link, body) = (self.clone(), frame.body.clone());
                 Answer::Lent(Arc::new(LentResult::new(link, body, &state.objects)))
             }

@@ -118,6 +118,17 @@ impl Responder {
                 Ok(lent) => (lent, None),
                 Err(panic) => (object::collect(|| {}), Some(panic)),
             };
+            let packed = match head {
+                Head::Result if lent.is_empty() && panic.is_none() => self.link.packed(scratch),
+                _ => None,
+            };
+            let flags = match packed {
+                Some(packed) => {
+                    *scratch = packed;
+                    flag::COMPRESSED
+                }
+                None => 0,
+            };
             let message = panic.map(|panic| {
                 format!(
                     "encoding the answer of {} panicked: {}",
@@ -125,11 +136,17 @@ impl Responder {
                     text(&*panic)
                 )
             });
-            self.finish(scratch, message, head, &lent);
+            self.finish(scratch, message, (head, flags), &lent);
         });
     }
 
-    fn finish(&self, body: &mut Vec<u8>, panicked: Option<String>, head: Head<'_>, lent: &[Lent]) {
+    fn finish(
+        &self,
+        body: &mut Vec<u8>,
+        panicked: Option<String>,
+        (head, flags): (Head<'_>, u8),
+        lent: &[Lent],
+    ) {
         let link = &*self.link;
         let mut state = link.lock();
         state.serving.remove(&self.request_id);
@@ -148,7 +165,7 @@ impl Responder {
         state.pieces.drop_body(self.key());
         if !self.one_way && state.phase != Phase::Closed {
             let lends = match lent {
-                [] => Ok(0),
+                [] => Ok(flags),
                 lent => self.lend(&mut state, body, lent),
             };
             let failed = panicked.or_else(|| lends.as_ref().err().cloned());
@@ -410,7 +427,7 @@ impl Link {
         })
     }
 
-    fn start(self: &Arc<Self>, frame: Frame, found: Found, arrived: Instant) {
+    fn start(self: &Arc<Self>, mut frame: Frame, found: Found, arrived: Instant) {
         let Found {
             skeleton,
             index,
@@ -419,11 +436,15 @@ impl Link {
         } = found;
         let part = frame.call_part();
         let (id, one_way) = (frame.request_id, frame.flags & flag::ONE_WAY != 0);
-        let metadata = match self.read_parts(&frame, method) {
+        let unpacked = self.unpack_call(&mut frame);
+        let unpacked =
+            unpacked.map_err(|(status, text)| (status, format!("{method}: parameters: {text}")));
+        let metadata = unpacked.and_then(|()| self.read_parts(&frame, method));
+        let metadata = match metadata {
             Ok(metadata) => metadata,
-            Err(text) => {
-                self.charge_refusal(Status::InvalidArgument);
-                return self.refuse_call(id, one_way, Status::InvalidArgument, &text);
+            Err((status, text)) => {
+                self.charge_refusal(status);
+                return self.refuse_call(id, one_way, status, &text);
             }
         };
         let deadline = (part.remaining_ms > 0)
@@ -494,7 +515,7 @@ impl Link {
 
     /// Limits, and whether both sides mean the same kind of method.
     fn admit(&self, frame: &Frame, method: &MethodDescriptor) -> Result<(), (Status, String)> {
-        if frame.flags & flag::COMPRESSED != 0 {
+        if frame.flags & flag::COMPRESSED != 0 && cfg!(not(feature = "lz4")) {
             let text = format!("{method}: compressed parameters are not served by this version");
             return Err((Status::Unimplemented, text));
         }
@@ -534,19 +555,24 @@ impl Link {
     }
 
     /// Metadata and structure of the parameters; nothing of it is decoded for a caller that is refused.
-    fn read_parts(&self, frame: &Frame, method: &MethodDescriptor) -> Result<Metadata, String> {
+    fn read_parts(
+        &self,
+        frame: &Frame,
+        method: &MethodDescriptor,
+    ) -> Result<Metadata, (Status, String)> {
+        let invalid = |text: String| (Status::InvalidArgument, text);
         let limits = CheckLimits {
             max_depth: self.limits.max_depth,
             max_nodes: self.limits.max_nodes,
         };
         if !frame.metadata.is_empty() {
             check(&frame.metadata, &limits)
-                .map_err(|malformed| format!("{method}: metadata: {malformed}"))?;
+                .map_err(|malformed| invalid(format!("{method}: metadata: {malformed}")))?;
         }
         let metadata = Metadata::decode(&frame.metadata, &self.limits)
-            .map_err(|error| format!("{method}: metadata: {error}"))?;
+            .map_err(|error| invalid(format!("{method}: metadata: {error}")))?;
         check(&frame.body, &limits)
-            .map_err(|malformed| format!("{method}: parameters: {malformed}"))?;
+            .map_err(|malformed| invalid(format!("{method}: parameters: {malformed}")))?;
         Ok(metadata)
     }
 

@@ -64,7 +64,7 @@ impl Link {
                 self.give_up(key, Some(frame), &text);
                 return Ok(());
             }
-            waker = state.streams.keep(key, frame.body);
+            waker = state.streams.keep(key, &frame);
             state.settle();
         }
         self.grant(&mut state, key);
@@ -102,7 +102,7 @@ impl Link {
             }
             Added::Whole(whole, arrived) => match whole.kind {
                 Kind::Item => {
-                    let waker = state.streams.keep(key, whole.body);
+                    let waker = state.streams.keep(key, &whole);
                     self.grant(&mut state, key);
                     drop(state);
                     waker.into_iter().for_each(Waker::wake);
@@ -216,14 +216,21 @@ impl Link {
         if matches!(next, Next::Wait) {
             return Poll::Pending;
         }
-        if matches!(next, Next::Item(_)) {
+        if matches!(next, Next::Item(_) | Next::Packed(_)) {
             state.budgets.worked();
             state.settle();
             if self.grant(&mut state, key) {
                 self.wake_keeper.notify_one();
             }
         }
-        Poll::Ready(next)
+        drop(state);
+        let Next::Packed(body) = next else {
+            return Poll::Ready(next);
+        };
+        Poll::Ready(match self.unpacked(&body) {
+            Ok(body) => Next::Item(body),
+            Err(error) => Next::Broken(error.with_execution(Execution::Unknown)),
+        })
     }
 
     /// The reader of a stream from a caller is gone: the caller need not send the rest.
@@ -280,6 +287,9 @@ impl Link {
     /// Sends an item; `false`: nobody reads it any more. Dropping the future may leave an item that is never complete,
     /// so it is dropped only with the whole request.
     pub(crate) async fn send_item(&self, sending: &mut Sending) -> bool {
+        if let Some(packed) = self.packed(sending.body()) {
+            sending.replace_by_packed(packed);
+        }
         loop {
             self.until_writable().await;
             match poll_fn(|cx| self.poll_send(sending, cx)).await {

@@ -55,6 +55,8 @@ pub struct Server {
     registries: Vec<Arc<dyn Registry>>,
     advertised: Advertised,
     security: ServerSecurity,
+    /// See `compress()`.
+    compress: bool,
 }
 
 /// A server that listens. It stops when this is dropped: at once, without waiting for calls; see
@@ -114,6 +116,15 @@ impl Server {
         if let Err(error) = self.security.set(&tls) {
             self.mistake.get_or_insert(error);
         }
+        self
+    }
+
+    /// Compresses results and items of more than 4 KiB, where the client says that it reads LZ4 and they get smaller by it.
+    /// Off unless asked for: it costs time on both sides, which pays on slow networks and for text only. What clients
+    /// compress is read in any case.
+    #[cfg(feature = "lz4")]
+    pub fn compress(mut self, compress: bool) -> Self {
+        self.compress = compress;
         self
     }
 
@@ -186,7 +197,10 @@ impl Server {
             router: Arc::new(self.router),
             security: self.security,
             health,
-            terms: Terms::new(self.limits),
+            terms: Terms {
+                compress: self.compress,
+                ..Terms::new(self.limits)
+            },
             by_ip: Mutex::default(),
             links: Mutex::default(),
             next_link: AtomicU64::new(0),

@@ -6,6 +6,10 @@ pub(crate) enum Unpacking {
     /// It cannot be read, or not by this build.
     Malformed(String),
     /// It is larger than is taken.
+    #[cfg_attr(
+        not(feature = "lz4"),
+        expect(dead_code, reason = "nothing is unpacked without the feature")
+    )]
     TooLarge(String),
 }
 
@@ -183,7 +187,7 @@ mod lz4 {
             assert_eq!(pack(&[7; WORTH_IT]), None);
             assert!(pack(&[7; WORTH_IT + 1]).is_some());
             let mut state = 1_u64;
-            let noise: Vec<u8> = std::iter::repeat_with(move || {
+            let noise = std::iter::repeat_with(move || {
                 state ^= state << 13;
                 state ^= state >> 7;
                 state ^= state << 17;

@@ -44,7 +44,10 @@ impl Hello {
             connection_window: limits.connection_window,
             min_ping_interval_ms: u32::try_from(limits.min_ping_interval.as_millis())
                 .unwrap_or(u32::MAX),
-            features: Vec::new(),
+            features: match cfg!(feature = "lz4") {
+                true => vec![LZ4.to_owned()],
+                false => Vec::new(),
+            },
             services,
             token: None,
         }
