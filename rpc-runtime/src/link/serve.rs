@@ -487,6 +487,13 @@ impl Link {
         if let Some(asked) = asked {
             return self.run(id, context, ask_first(asked, skeleton, index, incoming));
         }
+        if !one_way && self.full.load(Ordering::Acquire) {
+            return self.run(
+                id,
+                context,
+                room_first(self.clone(), skeleton, index, incoming),
+            );
+        }
         // A panic has dropped the call, which has answered by that; the reader goes on.
         if let Ok(answer) = catch_unwind(AssertUnwindSafe(|| skeleton.call(index, incoming))) {
             self.run(id, context, answer);
@@ -690,10 +697,25 @@ fn ask_first(
         match asked.await {
             Ok(identity) => {
                 incoming.context().identify(identity);
+                incoming.room().await;
                 skeleton.call(index, incoming).await
             }
             Err(refused) => incoming.refuse_caller(refused.status, &refused.text),
         }
+    })
+}
+
+/// Hands a call over when the caller has read enough of earlier answers: the results of handlers that are done would wait
+/// for it, however large they are.
+fn room_first(
+    link: Arc<Link>,
+    skeleton: Arc<dyn Skeleton>,
+    index: usize,
+    incoming: Incoming,
+) -> Answer {
+    Box::pin(async move {
+        link.until_writable().await;
+        skeleton.call(index, incoming).await
     })
 }
 
