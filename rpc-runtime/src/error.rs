@@ -15,7 +15,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 ///
 /// It comes from the connection's own bookkeeping (which bytes were handed to the kernel, what the peer answered), not
 /// from a guess about the kind of error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Execution {
     /// Not one byte of the call was handed to the kernel. It can be repeated anywhere.
     NotSent,
@@ -88,6 +88,8 @@ struct Inner {
     message: Cow<'static, str>,
     peer: Option<String>,
     retry_after: Option<Duration>,
+    /// The peer said that trying again may help.
+    marked_retryable: bool,
 }
 
 impl Error {
@@ -101,6 +103,7 @@ impl Error {
             message,
             peer: None,
             retry_after: None,
+            marked_retryable: false,
         };
         Self {
             inner: Box::new(inner),
@@ -160,6 +163,22 @@ impl Error {
             self.inner.message = format!("{name}: {}", self.inner.message).into();
         }
         self
+    }
+
+    /// Adds to the message.
+    pub(crate) fn adding(mut self, more: impl fmt::Display) -> Self {
+        self.inner.message = format!("{}{more}", self.inner.message).into();
+        self
+    }
+
+    /// Notes whether the peer said that trying again may help.
+    pub(crate) fn with_mark(mut self, retryable: bool) -> Self {
+        self.inner.marked_retryable = retryable;
+        self
+    }
+
+    pub(crate) fn is_marked_retryable(&self) -> bool {
+        self.inner.marked_retryable
     }
 
     /// Sets what is known about the execution.

@@ -3,6 +3,7 @@
 pub mod codec;
 pub mod discovery;
 pub mod health;
+pub mod msgpack_rpc;
 pub mod reflection;
 pub mod stream;
 
@@ -27,7 +28,7 @@ mod wire;
 pub use client::{
     Batch, BlockingChannel, BlockingChannelBuilder, BlockingExchange, BlockingItems, Call,
     CallFuture, CallOptions, Callback, Channel, ChannelBuilder, Items, OneWay, OneWayFuture,
-    Pending, StreamCall, Unbroken,
+    Pending, RetryPolicy, StreamCall, Unbroken,
 };
 pub use codec::{Decimal, DeclaredError, Invalid, RawVariant, Timestamp, Uuid, Value};
 pub use context::Context;
@@ -47,10 +48,12 @@ pub use server::{Server, Serving};
 pub use status::Status;
 #[cfg(feature = "tls")]
 pub use transport::tls::{ClientTls, ServerTls};
+pub use transport::{Acceptor, Connection, Opening, Transport};
 
 /// What generated code names. Not for people: it changes with the generator.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::backoff::seed_random;
     pub use crate::client::Returns;
     pub use crate::codec::*;
     pub use crate::object::Serves;

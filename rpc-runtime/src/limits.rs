@@ -57,6 +57,11 @@ pub struct Limits {
     pub write_stall_timeout: Duration,
     /// Time after which a server closes a connection that has carried no call. 5 min.
     pub idle_timeout: Duration,
+    /// Age after which a server leaves a connection in the orderly way (announced, no call lost), plus or minus a tenth;
+    /// clients connect again, perhaps to an instance that was not there before. `None`: never.
+    pub max_connection_age: Option<Duration>,
+    /// Time for the calls of a connection that has reached its age. 30 s; then it is closed over them.
+    pub max_connection_age_grace: Duration,
     /// A client with calls outstanding sends PING after this much silence. 15 s.
     pub client_ping_after: Duration,
     /// … and gives the connection up when nothing comes back within this. 5 s.
@@ -107,6 +112,8 @@ impl Default for Limits {
             frame_timeout: Duration::from_secs(30),
             write_stall_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(5 * 60),
+            max_connection_age: None,
+            max_connection_age_grace: Duration::from_secs(30),
             client_ping_after: Duration::from_secs(15),
             client_ping_timeout: Duration::from_secs(5),
             server_ping_after: Duration::from_secs(60),

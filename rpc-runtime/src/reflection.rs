@@ -121,9 +121,7 @@ async fn read_tables(link: &Arc<Link>, limit: Duration) -> Option<Vec<ServiceInf
     let request = Request {
         method,
         params: vec![0x90],
-        upload: None,
-        lent: Vec::new(),
-        target: None,
+        extras: None,
         options: CallOptions::new().timeout(limit),
     };
     let prepared = request.prepare(&Limits::default()).ok()?;

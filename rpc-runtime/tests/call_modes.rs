@@ -301,23 +301,24 @@ async fn more_calls_than_the_server_takes_wait_for_their_turn() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_server_that_comes_back_is_found_again() {
     let (serving, _) = serve("mem://back").await;
     let client = WorkClient::connect(serving.address()).await.unwrap();
     assert_eq!(client.add(1, 2).await.unwrap(), 3);
     drop(serving);
     let failure = client.add(1, 2).await.unwrap_err();
-    assert_eq!(
-        (failure.kind(), failure.execution()),
-        (ErrorKind::Unavailable, Execution::NotSent),
-        "{failure}"
-    );
+    assert_eq!(failure.kind(), ErrorKind::Unavailable, "{failure}");
+    assert!(failure.execution() <= Execution::NotStarted, "{failure}");
     assert_eq!(failure.peer(), Some("mem://back"));
+    let call = client.add(1, 2).timeout(Duration::from_secs(60)).start();
+    tokio::time::sleep(Duration::from_secs(5)).await;
     let (_serving, _) = serve("mem://back").await;
-    tokio::time::pause();
-    tokio::time::advance(Duration::from_secs(1)).await;
-    assert_eq!(client.add(1, 2).await.unwrap(), 3);
+    assert_eq!(
+        call.await.unwrap(),
+        3,
+        "a call waits for a server that restarts"
+    );
 }
 
 #[tokio::test]

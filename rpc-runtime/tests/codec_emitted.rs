@@ -560,7 +560,7 @@ fn a_closed_error_refuses_unknown_variants_and_states_facts() {
         "acme.user.v1.Refused: 3 is no variant of this union"
     );
     let codec = __private::ErrorCodec::<Refused>::direct();
-    let facts = (codec.facts)(&Refused::Busy(Duration::from_secs(1)));
+    let facts = codec.facts.of(&Refused::Busy(Duration::from_secs(1)));
     assert_eq!((facts.status, facts.retryable), (Status::Unavailable, true));
 }
 

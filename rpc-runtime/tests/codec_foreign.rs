@@ -198,7 +198,7 @@ impl DeclaredError for Said {
 #[test]
 fn an_error_may_say_what_it_means() {
     let declared = (&Probe::<Said>::new()).facts().of::<Said>();
-    assert_eq!(declared(&Said).status, Status::Aborted);
+    assert_eq!(declared.of(&Said).status, Status::Aborted);
     let undeclared = (&Probe::<String>::new()).facts().of::<String>();
-    assert_eq!(undeclared(&"no".to_owned()).status, Status::Unknown);
+    assert_eq!(undeclared.of(&"no".to_owned()).status, Status::Unknown);
 }

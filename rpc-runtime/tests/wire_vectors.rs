@@ -12,7 +12,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rpc_runtime::{CallError, Channel, ErrorKind, Execution, Server, Serving, Status, rpc_service};
+use rpc_runtime::{
+    CallError, Channel, ChannelBuilder, Error, ErrorKind, Execution, Identity, Login, Server,
+    Serving, Status, Token, rpc_service,
+};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
@@ -113,18 +116,22 @@ fn remaining(call: &[u8]) -> u32 {
 
 /// A real client, and the raw side it is connected to.
 async fn client() -> (GreeterClient, Raw) {
+    client_that_says(Channel::builder(), "hello-client").await
+}
+
+async fn client_that_says(builder: ChannelBuilder, hello: &str) -> (GreeterClient, Raw) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("tcp://{}", listener.local_addr().unwrap());
     let server = async {
         let mut raw = Raw::new(listener.accept().await.unwrap().0);
-        let greeting = [vector("preface"), vector("hello-client")].concat();
+        let greeting = [vector("preface"), vector(hello)].concat();
         let found = raw.bytes(greeting.len()).await;
         let version = env!("CARGO_PKG_VERSION");
         assert_eq!(hex(&found), hex(&greeting), "is the version not {version}?");
         raw.send(&vector("hello-server")).await;
         raw
     };
-    let (channel, raw) = tokio::join!(Channel::connect(&address), server);
+    let (channel, raw) = tokio::join!(builder.connect(&address), server);
     let channel = channel.unwrap();
     assert_eq!(
         channel.peer_fingerprint("demo.v1.Greeter"),
@@ -159,7 +166,7 @@ fn id_of(method: &str) -> u64 {
 #[test]
 fn every_vector_is_one_whole_frame() {
     let vectors = vectors();
-    assert_eq!(vectors.len(), 16, "{:?}", vectors.keys());
+    assert_eq!(vectors.len(), 19, "{:?}", vectors.keys());
     for (name, bytes) in vectors.iter().filter(|(name, _)| **name != "preface") {
         let length = u32::from_le_bytes(bytes[..4].try_into().unwrap());
         assert_eq!(length as usize, bytes.len() - 4, "{name}");
@@ -197,6 +204,46 @@ async fn a_client_sends_metadata_and_time_as_the_page_says() {
     assert_eq!(remaining(&vector("call-metadata")), 60_000);
     let expected = without_time(vector("call-metadata"));
     assert_eq!(hex(&without_time(call)), hex(&expected));
+}
+
+#[tokio::test]
+async fn tokens_travel_as_the_page_says() {
+    let token = Token::new("s3cret").unwrap();
+    let builder = Channel::builder().token(token.clone());
+    let (client, mut raw) = client_that_says(builder, "hello-token").await;
+    let call = client.hello("Ann").token(token);
+    let _pending = call.timeout(Duration::from_secs(60)).start();
+    let call = raw.next().await.unwrap().bytes;
+    let expected = without_time(vector("call-token"));
+    assert_eq!(hex(&without_time(call)), hex(&expected));
+
+    let refuses = async |login: Login| match login.token() {
+        Some(token) if token.reveal() == "s3cret" => Ok(Some(Identity::new("ann"))),
+        _ => Err(Error::new(ErrorKind::Unauthenticated, "not you")),
+    };
+    let serving = Server::new()
+        .add(GreeterService::new(English(Arc::default())))
+        .authenticate(refuses)
+        .listen("tcp://127.0.0.1:0")
+        .await
+        .unwrap();
+    let mut raw = Raw::silent(serving.address()).await;
+    raw.send(
+        &[
+            vector("preface"),
+            vector("hello-token"),
+            vector("call-token"),
+        ]
+        .concat(),
+    )
+    .await;
+    assert_eq!(raw.next().await.unwrap().kind, 1);
+    assert_bytes(&raw.next().await.unwrap().bytes, "reply");
+    let mut raw = Raw::silent(serving.address()).await;
+    raw.send(&[vector("preface"), vector("hello-minimal")].concat())
+        .await;
+    let go_away = raw.next().await.unwrap();
+    assert_eq!((go_away.kind, go_away.rest[4]), (12, 6));
 }
 
 #[tokio::test]
@@ -305,6 +352,36 @@ async fn a_server_answers_as_the_page_says() {
     assert_eq!((status, execution), (Status::Cancelled.code(), 3), "{text}");
     raw.send(&raw::frame(99, 0, 0, 0, &[])).await;
     assert_bytes(&raw.rest().await, "goaway");
+}
+
+#[tokio::test]
+async fn a_server_announces_that_it_goes_as_the_page_says() {
+    let (mut serving, mut raw, _) = server().await;
+    raw.send(&vector("call")).await;
+    raw.next().await.unwrap();
+    let going = tokio::spawn(async move { serving.shutdown(LONG).await });
+    assert_bytes(&raw.next().await.unwrap().bytes, "goaway-announce");
+    drop(raw);
+    going.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_client_goes_elsewhere_after_an_announcement_and_waits_for_its_answers() {
+    let (client, mut raw) = client().await;
+    let kept = client.hello("Ann").start();
+    let call = raw.next().await.unwrap();
+    raw.send(&vector("goaway-announce")).await;
+    raw.send(&vector("ping")).await;
+    assert_bytes(&raw.next().await.unwrap().bytes, "pong");
+    let refused = client
+        .hello("Bob")
+        .timeout(Duration::from_millis(300))
+        .await;
+    let failure = refused.unwrap_err();
+    assert_eq!(failure.execution(), Execution::NotSent, "{failure}");
+    assert_eq!(call.id, 1);
+    raw.send(&vector("reply")).await;
+    assert_eq!(kept.await.unwrap(), "Hello, Ann!");
 }
 
 #[tokio::test]

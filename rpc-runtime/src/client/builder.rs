@@ -3,15 +3,21 @@
 use std::fmt;
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
+
 use crate::client::channel::Channel;
 use crate::client::profile::Profile;
+use crate::client::retry::{Retry, RetryPolicy};
 use crate::descriptor::{Client, ServiceDescriptor};
+use crate::discovery::Registry;
 use crate::error::{Error, Result};
 use crate::limits::Limits;
+use crate::msgpack_rpc::{Spelling, Spoken};
 use crate::security::{Credentials, Token, Wallet};
 use crate::server::Skeleton;
 use crate::server::router::Router;
 use crate::transport::ClientSecurity;
+use crate::transport::Transport;
 #[cfg(feature = "tls")]
 use crate::transport::tls::ClientTls;
 
@@ -31,6 +37,10 @@ use crate::transport::tls::ClientTls;
 pub struct ChannelBuilder {
     limits: Limits,
     exports: Router,
+    retry: RetryPolicy,
+    transport: Option<Arc<dyn Transport>>,
+    /// How the peers name methods, if they speak MessagePack-RPC.
+    spelling: Option<Spelling>,
     security: ClientSecurity,
     wallet: Wallet,
     /// See `compress()`.
@@ -60,12 +70,37 @@ impl ChannelBuilder {
         self
     }
 
+    /// Replaces the policy by which failed calls are repeated.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = policy;
+        self
+    }
+
+    /// Opens connections by this instead of the system's sockets.
+    pub fn transport(mut self, transport: impl Transport) -> Self {
+        self.transport = Some(Arc::new(transport));
+        self
+    }
+
     /// Lets the peer call this service over the channel's connections. A call ID that is taken is told by
     /// [`ChannelBuilder::connect`].
     pub fn export(mut self, skeleton: impl Skeleton) -> Self {
         if let Err(error) = self.exports.add(Arc::new(skeleton)) {
             self.mistake.get_or_insert(error);
         }
+        self
+    }
+
+    /// Speaks MessagePack-RPC to the peers: calls go by the method's bare name, errors are texts, and there are neither
+    /// streams nor metadata. `msgpack-rpc+` before an address says the same; docs/msgpack-rpc.md tells the rest.
+    pub fn msgpack_rpc(mut self) -> Self {
+        self.spelling.get_or_insert_default();
+        self
+    }
+
+    /// Speaks MessagePack-RPC to peers that name methods in another way than by the bare name.
+    pub fn msgpack_rpc_spelling(mut self, spelling: Spelling) -> Self {
+        self.spelling = Some(spelling);
         self
     }
 
@@ -104,6 +139,16 @@ impl ChannelBuilder {
         Channel::open(address.as_ref(), self.profile(None)?).await
     }
 
+    /// A channel that connects when the first call is made: for servers that need each other, in whatever order they
+    /// start. That call waits for the connection as long as it may take.
+    ///
+    /// # Errors
+    ///
+    /// The address cannot be read, there is no tokio runtime here, or two exported methods have the same call ID.
+    pub fn lazy(self, address: impl AsRef<str>) -> Result<Channel> {
+        Channel::unconnected(address.as_ref(), self.profile(None)?)
+    }
+
     /// Connects to where the service of a generated client is, and gives that client.
     ///
     /// # Errors
@@ -114,11 +159,32 @@ impl ChannelBuilder {
         Channel::open(address.as_ref(), profile).await.map(C::from)
     }
 
+    /// Calls the instances that a registry knows of a service, as [`Channel::discover`] does. Nothing is asked before the
+    /// first call.
+    ///
+    /// # Errors
+    ///
+    /// There is a mistake in what was said before, or no tokio runtime here.
+    pub fn discover(self, registry: impl Registry, service: impl Into<String>) -> Result<Channel> {
+        let profile = Arc::new(self.profile(None)?);
+        Handle::try_current().map_err(|_| Error::no_runtime())?;
+        Ok(Channel::balanced(
+            Arc::new(registry),
+            service.into(),
+            profile,
+        ))
+    }
+
     fn profile(self, service: Option<&'static ServiceDescriptor>) -> Result<Profile> {
         if let Some(mistake) = self.mistake {
             return Err(mistake);
         }
         let mut profile = Profile::new(self.limits, service);
+        profile.retry = Retry::new(self.retry);
+        profile.transport = self.transport;
+        profile.spoken = self
+            .spelling
+            .map(|spelling| Arc::new(Spoken::new(spelling)));
         profile.security = self.security;
         profile.wallet = self.wallet;
         profile.terms.compress = self.compress;

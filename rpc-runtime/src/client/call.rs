@@ -10,11 +10,12 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::client::channel::{Channel, needs_more};
+use crate::client::channel::Channel;
 use crate::client::one_way::OneWay;
 use crate::client::options::CallOptions;
 use crate::client::pending::{Callback, Pending};
 use crate::client::request::{Prepared, Request};
+use crate::client::retry::{RetryPolicy, needs_more};
 use crate::client::returns::Returns;
 use crate::error::{CallError, Error, ErrorKind, Execution};
 use crate::link::Ticket;
@@ -86,6 +87,17 @@ impl<T, E> Call<T, E> {
     pub fn idempotent(mut self) -> Self {
         self.request.options = self.request.options.idempotent();
         self
+    }
+
+    /// Replaces the channel's [`RetryPolicy`] for this call, all but its budget.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.request.options = self.request.options.retry(policy);
+        self
+    }
+
+    /// Makes one attempt: whatever fails, the call fails with it at once, also where no connection is to be had now.
+    pub fn no_retry(self) -> Self {
+        self.retry(RetryPolicy::none())
     }
 
     /// Replaces all options at once.
@@ -302,14 +314,13 @@ impl<T, E> CallFuture<T, E> {
         let State::Sent(prepared, ticket) = std::mem::replace(&mut self.state, State::Done) else {
             return Some(answer);
         };
-        match answer {
-            Answer::Failed(failure) if needs_more(&prepared, &failure) => {
-                let link = ticket.link().clone();
-                self.state = self.rest(self.channel.clone().go_on(*prepared, link, failure));
-                None
-            }
-            answer => Some(answer),
+        if needs_more(&prepared, &answer) {
+            let link = ticket.link().clone();
+            self.state = self.rest(self.channel.clone().go_on(*prepared, link, answer));
+            return None;
         }
+        self.channel.note(prepared.method, &answer);
+        Some(answer)
     }
 }
 

@@ -8,9 +8,8 @@ use std::time::Duration;
 use futures_core::Stream;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout_at};
+use tokio::time::{sleep_until, timeout_at};
 
-use crate::backoff::random_fraction;
 use crate::client::builder::ChannelBuilder;
 use crate::client::call::Call;
 use crate::client::direct::Direct;
@@ -19,7 +18,8 @@ use crate::client::local::Local;
 use crate::client::one_way::OneWay;
 use crate::client::options::CallOptions;
 use crate::client::profile::Profile;
-use crate::client::request::{Prepared, Request};
+use crate::client::request::{Extras, Prepared, Request};
+use crate::client::retry::{Stage, Tried, pause_end};
 use crate::client::returns::Returns;
 use crate::client::stream_call::StreamCall;
 use crate::client::upload::Upload;
@@ -37,12 +37,6 @@ use crate::server::catch_panic::CatchPanic;
 use crate::server::incoming::Incoming;
 use crate::transport::{Address, Target};
 use crate::wire::calls::Answer;
-
-/// Attempts of one call on one peer, the first included, as long as nothing was executed.
-pub(crate) const ATTEMPTS: usize = 3;
-
-/// Longest pause before a call that a busy peer has refused is made again.
-pub(crate) const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
 /// Where calls go. Cloning is cheap and shares the connections; they close when the last clone is dropped.
 ///
@@ -126,8 +120,9 @@ impl Channel {
 
     /// Calls the services that the caller of a handler exports.
     pub(crate) fn caller(link: Arc<Link>) -> Self {
-        let profile = Arc::new(Profile::new(Limits::default(), None));
-        Self::new(Route::Caller(link), profile)
+        let mut profile = Profile::new(Limits::default(), None);
+        profile.spoken = link.spoken();
+        Self::new(Route::Caller(link), Arc::new(profile))
     }
 
     /// Calls an object of a peer.
@@ -143,33 +138,39 @@ impl Channel {
     /// Outside of a tokio runtime.
     pub fn discover(registry: impl Registry, service: impl Into<String>) -> Self {
         let profile = Arc::new(Profile::new(Limits::default(), None));
-        let balanced = Balanced::start(Arc::new(registry), service.into(), None, profile.clone());
+        Self::balanced(Arc::new(registry), service.into(), profile)
+    }
+
+    pub(super) fn balanced(
+        registry: Arc<dyn Registry>,
+        service: String,
+        profile: Arc<Profile>,
+    ) -> Self {
+        let balanced = Balanced::start(registry, service, None, profile.clone());
         Self::new(Route::Balanced(balanced), profile)
     }
 
     pub(super) async fn open(address: &str, profile: Profile) -> Result<Self> {
+        let channel = Self::unconnected(address, profile)?;
+        match &channel.inner.route {
+            Route::Direct(direct) => drop(direct.link().await?),
+            Route::Balanced(balanced) => balanced.first().await?,
+            Route::Local(_) | Route::Caller(_) | Route::Object(_) => {}
+        }
+        Ok(channel)
+    }
+
+    /// A channel that connects when a call needs it.
+    pub(super) fn unconnected(address: &str, mut profile: Profile) -> Result<Self> {
         let (target, options) = Target::parse(address)?;
-        let runtime = Handle::try_current().map_err(|_| Error::no_runtime())?;
+        profile.speak(&options)?;
+        Handle::try_current().map_err(|_| Error::no_runtime())?;
         let profile = Arc::new(profile);
         let route = match target {
-            Target::Direct(address) => {
-                let direct = Direct::new(address, profile.clone());
-                direct.link().await?;
-                Route::Direct(direct)
-            }
-            target => {
-                let balanced = Balanced::open(target, &options, profile.clone()).await?;
-                balanced.first().await?;
-                Route::Balanced(balanced)
-            }
+            Target::Direct(address) => Route::Direct(Direct::new(address, profile.clone())),
+            target => Route::Balanced(Balanced::open(target, &options, profile.clone())?),
         };
-        Ok(Self {
-            inner: Arc::new(Inner {
-                route,
-                profile,
-                runtime,
-            }),
-        })
+        Ok(Self::new(route, profile))
     }
 
     fn new(route: Route, profile: Arc<Profile>) -> Self {
@@ -222,7 +223,7 @@ impl Channel {
         params: impl FnOnce(&mut Vec<u8>),
     ) -> Call<T, E> {
         let mut request = self.request(method, params);
-        request.upload = Some(Upload::new(items, codec));
+        request.extras.get_or_insert_default().upload = Some(Upload::new(items, codec));
         Call::new(self.clone(), request, returns)
     }
 
@@ -236,7 +237,7 @@ impl Channel {
         params: impl FnOnce(&mut Vec<u8>),
     ) -> StreamCall<T, E> {
         let mut request = self.request(method, params);
-        request.upload = Some(Upload::new(items, codec));
+        request.extras.get_or_insert_default().upload = Some(Upload::new(items, codec));
         StreamCall::new(self.clone(), request, returns)
     }
 
@@ -245,19 +246,25 @@ impl Channel {
         method: &'static MethodDescriptor,
         params: impl FnOnce(&mut Vec<u8>),
     ) -> Request {
+        self.inner.profile.learn(method);
         let mut encoded = Vec::new();
         let lent = object::collect(|| params(&mut encoded));
         let target = match &self.inner.route {
             Route::Object(remote) => Some(remote.id()),
             _ => None,
         };
+        let extras = (!lent.is_empty() || target.is_some()).then(|| {
+            Box::new(Extras {
+                upload: None,
+                lent,
+                target,
+            })
+        });
         Request {
             method,
             params: encoded,
             options: CallOptions::default(),
-            upload: None,
-            lent,
-            target,
+            extras,
         }
     }
 
@@ -324,8 +331,15 @@ impl Channel {
         }
     }
 
+    /// What came of a call that needs nothing more.
+    pub(crate) fn note(&self, method: &'static MethodDescriptor, answer: &Answer) {
+        if let Answer::Result(_) | Answer::Lent(_) = answer {
+            self.inner.profile.retry.succeeded(method.service);
+        }
+    }
+
     /// Sends a one-way call, connecting first if need be.
-    pub(crate) async fn send(self, prepared: Prepared) -> Result<()> {
+    pub(crate) async fn send(self, mut prepared: Prepared) -> Result<()> {
         if self.is_direct_to_skeleton(&prepared) {
             return match self.invoke(prepared).await {
                 Answer::Failed(error) => Err(error),
@@ -334,126 +348,84 @@ impl Channel {
         }
         let mut tried = Tried::default();
         loop {
-            let link = self.link(&prepared, &mut tried).await?;
-            match link.send_one_way(&prepared.frame()?) {
+            let link = self.link(&mut prepared, &mut tried).await?;
+            let begun = link.send_one_way(&prepared.frame().map_err(|_| tried.too_late())?);
+            match begun {
                 Ok(()) => return Ok(()),
-                Err(NotBegun::Full) => self.room(&prepared, &link).await?,
-                Err(NotBegun::Gone) => tried.failed(&link, link.close_reason())?,
-                Err(NotBegun::Refused(error)) => return Err(error),
+                Err(not_begun) => {
+                    self.not_begun(&mut prepared, &mut tried, &link, not_begun)
+                        .await?;
+                }
             }
         }
     }
 
-    /// Makes a call to its end: connects, waits for room, repeats what was not executed.
+    /// Makes a call to its end: connects, waits for room, repeats what may be repeated.
     pub(crate) async fn invoke(self, prepared: Prepared) -> Answer {
         if let Route::Local(local) = &self.inner.route
             && self.is_direct_to_skeleton(&prepared)
         {
             return call_here(local.skeleton.clone(), prepared).await;
         }
-        let mut tried = Tried::default();
-        let outcome = self.attempts(prepared, &mut tried).await;
-        tried.conclude(outcome)
+        self.attempts(prepared, Tried::default()).await
     }
 
-    /// Goes on after a first attempt that failed; see [`needs_more`].
-    pub(crate) async fn go_on(self, prepared: Prepared, link: Arc<Link>, failure: Error) -> Answer {
-        if failure.kind() == ErrorKind::Unimplemented {
-            return Answer::Failed(
-                reflection::explain(&link, &prepared, self.inner.profile.service(), failure).await,
-            );
+    /// Goes on after a first attempt that failed; see [`needs_more`](crate::client::retry::needs_more).
+    pub(crate) async fn go_on(
+        self,
+        mut prepared: Prepared,
+        link: Arc<Link>,
+        answer: Answer,
+    ) -> Answer {
+        let mut tried = Tried::default();
+        match self.again(&mut prepared, &mut tried, &link, answer).await {
+            Some(answer) => answer,
+            None => self.attempts(prepared, tried).await,
         }
-        let mut tried = Tried::default();
-        let outcome = match tried.failed(&link, failure) {
-            Ok(()) => self.attempts(prepared, &mut tried).await,
-            Err(error) => Err(error),
-        };
-        tried.conclude(outcome)
     }
 
-    async fn attempts(&self, mut prepared: Prepared, tried: &mut Tried) -> Result<Answer> {
+    async fn attempts(&self, mut prepared: Prepared, mut tried: Tried) -> Answer {
         loop {
-            if tried.count > 0 {
-                prepared.repeated();
-            }
-            let link = self.link(&prepared, tried).await?;
-            let mut ticket = match link.begin(&prepared.frame()?, prepared.deadline, true) {
-                Ok(ticket) => self.with_upload(ticket, &prepared),
-                Err(NotBegun::Full) => {
-                    self.room(&prepared, &link).await?;
-                    continue;
-                }
-                Err(NotBegun::Gone) => {
-                    tried.failed(&link, link.close_reason())?;
-                    continue;
-                }
-                Err(NotBegun::Refused(error)) => return Err(error),
+            let (link, mut ticket) = match self.ticket(&mut prepared, &mut tried).await {
+                Ok(begun) => begun,
+                Err(error) => return Answer::Failed(error),
             };
-            match ticket.answer().await {
-                Answer::Failed(failure) if failure.kind() == ErrorKind::Unimplemented => {
-                    return Ok(Answer::Failed(
-                        reflection::explain(
-                            &link,
-                            &prepared,
-                            self.inner.profile.service(),
-                            failure,
-                        )
-                        .await,
-                    ));
-                }
-                Answer::Failed(failure) if may_repeat(&prepared, &failure) => {
-                    if failure.kind() == ErrorKind::ResourceExhausted {
-                        until(&prepared, sleep(BUSY_PAUSE.mul_f64(random_fraction()))).await?;
-                    }
-                    tried.failed(&link, failure)?;
-                }
-                answer => return Ok(answer),
+            let answer = ticket.answer().await;
+            if let Some(answer) = self.again(&mut prepared, &mut tried, &link, answer).await {
+                return answer;
             }
         }
     }
 
     /// Begins a call whose answer is a stream, waiting for a connection and for room.
     pub(crate) async fn begin(self, mut prepared: Prepared, mut tried: Tried) -> Result<Answering> {
-        loop {
-            if tried.count > 0 {
-                prepared.repeated();
-            }
-            let link = self.link(&prepared, &mut tried).await?;
-            match link.begin(&prepared.frame()?, prepared.deadline, true) {
-                Ok(ticket) => {
-                    let ticket = self.with_upload(ticket, &prepared);
-                    return Ok(Answering {
-                        channel: self,
-                        prepared,
-                        ticket,
-                        tried,
-                        any: false,
-                    });
-                }
-                Err(NotBegun::Full) => self.room(&prepared, &link).await?,
-                Err(NotBegun::Gone) => tried.failed(&link, link.close_reason())?,
-                Err(NotBegun::Refused(error)) => return Err(error),
-            }
-        }
+        let (_, ticket) = self.ticket(&mut prepared, &mut tried).await?;
+        Ok(Answering {
+            channel: self,
+            prepared,
+            ticket,
+            tried,
+            any: false,
+        })
     }
 
     /// Begins such a call once more, of which nothing was read.
     pub(crate) async fn begin_again(
         self,
-        prepared: Prepared,
+        mut prepared: Prepared,
         mut tried: Tried,
         link: Arc<Link>,
         failure: Error,
     ) -> Result<Answering> {
-        if failure.kind() == ErrorKind::ResourceExhausted {
-            until(&prepared, sleep(BUSY_PAUSE.mul_f64(random_fraction()))).await?;
-        }
-        tried.failed(&link, failure)?;
+        tried.pass_over(link.peer());
+        let retry = &self.inner.profile.retry;
+        let pause = tried.after(&mut prepared, retry, Stage::Calling, failure)?;
+        rest(&prepared, &mut tried, pause).await?;
         self.begin(prepared, tried).await
     }
 
     /// Waits until a call may begin on a link.
-    async fn room(&self, prepared: &Prepared, link: &Arc<Link>) -> Result<()> {
+    async fn room(&self, prepared: &Prepared, tried: &mut Tried, link: &Arc<Link>) -> Result<()> {
         // The calls that take the room may be waiting for this one: a chain of calls back and forth would never end.
         if prepared.is_nested_on(link) {
             let text = format!(
@@ -462,7 +434,7 @@ impl Channel {
             );
             return Err(Error::new(ErrorKind::ResourceExhausted, text).with_peer(&**link.peer()));
         }
-        until(prepared, link.room()).await
+        until(prepared, tried, link.room()).await
     }
 
     /// Whether the call needs no connection: what moves streams or objects does.
@@ -472,101 +444,144 @@ impl Channel {
     }
 
     fn with_upload(&self, mut ticket: Ticket, prepared: &Prepared) -> Ticket {
-        if let Some(upload) = &prepared.upload {
+        if let Some(upload) = prepared.upload() {
             upload.begin(&mut ticket, &self.inner.runtime);
         }
         ticket
     }
 
-    /// A connection to try next, within the time of the call.
-    async fn link(&self, prepared: &Prepared, tried: &mut Tried) -> Result<Arc<Link>> {
-        match &self.inner.route {
-            Route::Direct(direct) => until(prepared, direct.link()).await?,
-            Route::Balanced(balanced) => until(prepared, balanced.link(tried)).await?,
-            Route::Local(local) => local.link(&self.inner.profile).await,
-            Route::Caller(link) => open(link, "the caller's connection"),
-            Route::Object(remote) => open(remote.link(), "the connection of the object"),
+    /// Begins one attempt, on whatever connection takes it within the time of the call.
+    async fn ticket(
+        &self,
+        prepared: &mut Prepared,
+        tried: &mut Tried,
+    ) -> Result<(Arc<Link>, Ticket)> {
+        loop {
+            let link = self.link(prepared, tried).await?;
+            let begun = {
+                let frame = prepared.frame().map_err(|_| tried.too_late())?;
+                link.begin(&frame, prepared.deadline, true)
+            };
+            match begun {
+                Ok(ticket) => return Ok((link, self.with_upload(ticket, prepared))),
+                Err(not_begun) => {
+                    self.not_begun(prepared, tried, &link, not_begun).await?;
+                }
+            }
         }
     }
-}
 
-/// Which peers an earlier attempt of the same call has failed on.
-#[derive(Debug, Default)]
-pub(crate) struct Tried {
-    pub(crate) peers: Vec<Arc<str>>,
-    pub(crate) count: usize,
-    /// How many peers there are; set by a balanced route.
-    pub(crate) instances: usize,
-    pub(crate) last: Option<Error>,
-    /// An attempt ended without it being known whether it was executed.
-    in_doubt: bool,
-}
+    /// After a connection did not take the call: waits for another chance.
+    async fn not_begun(
+        &self,
+        prepared: &mut Prepared,
+        tried: &mut Tried,
+        link: &Arc<Link>,
+        why: NotBegun,
+    ) -> Result<()> {
+        let error = match why {
+            NotBegun::Full => {
+                let room = self.room(prepared, tried, link).await;
+                return room.map_err(|error| tried.conclude(error));
+            }
+            // Whatever ended the connection, this call was not on it.
+            NotBegun::Gone => link.close_reason().with_execution(Execution::NotSent),
+            NotBegun::Refused(error) => return Err(tried.conclude(error)),
+        };
+        tried.pass_over(link.peer());
+        let retry = &self.inner.profile.retry;
+        let pause = tried.after(prepared, retry, Stage::Calling, error)?;
+        rest(prepared, tried, pause).await
+    }
 
-impl Tried {
-    /// Notes a failure; gives it back when it was the last attempt.
-    fn failed(&mut self, link: &Link, error: Error) -> Result<()> {
-        self.peers.push(link.peer().clone());
-        self.count += 1;
-        self.in_doubt |= error.execution() == Execution::Unknown;
-        if self.count >= ATTEMPTS.max(self.instances) {
-            return Err(error);
+    /// What follows the answer of an attempt: `None` after the pause before another one.
+    async fn again(
+        &self,
+        prepared: &mut Prepared,
+        tried: &mut Tried,
+        link: &Arc<Link>,
+        answer: Answer,
+    ) -> Option<Answer> {
+        let profile = &self.inner.profile;
+        let pause = match answer {
+            Answer::Failed(failure) if failure.kind() == ErrorKind::Unimplemented => {
+                let explained =
+                    reflection::explain(link, prepared, profile.service(), failure).await;
+                return Some(tried.end(Answer::Failed(explained)));
+            }
+            Answer::Failed(failure) => {
+                tried.pass_over(link.peer());
+                match tried.after(prepared, &profile.retry, Stage::Calling, failure) {
+                    Ok(pause) => pause,
+                    Err(error) => return Some(Answer::Failed(error)),
+                }
+            }
+            Answer::Declared(part, body) => {
+                match tried.after_declared(prepared, &profile.retry, &part) {
+                    Some(pause) => pause,
+                    None => return Some(Answer::Declared(part, body)),
+                }
+            }
+            Answer::Result(_) | Answer::Lent(_) => {
+                self.note(prepared.method, &answer);
+                return Some(answer);
+            }
+        };
+        match rest(prepared, tried, pause).await {
+            Ok(()) => None,
+            Err(error) => Some(Answer::Failed(error)),
         }
-        self.last = Some(error);
-        Ok(())
     }
-}
 
-impl Tried {
-    /// The end of a call of several attempts: what the last one did not do, an earlier one may have done.
-    fn conclude(&self, outcome: Result<Answer>) -> Answer {
-        match outcome.unwrap_or_else(Answer::Failed) {
-            Answer::Failed(error) if self.in_doubt => Answer::Failed(in_doubt(error)),
-            answer => answer,
+    /// A connection to try next; waits for one as long as the call may take.
+    async fn link(&self, prepared: &mut Prepared, tried: &mut Tried) -> Result<Arc<Link>> {
+        loop {
+            let found = match &self.inner.route {
+                Route::Direct(direct) => until(prepared, tried, direct.link()).await?,
+                Route::Balanced(balanced) => {
+                    let deadline = prepared.deadline;
+                    let found = match deadline {
+                        None => Some(balanced.link(tried).await),
+                        Some(deadline) => timeout_at(deadline, balanced.link(tried)).await.ok(),
+                    };
+                    found.ok_or_else(|| tried.too_late())?
+                }
+                Route::Local(local) => local.link(&self.inner.profile).await,
+                // No other connection will do, so there is nothing to wait for.
+                Route::Caller(link) => {
+                    let link = open(link, "the caller's connection");
+                    return link.map_err(|error| tried.conclude(error));
+                }
+                Route::Object(remote) => {
+                    let link = open(remote.link(), "the connection of the object");
+                    return link.map_err(|error| tried.conclude(error));
+                }
+            };
+            let retry = &self.inner.profile.retry;
+            let pause = match found {
+                Ok(link) => return Ok(link),
+                Err(error) => tried.after(prepared, retry, Stage::Connecting, error)?,
+            };
+            rest(prepared, tried, pause).await?;
         }
-    }
-}
-
-/// A failure of a call of which an earlier attempt may have run.
-pub(crate) fn in_doubt(error: Error) -> Error {
-    match error.execution() {
-        Execution::NotSent | Execution::NotStarted => error.with_execution(Execution::Unknown),
-        Execution::Unknown | Execution::Executed => error,
-    }
-}
-
-/// Whether a failed first attempt is to be followed by [`Channel::go_on`].
-pub(crate) fn needs_more(prepared: &Prepared, failure: &Error) -> bool {
-    failure.kind() == ErrorKind::Unimplemented || may_repeat(prepared, failure)
-}
-
-/// Never twice: only what is known not to have started, or what is declared idempotent.
-pub(crate) fn may_repeat(prepared: &Prepared, failure: &Error) -> bool {
-    // A stream cannot be run again, whatever has come of what was sent of it.
-    if prepared.upload.as_ref().is_some_and(Upload::has_begun) {
-        return false;
-    }
-    let passing = matches!(
-        failure.kind(),
-        ErrorKind::Unavailable | ErrorKind::ResourceExhausted
-    );
-    match failure.execution() {
-        // The peer has not seen it, so this is not a repetition to anybody.
-        Execution::NotSent => passing,
-        Execution::NotStarted => passing && !prepared.once,
-        Execution::Unknown => {
-            prepared.idempotent && !prepared.once && failure.kind() == ErrorKind::Unavailable
-        }
-        Execution::Executed => false,
     }
 }
 
 /// Waits no longer than the call may take; nothing of it was sent meanwhile.
-async fn until<F: Future>(prepared: &Prepared, future: F) -> Result<F::Output> {
+async fn until<F: Future>(prepared: &Prepared, tried: &mut Tried, future: F) -> Result<F::Output> {
     match prepared.deadline {
         None => Ok(future.await),
         Some(deadline) => timeout_at(deadline, future)
             .await
-            .map_err(|_| Error::too_late()),
+            .map_err(|_| tried.too_late()),
+    }
+}
+
+/// The pause before another attempt; dropping the call ends it.
+async fn rest(prepared: &Prepared, tried: &mut Tried, pause: Duration) -> Result<()> {
+    match pause_end(pause) {
+        None => Ok(()),
+        Some(end) => until(prepared, tried, sleep_until(end)).await,
     }
 }
 

@@ -1,16 +1,18 @@
 //! A channel to one address: one connection, opened when needed, opened again when lost.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout};
 
 use crate::backoff::Backoff;
 use crate::client::profile::Profile;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Execution, Result};
 use crate::link::{self, Link};
+use crate::msgpack_rpc;
 use crate::transport::{self, Address};
 
 /// One peer and the connection to it. Dropping it lets the calls on their way end, then the connection closes.
@@ -33,20 +35,56 @@ struct Current {
     /// No attempt is made before this; the error says why the last one failed.
     wait: Option<(Instant, Error)>,
     attempt: Option<Attempt>,
+    /// The end of `link` was looked at.
+    loss_noted: bool,
 }
 
 /// Connecting, for all who wait. It has a task of its own: callers that give up soon would otherwise begin it again and
 /// again, and a peer that swallows packets would never be found out.
 #[derive(Debug)]
 struct Attempt {
-    outcome: watch::Receiver<Option<Result<Arc<Link>>>>,
+    outcome: Arc<Outcome>,
     task: AbortHandle,
+}
+
+/// What comes of an attempt. Those who wait are woken in the order in which they came.
+#[derive(Debug, Default)]
+struct Outcome {
+    said: OnceLock<Result<Arc<Link>>>,
+    /// The task is gone: it has said something, or its runtime has ended.
+    over: AtomicBool,
+    told: Notify,
+}
+
+impl Outcome {
+    /// `None` if the attempt was given up.
+    async fn wait(&self) -> Option<Result<Arc<Link>>> {
+        loop {
+            let told = self.told.notified();
+            tokio::pin!(told);
+            told.as_mut().enable();
+            if self.over.load(Ordering::Acquire) {
+                return self.said.get().cloned();
+            }
+            told.await;
+        }
+    }
+}
+
+/// Tells that an attempt is over, also when its task is dropped.
+struct Tell(Arc<Outcome>);
+
+impl Drop for Tell {
+    fn drop(&mut self) {
+        self.0.over.store(true, Ordering::Release);
+        self.0.told.notify_waiters();
+    }
 }
 
 impl Attempt {
     /// Whether its task is there; a runtime that ended has taken it along.
     fn is_under_way(&self) -> bool {
-        self.outcome.has_changed().is_ok()
+        !self.outcome.over.load(Ordering::Acquire)
     }
 }
 
@@ -57,6 +95,7 @@ impl Direct {
             backoff: Backoff::default(),
             wait: None,
             attempt: None,
+            loss_noted: false,
         });
         let shared = Shared {
             address,
@@ -80,10 +119,11 @@ impl Direct {
 
     /// Whether a call could begin, or an attempt to connect could be made, right now.
     pub(crate) fn is_usable(&self) -> bool {
-        let current = self.shared.lock();
+        let mut current = self.shared.lock();
         if current.link.as_ref().is_some_and(|link| link.is_open()) {
             return true;
         }
+        current.note_loss();
         let connecting = current.attempt.as_ref().is_some_and(Attempt::is_under_way);
         let waits = current
             .wait
@@ -99,11 +139,12 @@ impl Direct {
     /// `unavailable`, not sent: nobody listens, or the last attempt failed and the next one is not due.
     pub(crate) async fn link(&self) -> Result<Arc<Link>> {
         loop {
-            let mut outcome = {
+            let outcome = {
                 let mut current = self.shared.lock();
                 if let Some(link) = current.link.as_ref().filter(|link| link.is_open()) {
                     return Ok(link.clone());
                 }
+                current.note_loss();
                 match &current.attempt {
                     Some(attempt) if attempt.is_under_way() => attempt.outcome.clone(),
                     _ => {
@@ -116,22 +157,21 @@ impl Direct {
                 }
             };
             // An attempt whose runtime ended is begun again, on ours.
-            if let Ok(outcome) = outcome.wait_for(Option::is_some).await
-                && let Some(outcome) = &*outcome
-            {
-                return outcome.clone();
+            if let Some(outcome) = outcome.wait().await {
+                return outcome;
             }
         }
     }
 
     fn attempt(&self) -> Attempt {
-        let (tell, outcome) = watch::channel(None);
+        let outcome = Arc::new(Outcome::default());
+        let tell = Tell(outcome.clone());
         let (address, profile) = (self.shared.address.clone(), self.shared.profile.clone());
         let shared = Arc::downgrade(&self.shared);
         let task = tokio::spawn(async move {
             let connected = connect(&address, &profile).await;
             let outcome = keep(&shared, connected);
-            tell.send_replace(Some(outcome));
+            let _ = tell.0.said.set(outcome);
         });
         Attempt {
             outcome,
@@ -143,9 +183,24 @@ impl Direct {
 async fn connect(address: &Address, profile: &Profile) -> Result<Arc<Link>> {
     let patience = profile.terms.limits.write_stall_timeout;
     let attempt = async {
-        let io = transport::connect(address, &profile.security, patience).await?;
+        let mut io =
+            transport::connect_by(
+                profile.transport.as_ref(),
+                address,
+                &profile.security,
+                patience,
+            )
+            .await?;
         let token = profile.wallet.token(&io.peer, io.is_private).await?;
-        link::connect(io, profile.terms.clone(), profile.exports.clone(), token).await
+        let (terms, mut exports) = (profile.terms.clone(), profile.exports.clone());
+        if let Some(spoken) = &profile.spoken {
+            if token.is_some() {
+                let text = "MessagePack-RPC has no place for a token: make this channel without one, and let the transport or the network vouch for it";
+                return Err(Error::new(ErrorKind::FailedPrecondition, text).with_peer(io.peer));
+            }
+            exports = msgpack_rpc::translate(&mut io, spoken, &terms.limits, exports);
+        }
+        link::connect(io, terms, exports, token).await
     };
     // The handshake has a limit of its own; this one is for a host that swallows packets.
     match timeout(
@@ -178,6 +233,7 @@ fn keep(shared: &Weak<Shared>, connected: Result<Arc<Link>>) -> Result<Arc<Link>
             let old = current.link.replace(link.clone());
             current.backoff.reset();
             current.wait = None;
+            current.loss_noted = false;
             drop(current);
             shared.profile.compare(link);
             // A peer that takes no more calls on it need not be trusted to close it.
@@ -187,10 +243,26 @@ fn keep(shared: &Weak<Shared>, connected: Result<Arc<Link>>) -> Result<Arc<Link>
         }
         Err(error) => {
             let pause = current.backoff.next();
+            let pause = error.retry_after().map_or(pause, |due| due.max(pause));
             current.wait = Some((Instant::now() + pause, error.clone()));
         }
     }
     connected
+}
+
+impl Current {
+    /// Heeds, once, when the peer of a connection that has ended wants to see its clients again: not all of them at the
+    /// same moment.
+    fn note_loss(&mut self) {
+        if self.loss_noted {
+            return;
+        }
+        let Some(link) = &self.link else { return };
+        self.loss_noted = true;
+        if let Some(due) = link.reconnect_due() {
+            self.wait = Some((due, link.close_reason().with_execution(Execution::NotSent)));
+        }
+    }
 }
 
 impl Shared {
@@ -241,7 +313,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_attempt_to_connect_outlives_the_call_that_began_it() {
         let address = Address::parse("mem://slow-to-accept").unwrap();
-        let (mut listener, _) = Listener::bind(&address, Duration::MAX).await.unwrap();
+        let (mut listener, _) = Listener::bind(None, &address, Duration::MAX).await.unwrap();
         let profile = Arc::new(Profile::new(Limits::default(), None));
         let direct = Direct::new(address, profile.clone());
         for _ in 0..3 {
@@ -263,7 +335,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_peer_that_swallows_packets_is_found_out_whatever_callers_wait() {
         let address = Address::parse("mem://never-accepts").unwrap();
-        let (_listener, _) = Listener::bind(&address, Duration::MAX).await.unwrap();
+        let (_listener, _) = Listener::bind(None, &address, Duration::MAX).await.unwrap();
         let direct = Direct::new(address, Arc::new(Profile::new(Limits::default(), None)));
         let hurry = timeout(Duration::from_secs(1), direct.link());
         hurry.await.expect_err("nobody says HELLO");

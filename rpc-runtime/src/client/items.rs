@@ -11,8 +11,9 @@ use futures_core::Stream;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-use crate::client::channel::{Channel, Tried, may_repeat};
+use crate::client::channel::Channel;
 use crate::client::request::Prepared;
+use crate::client::retry::{Tried, may_repeat};
 use crate::client::returns::Returns;
 use crate::descriptor::MethodDescriptor;
 use crate::error::{CallError, Error, ErrorKind, Execution, Result};

@@ -13,15 +13,16 @@ mod options;
 mod pending;
 mod profile;
 mod request;
+mod retry;
 mod returns;
 mod stream_call;
 mod upload;
 
-pub(crate) use channel::Tried;
 pub(crate) use direct::Direct;
 pub(crate) use items::no_streams;
 pub(crate) use profile::Profile;
 pub(crate) use request::{Prepared, Request};
+pub(crate) use retry::Tried;
 pub(crate) use upload::TURN as UPLOAD_TURN;
 
 pub use batch::Batch;
@@ -33,5 +34,6 @@ pub use items::{Items, Unbroken};
 pub use one_way::{OneWay, OneWayFuture};
 pub use options::CallOptions;
 pub use pending::{Callback, Pending};
+pub use retry::RetryPolicy;
 pub use returns::Returns;
 pub use stream_call::StreamCall;

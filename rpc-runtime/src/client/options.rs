@@ -1,7 +1,9 @@
 //! What a caller may say about one call.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::client::retry::RetryPolicy;
 use crate::error::Result;
 use crate::metadata::Metadata;
 use crate::security::Token;
@@ -21,6 +23,7 @@ pub struct CallOptions {
     pub(crate) timeout: Option<Timeout>,
     pub(crate) metadata: Metadata,
     pub(crate) idempotent: bool,
+    pub(crate) retry: Option<Arc<RetryPolicy>>,
     pub(crate) token: Option<Token>,
 }
 
@@ -76,5 +79,18 @@ impl CallOptions {
     pub fn idempotent(mut self) -> Self {
         self.idempotent = true;
         self
+    }
+
+    /// Replaces the channel's [`RetryPolicy`] for this call, all but its budget.
+    #[must_use]
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = Some(Arc::new(policy));
+        self
+    }
+
+    /// Makes one attempt: whatever fails, the call fails with it at once.
+    #[must_use]
+    pub fn no_retry(self) -> Self {
+        self.retry(RetryPolicy::none())
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::client::options::{CallOptions, Timeout};
+use crate::client::retry::{Retry, RetryPolicy};
 use crate::client::upload::Upload;
 use crate::context::Context;
 use crate::descriptor::{MethodDescriptor, MethodKind};
@@ -25,6 +26,13 @@ pub(crate) struct Request {
     pub(crate) method: &'static MethodDescriptor,
     pub(crate) params: Vec<u8>,
     pub(crate) options: CallOptions,
+    /// What few calls have.
+    pub(crate) extras: Option<Box<Extras>>,
+}
+
+/// What few calls have, apart from the others so that those stay small.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Extras {
     /// The items that the caller sends.
     pub(crate) upload: Option<Upload>,
     /// The objects among the parameters.
@@ -43,10 +51,9 @@ pub(crate) struct Prepared {
     pub(crate) idempotent: bool,
     /// Made by the handler of a repetition: such calls are not repeated in turn, or repetitions would multiply.
     pub(crate) once: bool,
-    /// The items that the caller sends.
-    pub(crate) upload: Option<Upload>,
-    lent: Vec<Lent>,
-    target: Option<u64>,
+    /// What the caller said about repeating this call.
+    retry: Option<Arc<RetryPolicy>>,
+    extras: Option<Box<Extras>>,
     /// The connection of the call that this one is made for.
     nested_on: Option<Arc<Link>>,
     flags: u8,
@@ -107,9 +114,8 @@ impl Request {
             deadline,
             idempotent,
             once,
-            upload: self.upload,
-            lent: self.lent,
-            target: self.target,
+            retry: self.options.retry,
+            extras: self.extras,
             nested_on,
             flags,
         })
@@ -121,6 +127,11 @@ impl Prepared {
     pub(crate) fn one_way(mut self) -> Self {
         self.flags |= flag::ONE_WAY;
         self
+    }
+
+    /// How often this call is repeated, on a channel.
+    pub(crate) fn policy<'a>(&'a self, channel: &'a Retry) -> &'a RetryPolicy {
+        self.retry.as_deref().unwrap_or(&channel.policy)
     }
 
     /// Says to the peer that this is a repetition.
@@ -136,7 +147,13 @@ impl Prepared {
 
     /// Whether objects are among the parameters.
     pub(crate) fn moves_objects(&self) -> bool {
-        !self.lent.is_empty() || self.method.signature.contains("handle<")
+        let lends = self.extras.as_ref().is_some_and(|it| !it.lent.is_empty());
+        lends || self.method.signature.contains("handle<")
+    }
+
+    /// The items that the caller sends.
+    pub(crate) fn upload(&self) -> Option<&Upload> {
+        self.extras.as_ref()?.upload.as_ref()
     }
 
     /// Whether the call is made for one that came on this link, so that it may take long until there is room.
@@ -180,10 +197,10 @@ impl Prepared {
         Ok(CallFrame {
             part,
             flags: self.flags,
-            target: self.target,
+            target: self.extras.as_ref().and_then(|it| it.target),
             metadata: &self.metadata,
             params: &self.params,
-            lent: &self.lent,
+            lent: self.extras.as_ref().map_or(&[], |it| &it.lent),
         })
     }
 }

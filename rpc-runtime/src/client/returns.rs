@@ -12,15 +12,17 @@ use crate::wire::calls::Answer;
 
 /// How to decode the result and the declared error of a method. Made by generated code.
 pub struct Returns<T, E = Infallible> {
-    result: Codec<T>,
-    error: Option<ErrorCodec<E>>,
+    result: Decode<T>,
+    error: Option<Decode<E>>,
 }
+
+type Decode<T> = for<'a, 'de> fn(&'a mut Reader<'de>) -> Result<T, DecodeError>;
 
 impl<T> Returns<T, Infallible> {
     /// A method without a declared error.
     pub const fn plain(result: Codec<T>) -> Self {
         Self {
-            result,
+            result: result.decode,
             error: None,
         }
     }
@@ -30,8 +32,8 @@ impl<T, E> Returns<T, E> {
     /// A method with a declared error.
     pub const fn result(result: Codec<T>, error: ErrorCodec<E>) -> Self {
         Self {
-            result,
-            error: Some(error),
+            result: result.decode,
+            error: Some(error.codec.decode),
         }
     }
 
@@ -42,21 +44,20 @@ impl<T, E> Returns<T, E> {
     ) -> Result<T, CallError<E>> {
         match answer {
             Answer::Result(body) => {
-                decode(&body, self.result.decode).map_err(|why| garbled(method, "result", &why))
+                decode(&body, self.result).map_err(|why| garbled(method, "result", &why))
             }
             Answer::Lent(result) => result
-                .decode(|body| decode(body, self.result.decode))
+                .decode(|body| decode(body, self.result))
                 .map_err(|why| garbled(method, "result", &why)),
             Answer::Declared(part, body) => {
-                let Some(codec) = &self.error else {
+                let Some(read) = self.error else {
                     return Err(garbled(
                         method,
                         "error",
                         &DecodeError::custom("this side's definition declares no error"),
                     ));
                 };
-                let error = decode(&body, codec.codec.decode)
-                    .map_err(|why| garbled(method, "error", &why))?;
+                let error = decode(&body, read).map_err(|why| garbled(method, "error", &why))?;
                 let after = (part.retry_after_ms > 0)
                     .then(|| Duration::from_millis(u64::from(part.retry_after_ms)));
                 let status = Status::from_code(part.status);
@@ -72,14 +73,11 @@ impl<T, E> Returns<T, E> {
     }
 }
 
-fn decode<T>(
-    body: &[u8],
-    decode: for<'a> fn(&mut Reader<'a>) -> Result<T, DecodeError>,
-) -> Result<T, DecodeError> {
+fn decode<T>(body: &[u8], read: Decode<T>) -> Result<T, DecodeError> {
     check(body, &CheckLimits::default())
         .map_err(|malformed| DecodeError::custom(malformed.to_string()))?;
     let mut input = Reader::new(body);
-    let value = decode(&mut input)?;
+    let value = read(&mut input)?;
     input.finish()?;
     Ok(value)
 }

@@ -5,11 +5,12 @@ use std::fmt;
 use std::pin::Pin;
 use std::time::Duration;
 
-use crate::client::channel::{Channel, Tried};
+use crate::client::channel::Channel;
 use crate::client::items::{Answering, Items};
 use crate::client::options::CallOptions;
 use crate::client::pending::Callback;
 use crate::client::request::Request;
+use crate::client::retry::{RetryPolicy, Tried};
 use crate::client::returns::Returns;
 use crate::error::{CallError, Error, Result};
 use crate::security::Token;
@@ -77,6 +78,17 @@ impl<T, E> StreamCall<T, E> {
     pub fn idempotent(mut self) -> Self {
         self.request.options = self.request.options.idempotent();
         self
+    }
+
+    /// Replaces the channel's [`RetryPolicy`] for this call, all but its budget. It matters until the first item.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.request.options = self.request.options.retry(policy);
+        self
+    }
+
+    /// Makes one attempt: whatever fails, the call fails with it at once.
+    pub fn no_retry(self) -> Self {
+        self.retry(RetryPolicy::none())
     }
 
     /// Replaces all options at once.

@@ -87,7 +87,7 @@ impl fmt::Debug for Upload {
 
 async fn send(link: Arc<Link>, id: u32, mut source: Source) {
     let mut sending = Sending::ours(id);
-    let mut turn = 0;
+    let mut turn = 0_usize;
     loop {
         let body = sending.next_body();
         let next = poll_fn(|cx| {
@@ -111,7 +111,7 @@ async fn send(link: Arc<Link>, id: u32, mut source: Source) {
             return;
         }
         turn += 1;
-        if turn % TURN == 0 {
+        if turn.is_multiple_of(TURN) {
             link.flush();
             yield_now().await;
         }

@@ -26,12 +26,12 @@ impl Default for CheckLimits {
 /// A message that is refused before it is decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Malformed {
-    at: usize,
-    fault: Fault,
+    pub(super) at: usize,
+    pub(super) fault: Fault,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Fault {
+pub(super) enum Fault {
     Ends,
     Claim {
         what: &'static str,
@@ -173,18 +173,18 @@ fn scan(bytes: &[u8], limits: &CheckLimits, whole: bool) -> Result<usize, Malfor
 }
 
 /// The front of a value: its own length, and what follows it.
-struct Header {
-    len: usize,
-    content: Content,
+pub(super) struct Header {
+    pub(super) len: usize,
+    pub(super) content: Content,
 }
 
-enum Content {
+pub(super) enum Content {
     Bytes(u64),
     Values(u64),
 }
 
 #[inline]
-fn header(bytes: &[u8], at: usize) -> Result<Header, Fault> {
+pub(super) fn header(bytes: &[u8], at: usize) -> Result<Header, Fault> {
     use Content::{Bytes, Values};
     let Some((&marker, rest)) = bytes.get(at..).and_then(<[u8]>::split_first) else {
         return Err(Fault::Ends);
@@ -243,4 +243,4 @@ fn reserved(rest: &[u8]) -> Fault {
 }
 
 /// The deepest nesting that can be allowed: the check keeps a count for each level.
-const DEPTH: usize = 128;
+pub(super) const DEPTH: usize = 128;

@@ -1,5 +1,6 @@
 //! What a declared error says about itself beside its content.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::status::Status;
@@ -46,6 +47,56 @@ impl ErrorFacts {
             retryable: error.retryable(),
             retry_after: error.retry_after(),
         }
+    }
+}
+
+/// How an error is asked what it says about itself. Chosen at compile time, as its codec is.
+pub struct Facts<E> {
+    facts: fn(&E) -> ErrorFacts,
+    text: Option<fn(&E) -> String>,
+}
+
+impl<E> Facts<E> {
+    /// For errors that say nothing.
+    pub const fn unknown() -> Self {
+        Self {
+            facts: |_| ErrorFacts::UNKNOWN,
+            text: None,
+        }
+    }
+
+    /// Asks an error.
+    pub fn of(&self, error: &E) -> ErrorFacts {
+        (self.facts)(error)
+    }
+
+    /// What the error says to people, if it says anything: for callers that can take no more than a text.
+    pub fn text(&self, error: &E) -> Option<String> {
+        self.text.map(|text| text(error))
+    }
+}
+
+impl<E: DeclaredError> Facts<E> {
+    /// For errors that know.
+    pub const fn declared() -> Self {
+        Self {
+            facts: ErrorFacts::of::<E>,
+            text: Some(|error| error.to_string()),
+        }
+    }
+}
+
+impl<E> Clone for Facts<E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<E> Copy for Facts<E> {}
+
+impl<E> fmt::Debug for Facts<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Facts<{}>", std::any::type_name::<E>())
     }
 }
 

@@ -148,6 +148,7 @@
 
 mod check;
 mod error;
+mod progress;
 mod reader;
 mod wire;
 #[macro_use]
@@ -196,11 +197,13 @@ pub use check::{CheckLimits, Malformed, check, check_prefix};
 pub use decimal::{Decimal, NoDecimal};
 pub use enumeration::Enumeration;
 pub use error::DecodeError;
-pub use error_facts::{DeclaredError, ErrorFacts};
+pub use error_facts::{DeclaredError, ErrorFacts, Facts};
 pub use foreign::RpcType;
 pub use invalid::Invalid;
 pub use pattern::Pattern;
 pub use payload::{PayloadSink, PayloadSource};
+pub(crate) use progress::Progress;
+
 pub use probe::{Probe, ViaDeclared, ViaSerde, ViaUndeclared, ViaWire};
 pub use raw_variant::RawVariant;
 pub use reader::Reader;

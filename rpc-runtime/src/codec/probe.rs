@@ -33,7 +33,7 @@
 
 use std::marker::PhantomData;
 
-use super::error_facts::{DeclaredError, ErrorFacts};
+use super::error_facts::{DeclaredError, Facts};
 use super::foreign::RpcType;
 use super::table::Codec;
 use super::wire::{Decode, Encode};
@@ -136,8 +136,8 @@ pub struct DeclaredFacts;
 impl DeclaredFacts {
     /// Asks the error.
     #[inline]
-    pub const fn of<E: DeclaredError>(self) -> fn(&E) -> ErrorFacts {
-        ErrorFacts::of::<E>
+    pub const fn of<E: DeclaredError>(self) -> Facts<E> {
+        Facts::declared()
     }
 }
 
@@ -148,7 +148,7 @@ pub struct UndeclaredFacts;
 impl UndeclaredFacts {
     /// Answers for it.
     #[inline]
-    pub const fn of<E>(self) -> fn(&E) -> ErrorFacts {
-        |_| ErrorFacts::UNKNOWN
+    pub const fn of<E>(self) -> Facts<E> {
+        Facts::unknown()
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::error::DecodeError;
-use super::error_facts::{DeclaredError, ErrorFacts};
+use super::error_facts::{DeclaredError, Facts};
 use super::reader::Reader;
 use super::wire::{Decode, Encode};
 
@@ -52,7 +52,7 @@ pub struct ErrorCodec<E> {
     /// Its content.
     pub codec: Codec<E>,
     /// Its status and whether to try again.
-    pub facts: fn(&E) -> ErrorFacts,
+    pub facts: Facts<E>,
 }
 
 impl<E: DeclaredError + Encode + for<'de> Decode<'de>> ErrorCodec<E> {
@@ -60,7 +60,7 @@ impl<E: DeclaredError + Encode + for<'de> Decode<'de>> ErrorCodec<E> {
     pub const fn direct() -> Self {
         Self {
             codec: Codec::direct(),
-            facts: ErrorFacts::of::<E>,
+            facts: Facts::declared(),
         }
     }
 }

@@ -41,11 +41,7 @@ enum Picker {
 
 impl Balanced {
     /// Opens an address that names a registry.
-    pub(crate) async fn open(
-        target: Target,
-        options: &Options,
-        profile: Arc<Profile>,
-    ) -> Result<Self> {
+    pub(crate) fn open(target: Target, options: &Options, profile: Arc<Profile>) -> Result<Self> {
         let named = match &target {
             Target::Registry(_, named) | Target::File(_, named) => named.clone(),
             _ => None,
@@ -145,7 +141,7 @@ impl Balanced {
         }
         tried.instances = members.len();
         let start = self.picker.next();
-        let mut last = tried.last.take();
+        let mut last: Option<Error> = None;
         // First who is usable and was not tried, then everybody: the registry may know better than our last attempt.
         for pass in [true, false] {
             for offset in 0..members.len() {
@@ -159,7 +155,12 @@ impl Balanced {
                 }
                 match member.link().await {
                     Ok(link) => return Ok(link),
-                    Err(error) => last = Some(error),
+                    // Of those that are not due yet, the one that will be first.
+                    Err(error) => match (&last, error.retry_after()) {
+                        (Some(known), Some(due))
+                            if known.retry_after().is_some_and(|first| first < due) => {}
+                        _ => last = Some(error),
+                    },
                 }
             }
         }

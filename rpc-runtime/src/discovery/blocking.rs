@@ -130,7 +130,7 @@ impl BlockingLookup {
                 };
                 if registry.is_none() {
                     let channel = BlockingChannel::connect(address.to_string()).map_err(down)?;
-                    let options = CallOptions::new().timeout(ANSWER);
+                    let options = CallOptions::new().timeout(ANSWER).no_retry();
                     *registry = Some(RegistryBlockingClient::new(channel.with_options(options)));
                 }
                 let Some(registry) = registry else {

@@ -19,8 +19,23 @@ const ANSWER: Duration = Duration::from_secs(5);
 
 /// The registry server at an address. Connects when it is first needed, and again when the connection is lost.
 pub struct RemoteRegistry {
-    address: Address,
+    place: Place,
     client: OnceLock<RegistryClient>,
+}
+
+/// Where the server is.
+enum Place {
+    At(Address),
+    Over(Channel),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(address) => address.fmt(f),
+            Self::Over(channel) => write!(f, "{channel:?}"),
+        }
+    }
 }
 
 impl RemoteRegistry {
@@ -37,14 +52,41 @@ impl RemoteRegistry {
 
     pub(crate) fn at(address: Address) -> Self {
         Self {
-            address,
+            place: Place::At(address),
             client: OnceLock::new(),
         }
     }
 
+    /// Asks over this channel: for a registry that is reached by TLS, or wants to know who asks.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "tls")]
+    /// # async fn f() -> rpc_runtime::Result<()> {
+    /// use rpc_runtime::discovery::RemoteRegistry;
+    /// use rpc_runtime::{Channel, ClientTls, Token};
+    ///
+    /// let builder = Channel::builder()
+    ///     .tls(ClientTls::from_file("ca.pem")?)
+    ///     .token(Token::new("c2VjcmV0")?);
+    /// let registry = RemoteRegistry::over(builder.connect("tls://registry.example:7400").await?);
+    /// # Ok(()) }
+    /// ```
+    pub fn over(channel: Channel) -> Self {
+        Self {
+            place: Place::Over(channel),
+            client: OnceLock::new(),
+        }
+    }
+
+    /// Its calls are made once: whoever makes them has a loop of its own, and wants to hear at once that the registry is
+    /// down.
     fn client(&self) -> &RegistryClient {
-        self.client
-            .get_or_init(|| RegistryClient::new(Channel::lazy(self.address.clone())))
+        self.client.get_or_init(|| {
+            RegistryClient::new(match &self.place {
+                Place::At(address) => Channel::lazy(address.clone()),
+                Place::Over(channel) => channel.clone(),
+            })
+        })
     }
 
     /// Names of all services that have instances.
@@ -53,7 +95,7 @@ impl RemoteRegistry {
     ///
     /// `unavailable` if the registry cannot be reached.
     pub async fn names(&self) -> Result<Vec<String>> {
-        Ok(self.client().names().timeout(ANSWER).await?)
+        Ok(self.client().names().timeout(ANSWER).no_retry().await?)
     }
 
     fn down(&self, error: impl Into<Error>) -> Error {
@@ -62,12 +104,12 @@ impl RemoteRegistry {
             error.kind(),
             format!(
                 "the registry at {} does not answer: {}",
-                self.address,
+                self.place,
                 error.message()
             ),
         )
         .with_execution(error.execution())
-        .with_peer(self.address.to_string())
+        .with_peer(self.place.to_string())
     }
 }
 
@@ -78,6 +120,7 @@ impl Registry for RemoteRegistry {
                 .client()
                 .register(&to_wire(instance), ttl)
                 .timeout(ANSWER)
+                .no_retry()
                 .await;
             lease.map(Lease::from).map_err(|error| self.down(error))
         })
@@ -89,6 +132,7 @@ impl Registry for RemoteRegistry {
                 .client()
                 .renew(&lease.clone().into())
                 .timeout(ANSWER)
+                .no_retry()
                 .await
                 .map_err(|error| self.down(error))?;
             Ok(if known {
@@ -105,6 +149,7 @@ impl Registry for RemoteRegistry {
                 .client()
                 .deregister(&lease.clone().into())
                 .timeout(ANSWER)
+                .no_retry()
                 .await;
             outcome.map_err(|error| self.down(error))
         })
@@ -112,7 +157,12 @@ impl Registry for RemoteRegistry {
 
     fn snapshot<'a>(&'a self, service: &'a str) -> BoxFuture<'a, Snapshot> {
         Box::pin(async move {
-            let listing = self.client().lookup(service).timeout(ANSWER).await;
+            let listing = self
+                .client()
+                .lookup(service)
+                .timeout(ANSWER)
+                .no_retry()
+                .await;
             listing
                 .map(Snapshot::from)
                 .map_err(|error| self.down(error))
@@ -125,6 +175,7 @@ impl Registry for RemoteRegistry {
                 .client()
                 .watch(service, cursor.0, WATCH)
                 .timeout(WATCH + ANSWER)
+                .no_retry()
                 .await;
             listing
                 .map(Snapshot::from)
@@ -135,6 +186,6 @@ impl Registry for RemoteRegistry {
 
 impl fmt::Debug for RemoteRegistry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RemoteRegistry({})", self.address)
+        write!(f, "RemoteRegistry({})", self.place)
     }
 }

@@ -1,6 +1,7 @@
 //! The first words of a connection: preface and HELLO, within one time limit.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{timeout, timeout_at};
@@ -9,6 +10,7 @@ use super::{Link, Role, Terms};
 use crate::codec::{CheckLimits, check};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
+use crate::msgpack_rpc;
 use crate::security::Token;
 use crate::server::router::Router;
 use crate::transport::{Io, ServerSecurity};
@@ -74,7 +76,15 @@ pub(crate) async fn accept(mut io: Io, terms: Terms, router: Arc<Router>) -> Res
     let (peer, since) = (io.peer.clone(), io.since);
     let mut inbound = Inbound::server(&limits);
     let exchange = async {
-        let mut hello = read_hello(&mut io, &mut inbound).await?;
+        let mut hello = match (read_hello(&mut io, &mut inbound).await, router.door()) {
+            (Err(Failed::Refused(refusal)), Some(door)) if refusal.is_msgpack_rpc() => {
+                let received = std::mem::take(inbound.buffer());
+                msgpack_rpc::serve(&mut io, received, door, &limits);
+                inbound = Inbound::server(&limits);
+                read_hello(&mut io, &mut inbound).await?
+            }
+            (hello, _) => hello?,
+        };
         let (peer, token) = (Arc::from(&*io.peer), hello.token.take());
         let welcome = router.guard().welcome(&peer, io.identity.take(), token);
         io.identity = welcome.await.map_err(Failed::Unwelcome)?;
@@ -110,6 +120,7 @@ pub(crate) async fn accept(mut io: Io, terms: Terms, router: Arc<Router>) -> Res
 
 /// The server's side of TLS, before all else. A client that speaks without it gets a refusal that it can read.
 pub(crate) async fn secure(mut io: Io, limits: &Limits, security: &ServerSecurity) -> Result<Io> {
+    io.peer = io.peer.replacen("tcp://", "tls://", 1);
     let (peer, until) = (io.peer.clone(), io.since + limits.handshake_timeout);
     let late = || {
         let text = format!("no TLS handshake within {:?}", limits.handshake_timeout);
@@ -144,13 +155,8 @@ pub(crate) async fn secure(mut io: Io, limits: &Limits, security: &ServerSecurit
 }
 
 /// Tells a new connection that it cannot stay, and closes it.
-pub(crate) async fn turn_away(mut io: Io, limits: &Limits, text: &str) {
-    say_goodbye(
-        &mut io,
-        &Refusal::Frame(GoAwayReason::Limit, text.to_owned()),
-        limits,
-    )
-    .await;
+pub(crate) async fn turn_away(mut io: Io, limits: &Limits, reason: GoAwayReason, text: &str) {
+    say_goodbye(&mut io, &Refusal::Frame(reason, text.to_owned()), limits).await;
 }
 
 fn open(
@@ -185,6 +191,7 @@ impl Drop for CloseOnDrop {
         let peer = &**self.0.peer();
         let error = Error::unavailable("the runtime of the connection has ended").with_peer(peer);
         self.0.close(error);
+        self.0.task_ended();
     }
 }
 
@@ -233,7 +240,10 @@ fn turned_away(frame: &Frame, peer: &str) -> Error {
         GoAwayReason::Version => ErrorKind::FailedPrecondition,
         _ => ErrorKind::Unavailable,
     };
-    Error::new(kind, format!("{peer} refused the connection: {text}")).with_peer(peer)
+    let wait = Duration::from_millis(u64::from(frame.go_away_part().reconnect_ms));
+    Error::new(kind, format!("{peer} refused the connection: {text}"))
+        .with_peer(peer)
+        .with_retry_after((!wait.is_zero()).then_some(wait))
 }
 
 fn explain(peer: &str, failed: Failed) -> Error {

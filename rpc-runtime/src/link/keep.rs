@@ -161,10 +161,10 @@ impl Link {
             return self.go_away(GoAwayReason::Limit, &text);
         }
         if idle.is_some_and(|due| due <= now) {
-            return self.go_away(
-                GoAwayReason::Idle,
-                &format!("no call for {:?}", self.limits.idle_timeout),
-            );
+            let text = format!("no call for {:?}", self.limits.idle_timeout);
+            // A call may have come meanwhile.
+            let still = |state: &State| self.idle_due(state).is_some_and(|due| due <= now);
+            return self.go_away_if(GoAwayReason::Idle, &text, still);
         }
         if ping.is_some_and(|due| due <= now) {
             if asked {

@@ -5,6 +5,7 @@
 //! waits for a handler or a caller; it pauses only while the peer leaves too much of our output unread.
 
 mod budget;
+mod drain;
 mod handshake;
 mod keep;
 mod objects;
@@ -23,12 +24,13 @@ use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::task::Poll;
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
-use crate::error::Error;
+use crate::error::{Error, Execution};
 use crate::limits::Limits;
 use crate::memory::{Memory, Share};
 use crate::metadata;
@@ -69,6 +71,12 @@ impl Terms {
     }
 }
 
+/// Clients of a peer that went without a word connect again within this time, not all at once.
+const AFTER_A_LOSS: Duration = Duration::from_millis(100);
+
+/// Longest single wait for the calls of a peer to end.
+const LOOK_AROUND: Duration = Duration::from_millis(200);
+
 /// One open connection. Whoever holds it may call; it closes when [`Link::close`] is called or the peer goes.
 pub(crate) struct Link {
     role: Role,
@@ -105,6 +113,12 @@ pub(crate) struct Link {
     reason: OnceLock<Error>,
     /// Nothing is being served any more, or the link is closed.
     idle: Notify,
+    /// The peer has heard that we leave; see `drain.rs`.
+    heard_announcement: Notify,
+    /// That the peer leaves, or has left.
+    left: OnceLock<drain::Left>,
+    /// One of the tasks has ended.
+    ended: Notify,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,16 +167,20 @@ struct State {
     waiting_for_room: u32,
     /// Close when nobody waits for an answer any more.
     retired: bool,
+    leaving: drain::Leaving,
+    /// The reader and the keeper, as long as they run.
+    tasks: u8,
 }
 
 /// ```text
-/// Open ──GOAWAY sent or received──> Draining ──last call done, or told to──> Closed
-///   └──────────────────────── input ends, error ─────────────────────────────┘
+/// Open ──GOAWAY received, or retired──> Draining ──last call done, or told to──> Closed
+///   └──────────────────────────── input ends, error ─────────────────────────────┘
 /// ```
+/// It is about our own calls; whether those of the peer are taken is in [`drain::Leaving`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Open,
-    /// No new calls; those that began go on.
+    /// No new calls of ours; those that began go on.
     Draining,
     Closed,
 }
@@ -239,6 +257,8 @@ impl Link {
             queued_control: 0,
             waiting_for_room: 0,
             retired: false,
+            leaving: drain::Leaving::default(),
+            tasks: 2,
         };
         let link = Arc::new(Self {
             role,
@@ -261,6 +281,9 @@ impl Link {
             closed: Notify::new(),
             reason: OnceLock::new(),
             idle: Notify::new(),
+            heard_announcement: Notify::new(),
+            left: OnceLock::new(),
+            ended: Notify::new(),
         });
         (link, io.reader)
     }
@@ -410,24 +433,6 @@ impl Link {
         }
     }
 
-    /// Tells the peer that no new calls are taken, and lets those that began end.
-    pub(crate) fn drain(&self, reason: GoAwayReason, message: &str) {
-        let mut state = self.lock();
-        if state.phase != Phase::Open {
-            return;
-        }
-        state.phase = Phase::Draining;
-        let part = GoAwayPart {
-            last_id: state.last_seen,
-            reason,
-            is_final: true,
-            reconnect_ms: 0,
-        };
-        frame::write_go_away(state.out.buffer(), &part, message);
-        drop(state);
-        self.wake_keeper.notify_one();
-    }
-
     /// Takes no more calls and closes as soon as nobody waits for an answer: for the last owner of a client's link.
     pub(crate) fn retire(&self) {
         let mut state = self.lock();
@@ -451,12 +456,13 @@ impl Link {
             idle.as_mut().enable();
             {
                 let state = self.lock();
-                if state.phase == Phase::Closed || (state.inflight == 0 && state.out.unsent() == 0)
-                {
+                let served = state.inflight == 0 && state.pieces.calls() == 0;
+                if state.phase == Phase::Closed || (served && state.out.unsent() == 0) {
                     return;
                 }
             }
-            idle.await;
+            // Nobody tells when the rest of a body is given up.
+            let _ = timeout(LOOK_AROUND, idle).await;
         }
     }
 
@@ -492,18 +498,24 @@ impl Link {
         state.out.drop_bodies();
         state.share.settle(0);
         let objects = state.objects.take();
-        let serving: Vec<_> = state.serving.drain().map(|(_, serving)| serving).collect();
+        let mut serving: Vec<_> = state.serving.drain().collect();
+        // In the order in which they came, so that a simulation runs the same way twice.
+        serving.sort_unstable_by_key(|(id, _)| *id);
         drop(state);
+        // A peer that was lost may have lost all of us at once.
+        let lost = error.execution() == Execution::Unknown;
+        self.peer_left(if lost { AFTER_A_LOSS } else { Duration::ZERO });
         let _ = self.reason.set(error);
         // Destructors of the user's, like everything below.
         drop(objects);
-        for handler in serving {
+        for (_, handler) in serving {
             handler.cancel();
         }
         wakers.into_iter().for_each(std::task::Waker::wake);
         self.closed.notify_waiters();
         self.room.notify_waiters();
         self.idle.notify_waiters();
+        self.heard_announcement.notify_waiters();
         self.full.store(false, Ordering::Release);
         self.writable.notify_waiters();
         self.drained.notify_one();
@@ -512,19 +524,35 @@ impl Link {
 
     /// Ends the link after telling the peer why.
     pub(crate) fn go_away(&self, reason: GoAwayReason, message: &str) {
-        let error = Error::unavailable(format!("the connection was closed: {message}"));
-        self.say_and_close(reason, message, error.with_peer(&*self.peer));
+        self.go_away_if(reason, message, |_| true);
     }
 
-    fn say_and_close(&self, reason: GoAwayReason, message: &str, error: Error) {
+    /// The same, if what speaks for it still holds when the line is drawn.
+    fn go_away_if(&self, reason: GoAwayReason, message: &str, still: impl FnOnce(&State) -> bool) {
+        let error = Error::unavailable(format!("the connection was closed: {message}"));
+        self.say_and_close(reason, message, error.with_peer(&*self.peer), still);
+    }
+
+    fn say_and_close(
+        &self,
+        reason: GoAwayReason,
+        message: &str,
+        error: Error,
+        still: impl FnOnce(&State) -> bool,
+    ) {
         {
             let mut state = self.lock();
+            if !still(&state) {
+                return;
+            }
             let part = GoAwayPart {
                 last_id: state.last_seen,
                 reason,
                 is_final: true,
                 reconnect_ms: 0,
             };
+            // What is read from here on is refused: the peer is told that it was not started.
+            state.leaving.refusing = true;
             frame::write_go_away(state.out.buffer(), &part, message);
         }
         self.close(error);

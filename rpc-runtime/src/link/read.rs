@@ -12,6 +12,7 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::drain::ANNOUNCED;
 use super::handshake::told;
 use super::keep::LAST_WORDS;
 use super::{Link, Phase, refused};
@@ -67,6 +68,8 @@ impl Link {
             }
             let limit = partial_since.map(|since| since + self.limits.frame_timeout);
             match self.read_more(&mut input, inbound.buffer(), limit).await {
+                // A peer that was told to go may have sent something before it heard.
+                Event::Closed if self.lock().leaving.refusing => return self.swallow(input).await,
                 Event::Closed => return,
                 Event::TooSlow => {
                     let text = format!(
@@ -153,6 +156,9 @@ impl Link {
                     self.charge(&mut state, Charge::Control(1));
                 }
                 state.pings.answered = false;
+                if frame.fixed.as_ref().get_u64_le() == ANNOUNCED {
+                    self.on_announcement_heard(&mut state);
+                }
                 Ok(())
             }
             Kind::GoAway => {
@@ -252,9 +258,15 @@ impl Link {
         if state.phase == Phase::Open {
             state.phase = Phase::Draining;
         }
-        let wakers = state.calls.refuse_above(&part, &error);
+        // An announcement draws no line yet.
+        let wakers = if part.is_final {
+            state.calls.refuse_above(&part, &error)
+        } else {
+            Vec::new()
+        };
         self.room.notify_waiters();
         drop(state);
+        self.peer_left(Duration::from_millis(u64::from(part.reconnect_ms)));
         let _ = self.reason.set(error);
         wakers.into_iter().for_each(std::task::Waker::wake);
     }
@@ -283,7 +295,7 @@ impl Link {
     fn refuse(&self, refusal: Refusal) {
         let error = refused(&self.peer, &refusal).with_execution(Execution::Unknown);
         match refusal {
-            Refusal::Frame(reason, text) => self.say_and_close(reason, &text, error),
+            Refusal::Frame(reason, text) => self.say_and_close(reason, &text, error, |_| true),
             Refusal::Foreign { .. } => self.close(error),
         }
     }
@@ -345,6 +357,7 @@ pub(crate) fn read_answer(frame: &Frame, peer: &str) -> Answer {
                 error
                     .with_execution(part.execution)
                     .with_retry_after(after)
+                    .with_mark(part.retryable)
                     .with_peer(peer),
             )
         }

@@ -19,6 +19,7 @@ use crate::context::Context;
 use crate::descriptor::{MethodDescriptor, MethodKind};
 use crate::error::{Error, ErrorKind, Execution};
 use crate::metadata::Metadata;
+use crate::msgpack_rpc::{self, Spoken};
 use crate::object::{self, Lent};
 use crate::security::{Admission, Asked, Identity, Target};
 use crate::server::catch_panic::CatchPanic;
@@ -85,6 +86,11 @@ impl Responder {
     /// REPLY with the declared error.
     pub(crate) fn declare(&self, part: FailPart, encode: impl FnOnce(&mut Vec<u8>)) {
         self.answer(encode, Head::Declared(part));
+    }
+
+    /// Whether the caller cannot read a declared error unless it is a text.
+    pub(crate) fn wants_text(&self) -> bool {
+        self.link.is_msgpack_rpc()
     }
 
     /// FAIL.
@@ -306,10 +312,29 @@ impl Drop for Responder {
 }
 
 impl Link {
+    /// Whether a translator stands between, and the peer speaks MessagePack-RPC.
+    fn is_msgpack_rpc(&self) -> bool {
+        let features = &self.peer_hello.features;
+        features
+            .iter()
+            .any(|feature| feature == msgpack_rpc::FEATURE)
+    }
+
+    /// How the peer names methods, if it does not know them by number.
+    pub(crate) fn spoken(&self) -> Option<Arc<Spoken>> {
+        let door = self.router.as_ref()?.door()?;
+        self.is_msgpack_rpc().then(|| door.spoken.clone())
+    }
+
     pub(super) fn on_call(self: &Arc<Self>, frame: Frame) -> Result<(), Refusal> {
         let (id, one_way) = (frame.request_id, frame.flags & flag::ONE_WAY != 0);
-        let arrived = self.admit_id(id)?;
+        let (arrived, above_the_line) = self.admit_id(id)?;
         let found = match self.resolve(&frame) {
+            Ok(_) if above_the_line => {
+                let text = "this side takes no more calls on this connection";
+                self.refuse_call(id, one_way, Status::Unavailable, text);
+                return Ok(());
+            }
             Ok(found) => found,
             Err((status, text)) => {
                 self.charge_refusal(status);
@@ -395,7 +420,7 @@ impl Link {
             Admission::Refused(refused) => {
                 if refused.is_expired {
                     // The client's next connection comes with what is valid then.
-                    self.drain(GoAwayReason::Unauthenticated, EXPIRED);
+                    self.drain(GoAwayReason::Unauthenticated, EXPIRED, Duration::ZERO);
                 }
                 Err((refused.status, refused.text))
             }
@@ -501,8 +526,9 @@ impl Link {
     }
 
     /// Request IDs of a peer are not zero and not used twice at once. Returns when the call arrived: with the read that
-    /// brought it, so that what it waited for its turn is taken off its time.
-    fn admit_id(&self, id: u32) -> Result<Instant, Refusal> {
+    /// brought it, so that what it waited for its turn is taken off its time; and whether the last call that is served
+    /// was before it.
+    fn admit_id(&self, id: u32) -> Result<(Instant, bool), Refusal> {
         let mut state = self.lock();
         let in_use = state.serving.contains_key(&id) || state.pieces.contains((Side::Theirs, id));
         if id == 0 || in_use {
@@ -516,8 +542,11 @@ impl Link {
             );
             return Err(Refusal::Frame(GoAwayReason::Protocol, text));
         }
-        state.last_seen = id;
-        Ok(state.last_heard)
+        let above_the_line = state.leaving.refusing || state.phase == Phase::Closed;
+        if !above_the_line {
+            state.last_seen = id;
+        }
+        Ok((state.last_heard, above_the_line))
     }
 
     /// Limits, and whether both sides mean the same kind of method.
@@ -538,13 +567,7 @@ impl Link {
             return Err((Status::InvalidArgument, text));
         }
         let mut state = self.lock();
-        if state.phase != Phase::Open {
-            return Err((
-                Status::Unavailable,
-                "this server is shutting down".to_owned(),
-            ));
-        }
-        // A call whose parameters are being received is one of them.
+        // A call whose parameters are being received is one of those that are worked on.
         let own = u32::from(state.pieces.contains((Side::Theirs, frame.request_id)));
         let inflight = state.inflight + state.pieces.calls() - own;
         if inflight >= self.limits.max_inflight_per_connection {

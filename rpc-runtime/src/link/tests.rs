@@ -404,3 +404,32 @@ async fn what_a_refused_peer_still_sends_is_taken_and_dropped() {
     assert_eq!(last.go_away_part().reason, GoAwayReason::Protocol);
     assert!(peer.next().await.is_none());
 }
+
+#[tokio::test]
+async fn a_token_of_a_call_is_not_sent_where_others_could_read_it() {
+    let (link, mut peer) = connected(1_000, 8).await;
+    let call = |metadata| CallFrame {
+        part: CallPart {
+            call_id: 1,
+            remaining_ms: 0,
+        },
+        flags: 0,
+        metadata,
+        params: &[0x90],
+        lent: &[],
+        target: None,
+    };
+    let with_token = b"\x82\xa1a\xa1b\xadauthorization\xa6s3cret";
+    let Err(NotBegun::Refused(error)) = link.begin(&call(with_token), None, true) else {
+        panic!("it was sent");
+    };
+    assert!(
+        error.to_string().contains("the token is not sent"),
+        "{error}"
+    );
+    // The key's letters in a value are no token.
+    let without = b"\x81\xa1a\xadauthorization";
+    link.send_one_way(&call(without)).unwrap();
+    link.close(Error::unavailable("a test"));
+    assert_eq!(calls(&peer.rest().await), [1]);
+}

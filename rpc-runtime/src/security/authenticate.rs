@@ -11,15 +11,15 @@ use crate::security::{Identity, Token};
 #[derive(Clone, Debug)]
 pub struct Login {
     peer: Arc<str>,
-    certificate: Option<Identity>,
+    identity: Option<Identity>,
     token: Option<Token>,
 }
 
 impl Login {
-    pub(crate) fn new(peer: Arc<str>, certificate: Option<Identity>, token: Option<Token>) -> Self {
+    pub(crate) fn new(peer: Arc<str>, identity: Option<Identity>, token: Option<Token>) -> Self {
         Self {
             peer,
-            certificate,
+            identity,
             token,
         }
     }
@@ -29,9 +29,10 @@ impl Login {
         &self.peer
     }
 
-    /// Whom the caller's certificate is for, if it has shown one; it was verified.
-    pub fn certificate(&self) -> Option<&Identity> {
-        self.certificate.as_ref()
+    /// Who it is by what is known without the token: at HELLO, whom the certificate is for, if one was shown and
+    /// verified; with a call, to whom the connection belongs.
+    pub fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
     }
 
     /// The token that came with HELLO, or with one call.
@@ -144,12 +145,12 @@ impl Tokens {
 impl Authenticator for Tokens {
     async fn authenticate(&self, login: Login) -> Result<Option<Identity>> {
         let refused = |text| Err(Error::new(ErrorKind::Unauthenticated, text));
-        match (login.token(), login.certificate()) {
+        match (login.token(), login.identity()) {
             (Some(token), _) => match self.find(token) {
                 Some(identity) => Ok(Some(identity)),
                 None => refused("the token is not known here"),
             },
-            (None, Some(certificate)) => Ok(Some(certificate.clone())),
+            (None, Some(known)) => Ok(Some(known.clone())),
             (None, None) if self.strangers => Ok(None),
             (None, None) => {
                 refused("a token is needed here; give the channel one, ChannelBuilder::token")

@@ -105,3 +105,28 @@ impl fmt::Debug for Wallet {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_token_is_not_even_asked_for_where_others_could_read_it() {
+        let never = || async { panic!("nobody may ask") };
+        let wallet = Wallet::new(never);
+        let error = wallet.token("tcp://10.1.2.3:4", false).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::FailedPrecondition);
+        assert!(
+            error.to_string().contains("not sent to tcp://10.1.2.3:4"),
+            "{error}"
+        );
+        let wallet = Wallet::new(Token::new("x").unwrap());
+        assert!(
+            wallet
+                .token("tls://10.1.2.3:4", true)
+                .await
+                .unwrap()
+                .is_some()
+        );
+    }
+}

@@ -120,7 +120,7 @@ impl Incoming {
 
     /// Answers with the declared error.
     pub fn reply_error<E>(&self, declared: &E, error: ErrorCodec<E>) -> Outgoing {
-        let facts = (error.facts)(declared);
+        let facts = error.facts.of(declared);
         let after = facts.retry_after.map_or(0, |after| {
             u32::try_from(after.as_millis()).unwrap_or(u32::MAX).max(1)
         });
@@ -131,6 +131,12 @@ impl Incoming {
             retry_after_ms: after,
         };
         match &self.reply_to {
+            ReplyTo::Link(responder) if responder.wants_text() => {
+                match error.facts.text(declared) {
+                    Some(text) => responder.fail(facts.status, Execution::Executed, &text),
+                    None => responder.declare(part, |out| (error.codec.encode)(declared, out)),
+                }
+            }
             ReplyTo::Link(responder) => {
                 responder.declare(part, |out| (error.codec.encode)(declared, out))
             }

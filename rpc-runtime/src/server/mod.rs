@@ -4,6 +4,7 @@ pub(crate) mod catch_panic;
 pub(crate) mod incoming;
 pub(crate) mod router;
 mod serving;
+mod shutdown;
 mod streams;
 
 pub use incoming::{Answer, Args, Incoming, Outgoing};

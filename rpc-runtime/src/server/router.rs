@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::descriptor::{MethodDescriptor, ServiceDescriptor, is_framework};
 use crate::error::{Error, ErrorKind, Result};
+use crate::msgpack_rpc::Door;
 use crate::security::{Guard, Identity};
 use crate::server::incoming::{Answer, Incoming};
 
@@ -28,6 +29,8 @@ pub trait Skeleton: Send + Sync + 'static {
 pub(crate) struct Router {
     methods: HashMap<u64, (Arc<dyn Skeleton>, usize)>,
     services: Vec<&'static ServiceDescriptor>,
+    /// For peers that speak MessagePack-RPC; `None` where they are refused.
+    door: Option<Door>,
     guard: Guard,
 }
 
@@ -57,6 +60,19 @@ impl Router {
         }
         self.services.push(service);
         Ok(())
+    }
+
+    /// The same services, for peers that speak MessagePack-RPC too.
+    pub(crate) fn with_door(&self, door: Door) -> Self {
+        Self {
+            door: Some(door),
+            ..self.clone()
+        }
+    }
+
+    /// How peers that speak MessagePack-RPC are served, if they are.
+    pub(crate) fn door(&self) -> Option<&Door> {
+        self.door.as_ref()
     }
 
     /// The method with this call ID.

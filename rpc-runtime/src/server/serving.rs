@@ -1,18 +1,21 @@
 //! Listens on addresses, accepts for ever, and stops in order.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::watch;
-use tokio::task::AbortHandle;
-use tokio::time::{sleep, timeout};
+use tokio::sync::{Notify, watch};
+use tokio::task::{JoinHandle, yield_now};
+use tokio::time::sleep;
 
 use crate::descriptor::ServiceDescriptor;
 use crate::discovery::{Advertised, Provider, Registry};
@@ -20,20 +23,19 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::health::Board;
 use crate::limits::Limits;
 use crate::link::{self, Link, Terms};
+use crate::msgpack_rpc::{Door, ErrorForm, Names};
 use crate::reflection;
 use crate::security::{Authenticator, Rule};
 use crate::server::router::{Router, Skeleton};
+use crate::server::shutdown::{keep, send_away};
 #[cfg(feature = "tls")]
 use crate::transport::tls::ServerTls;
-use crate::transport::{Address, Io, Listener, ServerSecurity};
+use crate::transport::{Address, Io, Listener, ServerSecurity, Transport};
 use crate::wire::frame::GoAwayReason;
 
 /// Pause of the accept loop when the system has no more sockets; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-
-/// What clients are told when the server stops.
-const SHUTTING_DOWN: &str = "this server is shutting down";
 
 /// What is to be served, before it listens.
 ///
@@ -54,35 +56,68 @@ pub struct Server {
     mistake: Option<Error>,
     registries: Vec<Arc<dyn Registry>>,
     advertised: Advertised,
+    propagation: Option<Duration>,
+    transport: Option<Arc<dyn Transport>>,
+    second_door: SecondDoor,
     security: ServerSecurity,
     /// See `compress()`.
     compress: bool,
 }
 
+/// Whether and how MessagePack-RPC is served on addresses that are opened from now on.
+#[derive(Clone, Copy)]
+struct SecondDoor {
+    open: bool,
+    form: ErrorForm,
+}
+
+impl Default for SecondDoor {
+    fn default() -> Self {
+        Self {
+            open: true,
+            form: ErrorForm::default(),
+        }
+    }
+}
+
 /// A server that listens. It stops when this is dropped: at once, without waiting for calls; see
 /// [`Serving::shutdown`].
 pub struct Serving {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     addresses: Vec<String>,
-    acceptors: Vec<AbortHandle>,
-    providers: Vec<Provider>,
+    pub(super) acceptors: Vec<JoinHandle<()>>,
+    pub(super) providers: Vec<Provider>,
     registries: Vec<Arc<dyn Registry>>,
     advertised: Advertised,
-    stopped: watch::Sender<bool>,
+    pub(super) propagation: Option<Duration>,
+    transport: Option<Arc<dyn Transport>>,
+    second_door: SecondDoor,
+    pub(super) stopped: watch::Sender<bool>,
 }
 
-struct Shared {
+pub(super) struct Shared {
     router: Arc<Router>,
-    security: ServerSecurity,
-    health: Board,
-    terms: Terms,
+    /// What MessagePack-RPC peers may call, by name.
+    names: Arc<Names>,
+    pub(super) security: ServerSecurity,
+    pub(super) health: Board,
+    pub(super) terms: Terms,
     /// Connections of each IP address, where they are counted.
     by_ip: Mutex<HashMap<IpAddr, u32>>,
-    links: Mutex<HashMap<u64, Arc<Link>>>,
+    links: Mutex<BTreeMap<u64, Arc<Link>>>,
     next_link: AtomicU64,
     connections: AtomicU32,
     handshaking: AtomicU32,
-    stopping: AtomicBool,
+    /// A handshake has ended, one way or the other.
+    shaken: Notify,
+    /// Health: no shutdown has begun.
+    pub(super) ready: watch::Sender<bool>,
+    /// Clients are told to go elsewhere, new ones too.
+    pub(super) leaving: AtomicBool,
+    /// No more connections are accepted once those that wait have been.
+    pub(super) closing: watch::Sender<bool>,
+    /// Everything is closed.
+    pub(super) stopping: AtomicBool,
 }
 
 impl Server {
@@ -178,6 +213,34 @@ impl Server {
         self
     }
 
+    /// Sets how long a shutdown goes on serving after it has left the registries, before it tells its clients: as long
+    /// as consumers, and load balancers that ask for its health, may take to notice. 1 s if it is registered anywhere,
+    /// else nothing.
+    pub fn propagation(mut self, time: Duration) -> Self {
+        self.propagation = Some(time);
+        self
+    }
+
+    /// Listens by this instead of the system's sockets.
+    pub fn transport(mut self, transport: impl Transport) -> Self {
+        self.transport = Some(Arc::new(transport));
+        self
+    }
+
+    /// Serves peers that speak MessagePack-RPC on the same addresses (that is so unless `false` is given here), or
+    /// refuses them; docs/msgpack-rpc.md tells what they may call and how.
+    pub fn msgpack_rpc(mut self, serve: bool) -> Self {
+        self.second_door.open = serve;
+        self
+    }
+
+    /// Sets how MessagePack-RPC peers are told errors: as one string, unless said otherwise. An address that needs
+    /// another form is opened after [`Serving::msgpack_rpc_errors`].
+    pub fn msgpack_rpc_errors(mut self, form: ErrorForm) -> Self {
+        self.second_door.form = form;
+        self
+    }
+
     /// Opens an address: `tcp://host:port` (port 0 takes a free one), `tls://host:port`, `unix:///path` or
     /// `mem://name`.
     ///
@@ -194,6 +257,7 @@ impl Server {
             return Err(mistake);
         }
         let shared = Shared {
+            names: Arc::new(Names::of(&self.router)),
             router: Arc::new(self.router),
             security: self.security,
             health,
@@ -206,6 +270,10 @@ impl Server {
             next_link: AtomicU64::new(0),
             connections: AtomicU32::new(0),
             handshaking: AtomicU32::new(0),
+            shaken: Notify::new(),
+            ready: watch::Sender::new(true),
+            leaving: AtomicBool::new(false),
+            closing: watch::Sender::new(false),
             stopping: AtomicBool::new(false),
         };
         let mut serving = Serving {
@@ -215,6 +283,9 @@ impl Server {
             providers: Vec::new(),
             registries: self.registries,
             advertised: self.advertised,
+            propagation: self.propagation,
+            transport: self.transport,
+            second_door: self.second_door,
             stopped: watch::Sender::new(false),
         };
         serving.listen(address).await?;
@@ -223,6 +294,16 @@ impl Server {
 }
 
 impl Serving {
+    /// Serves or refuses MessagePack-RPC on addresses that are opened after this; see [`Server::msgpack_rpc`].
+    pub fn msgpack_rpc(&mut self, serve: bool) {
+        self.second_door.open = serve;
+    }
+
+    /// Sets how MessagePack-RPC peers are told errors on addresses that are opened after this.
+    pub fn msgpack_rpc_errors(&mut self, form: ErrorForm) {
+        self.second_door.form = form;
+    }
+
     /// Opens a further address; returns it with its real port.
     ///
     /// # Errors
@@ -231,15 +312,16 @@ impl Serving {
     pub async fn listen(&mut self, address: impl AsRef<str>) -> Result<String> {
         let address = Address::parse(address.as_ref())?;
         Handle::try_current().map_err(|_| Error::no_runtime())?;
-        if self.shared.stopping.load(Ordering::Acquire) {
+        if !self.is_ready() {
             return Err(Error::new(
                 ErrorKind::FailedPrecondition,
                 "this server was shut down; make another one",
             ));
         }
         self.shared.security.check(&address)?;
+        let patience = self.shared.terms.limits.write_stall_timeout;
         let (listener, real) =
-            Listener::bind(&address, self.shared.terms.limits.write_stall_timeout).await?;
+            Listener::bind(self.transport.as_ref(), &address, patience).await?;
         let is_tls = matches!(real, Address::Tls(_));
         let text = real.to_string();
         for registry in &self.registries {
@@ -250,8 +332,16 @@ impl Serving {
                     .map(|record| Provider::start(registry.clone(), record)),
             );
         }
-        self.acceptors
-            .push(tokio::spawn(accept_loop(self.shared.clone(), listener, is_tls)).abort_handle());
+        let router = match self.second_door {
+            SecondDoor { open: false, .. } => self.shared.router.clone(),
+            SecondDoor { form, .. } => Arc::new(self.shared.router.with_door(Door {
+                names: self.shared.names.clone(),
+                form,
+                spoken: Arc::default(),
+            })),
+        };
+        let accepting = accept_loop(self.shared.clone(), router, listener, is_tls);
+        self.acceptors.push(tokio::spawn(accepting));
         self.addresses.push(text.clone());
         Ok(text)
     }
@@ -305,56 +395,9 @@ impl Serving {
         let _ = stopped.wait_for(|stopped| *stopped).await;
     }
 
-    /// Stops in order: leaves the registries, takes no new connections, tells every client to go elsewhere, lets
-    /// running calls finish, closes. After `limit` it closes whatever is left. Dropping the future stops at once.
-    pub async fn shutdown(&mut self, limit: Duration) {
-        let stop = StopOnDrop(self);
-        let _ = timeout(limit, stop.0.wind_down()).await;
-        drop(stop);
-        self.stopped.send_replace(true);
-    }
-
-    async fn wind_down(&mut self) {
-        // First of all, so that whoever looks at it sends nobody here any more.
-        self.shared.health.stop();
-        // All at once: a registry that hangs takes its time from the calls.
-        self.providers.iter_mut().for_each(Provider::leave);
-        for provider in self.providers.drain(..) {
-            provider.left().await;
-        }
-        self.shared.stopping.store(true, Ordering::Release);
-        self.acceptors
-            .drain(..)
-            .for_each(|acceptor| acceptor.abort());
-        let links: Vec<_> = self.shared.links().values().cloned().collect();
-        for link in &links {
-            link.drain(GoAwayReason::Shutdown, SHUTTING_DOWN);
-        }
-        for link in &links {
-            link.idle().await;
-        }
-    }
-
-    fn stop(&mut self) {
-        self.shared.health.stop();
-        self.shared.stopping.store(true, Ordering::Release);
-        self.providers.clear();
-        self.acceptors
-            .drain(..)
-            .for_each(|acceptor| acceptor.abort());
-        let links: Vec<_> = self.shared.links().drain().map(|(_, link)| link).collect();
-        for link in links {
-            link.close(Error::unavailable("this server has stopped"));
-        }
-    }
-}
-
-/// Ends a shutdown, to its end or in the middle.
-struct StopOnDrop<'a>(&'a mut Serving);
-
-impl Drop for StopOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.stop();
+    /// Whether it takes calls and means to go on: `false` as soon as a shutdown has begun. For health checks.
+    pub fn is_ready(&self) -> bool {
+        *self.shared.ready.borrow()
     }
 }
 
@@ -365,42 +408,93 @@ impl Drop for Serving {
 }
 
 impl Shared {
-    fn links(&self) -> MutexGuard<'_, HashMap<u64, Arc<Link>>> {
+    pub(super) fn links(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Link>>> {
         self.links.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn by_ip(&self) -> MutexGuard<'_, HashMap<IpAddr, u32>> {
         self.by_ip.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-/// Accepts for ever; whatever goes wrong with one connection is that connection's affair.
-async fn accept_loop(shared: Arc<Shared>, mut listener: Listener, is_tls: bool) {
-    let mut pause = FIRST_PAUSE;
-    loop {
-        match listener.accept().await {
-            Ok(io) => {
-                pause = FIRST_PAUSE;
-                take_in(&shared, io, is_tls);
+    /// The open connections, in the order in which they came.
+    pub(super) fn every_link(&self) -> Vec<Arc<Link>> {
+        self.links().values().cloned().collect()
+    }
+
+    /// Waits until no handshake is under way, and whoever is sent away was told.
+    pub(super) async fn handshakes_over(&self) {
+        loop {
+            let shaken = self.shaken.notified();
+            tokio::pin!(shaken);
+            shaken.as_mut().enable();
+            if self.handshaking.load(Ordering::Acquire) == 0 {
+                return;
             }
-            // The peer hung up before we came to it.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-            // Out of file descriptors or memory: what is open goes on, and somebody will close one.
-            Err(_) => {
-                sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
-            }
+            shaken.await;
         }
     }
 }
 
-fn take_in(shared: &Arc<Shared>, io: Io, is_tls: bool) {
+/// Accepts until the server goes; whatever goes wrong with one connection is that connection's affair.
+async fn accept_loop(
+    shared: Arc<Shared>,
+    router: Arc<Router>,
+    mut listener: Listener,
+    is_tls: bool,
+) {
+    let mut pause = FIRST_PAUSE;
+    let mut closing = shared.closing.subscribe();
+    while !*closing.borrow() {
+        let accepted = {
+            let mut accept = pin!(listener.accept());
+            let mut closed = pin!(closing.wait_for(|closing| *closing));
+            poll_fn(|cx| match accept.as_mut().poll(cx) {
+                Poll::Ready(accepted) => Poll::Ready(Some(accepted)),
+                Poll::Pending => closed.as_mut().poll(cx).map(|_| None),
+            })
+            .await
+        };
+        match accepted {
+            Some(Ok(io)) => {
+                pause = FIRST_PAUSE;
+                take_in(&shared, &router, io, is_tls);
+            }
+            // The peer hung up before we came to it.
+            Some(Err(error)) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            // Out of file descriptors or memory: what is open goes on, and somebody will close one.
+            Some(Err(_)) => {
+                sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+            None => break,
+        }
+    }
+    // Those that have connected by now are known to the system, perhaps not yet to us.
+    for _ in 0..3 {
+        yield_now().await;
+        while let Some(Ok(io)) = at_once(listener.accept()).await {
+            take_in(&shared, &router, io, is_tls);
+        }
+    }
+}
+
+/// What a future has to say without waiting.
+async fn at_once<F: Future>(future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}
+
+fn take_in(shared: &Arc<Shared>, router: &Arc<Router>, io: Io, is_tls: bool) {
     let limit = shared.terms.limits.max_handshaking;
     let Some(handshaking) = Counted::below(limit, shared, |shared| &shared.handshaking) else {
         // Nobody is left to say why: dropping closes it.
         return;
     };
-    let shared = shared.clone();
+    let (shared, router) = (shared.clone(), router.clone());
     tokio::spawn(async move {
         let limit = shared.terms.limits.max_connections;
         let Some(_connection) = Counted::below(limit, &shared, |shared| &shared.connections) else {
@@ -408,41 +502,34 @@ fn take_in(shared: &Arc<Shared>, io: Io, is_tls: bool) {
                 "this server has {} connections, more are not taken",
                 shared.terms.limits.max_connections
             );
-            return link::turn_away(io, &shared.terms.limits, &text).await;
+            return link::turn_away(io, &shared.terms.limits, GoAwayReason::Limit, &text).await;
         };
         let _of_ip = match OfIp::count(&shared, &io.peer) {
             Ok(of_ip) => of_ip,
-            Err(text) => return link::turn_away(io, &shared.terms.limits, &text).await,
+            Err(text) => return link::turn_away(io, &shared.terms.limits, GoAwayReason::Limit, &text).await,
         };
         let io = if is_tls {
             match link::secure(io, &shared.terms.limits, &shared.security).await {
                 Ok(io) => io,
                 Err(error) => {
                     let audit = shared.router.guard().audit();
-                    return audit.warn(format_args!("the connection from {}", error.message()));
+                    return audit.warn(format_args!("{}", error.message()));
                 }
             }
         } else {
             io
         };
-        let accepted = link::accept(io, shared.terms.clone(), shared.router.clone()).await;
-        drop(handshaking);
-        if let Ok(link) = accepted {
-            serve(&shared, link).await;
+        if shared.leaving.load(Ordering::Acquire) {
+            return send_away(io, &shared).await;
         }
+        let accepted = link::accept(io, shared.terms.clone(), router).await;
+        let Ok(link) = accepted else { return };
+        let number = shared.next_link.fetch_add(1, Ordering::Relaxed);
+        shared.links().insert(number, link.clone());
+        drop(handshaking);
+        keep(&shared, &link).await;
+        shared.links().remove(&number);
     });
-}
-
-/// Keeps a link among the open ones until it closes.
-async fn serve(shared: &Arc<Shared>, link: Arc<Link>) {
-    let number = shared.next_link.fetch_add(1, Ordering::Relaxed);
-    shared.links().insert(number, link.clone());
-    if shared.stopping.load(Ordering::Acquire) {
-        // Its handshake was under way; what its client has sent meanwhile can go elsewhere.
-        link.go_away(GoAwayReason::Shutdown, SHUTTING_DOWN);
-    }
-    link.closed().await;
-    shared.links().remove(&number);
 }
 
 /// Counts something for as long as it lives.
@@ -466,6 +553,7 @@ impl Counted {
 impl Drop for Counted {
     fn drop(&mut self) {
         (self.counter)(&self.shared).fetch_sub(1, Ordering::AcqRel);
+        self.shared.shaken.notify_waiters();
     }
 }
 

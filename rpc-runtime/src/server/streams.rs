@@ -92,7 +92,7 @@ struct Turn(usize);
 impl Turn {
     async fn next(&mut self, responder: &Responder) {
         self.0 += 1;
-        if self.0 % UPLOAD_TURN == 0 {
+        if self.0.is_multiple_of(UPLOAD_TURN) {
             responder.link().flush();
             yield_now().await;
         }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::error::{Error, Result};
+use crate::msgpack_rpc::Spelling;
 
 /// Where bytes go.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -36,11 +37,19 @@ pub(crate) enum Target {
 pub(crate) struct Options {
     /// `balance=round_robin|random`
     pub(crate) balance: Option<String>,
+    /// `msgpack-rpc+` before the scheme: the peer speaks MessagePack-RPC.
+    pub(crate) msgpack_rpc: bool,
+    /// `spelling=Service.method`: how such a peer names methods.
+    pub(crate) spelling: Option<Spelling>,
 }
+
+/// Stands before the scheme of a peer that speaks MessagePack-RPC.
+const MSGPACK_RPC: &str = "msgpack-rpc+";
 
 /// Printed below every wrong address.
 const FORMS: &str = "accepted forms: tcp://host:port, tls://host:port, unix:///path, mem://name, list://host:port,host:port, \
-                     file:///path, registry://host:port/package.Service";
+                     file:///path, registry://host:port/package.Service; msgpack-rpc+tcp://… and msgpack-rpc+unix://… for peers that speak \
+                     MessagePack-RPC";
 
 /// The schemes of this version.
 const SCHEMES: [&str; 7] = ["tcp", "tls", "unix", "mem", "list", "file", "registry"];
@@ -52,8 +61,13 @@ impl Target {
         let Some((scheme, rest)) = text.trim().split_once("://") else {
             return Err(wrong(&without_scheme(text.trim())));
         };
+        let (msgpack_rpc, scheme) = match scheme.strip_prefix(MSGPACK_RPC) {
+            Some(scheme) => (true, scheme),
+            None => (false, scheme),
+        };
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let options = Options::parse(query).map_err(|why| wrong(&why))?;
+        let mut options = Options::parse(query).map_err(|why| wrong(&why))?;
+        options.msgpack_rpc = msgpack_rpc;
         let target = match scheme {
             "tcp" => Self::Direct(Address::Tcp(host_port(rest).map_err(|why| wrong(&why))?)),
             "tls" => Self::Direct(Address::Tls(host_port(rest).map_err(|why| wrong(&why))?)),
@@ -91,8 +105,18 @@ impl Target {
                     "`{scheme}://` is planned, and not part of this version"
                 )));
             }
+            "msgpack-rpc" => {
+                return Err(wrong(&format!(
+                    "say what is below MessagePack-RPC, write `msgpack-rpc+tcp://{rest}` or `msgpack-rpc+unix://{rest}`"
+                )));
+            }
             _ => return Err(wrong(&unknown_scheme(scheme))),
         };
+        if msgpack_rpc && !matches!(target, Self::Direct(_)) {
+            return Err(wrong(&format!(
+                "`{MSGPACK_RPC}` stands before the address of one peer; for a {scheme} of them use `Channel::builder().msgpack_rpc()`"
+            )));
+        }
         Ok((target, options))
     }
 }
@@ -101,6 +125,12 @@ impl Address {
     /// Reads an address that names one peer.
     pub(crate) fn parse(text: &str) -> Result<Self> {
         match Target::parse(text)? {
+            (Target::Direct(address), options) if options.msgpack_rpc => {
+                Err(Error::invalid(format!(
+                    "`{text}` is for clients of one peer; here write `{address}`: whoever listens there is asked in its own way, \
+                     and a server understands MessagePack-RPC on every address"
+                )))
+            }
             (Target::Direct(address), _) => Ok(address),
             _ => Err(Error::invalid(format!(
                 "`{text}` names a registry, one address is needed here: tcp://host:port, tls://host:port, unix:///path or mem://name"
@@ -122,9 +152,20 @@ impl Options {
                         "`balance={other}` is not known, use round_robin or random"
                     ));
                 }
+                Some(("spelling", word)) => {
+                    let known = Spelling::WORDS.iter().find(|(known, _)| *known == word);
+                    let Some((_, spelling)) = known else {
+                        let words = Spelling::WORDS.map(|(word, _)| word).join(", ");
+                        return Err(format!(
+                            "`spelling={word}` is not known, use one of {words}"
+                        ));
+                    };
+                    options.spelling = Some(*spelling);
+                }
                 _ => {
                     return Err(format!(
-                        "the option `{pair}` is not known, there is `balance=round_robin|random`"
+                        "the option `{pair}` is not known, there are `balance=round_robin|random` and, for MessagePack-RPC, \
+                         `spelling=method|Service/method|…`"
                     ));
                 }
             }
@@ -301,6 +342,20 @@ mod tests {
             ("list://", "the list is empty"),
             ("list://a:1?balance=best", "use round_robin or random"),
             ("list://a:1?speed=1", "the option `speed=1` is not known"),
+            (
+                "msgpack-rpc://a:1",
+                "say what is below MessagePack-RPC, write `msgpack-rpc+tcp://a:1`",
+            ),
+            ("msgpack-rpc+tcp://a", "write `a:7000`"),
+            ("msgpack-rpc+tpc://a:1", "write `tcp://`"),
+            (
+                "msgpack-rpc+list://a:1",
+                "use `Channel::builder().msgpack_rpc()`",
+            ),
+            (
+                "msgpack-rpc+tcp://a:1?spelling=Method",
+                "`spelling=Method` is not known, use one of method, Service/method",
+            ),
         ];
         for (text, expected) in cases {
             let error = Target::parse(text).expect_err(text).to_string();

@@ -3,6 +3,7 @@
 //! All look alike: `connect` gives an [`Io`], a [`Listener`] accepts them.
 
 mod address;
+mod custom;
 mod mem;
 mod patience;
 mod secure;
@@ -12,6 +13,7 @@ pub(crate) mod tls;
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -23,6 +25,7 @@ use tokio::time::Instant;
 pub(crate) use secure::{ClientSecurity, ServerSecurity};
 
 pub(crate) use address::{Address, Options, Target};
+pub use custom::{Acceptor, Connection, Opening, Transport};
 pub(crate) use mem::pair;
 
 use crate::error::{Error, Result};
@@ -66,8 +69,33 @@ impl Io {
     }
 }
 
+impl From<Connection> for Io {
+    fn from(connection: Connection) -> Self {
+        Self::new(connection.reader, connection.writer, connection.peer)
+    }
+}
+
+/// Opens a connection, by the user's transport where there is one.
+pub(crate) async fn connect_by(
+    custom: Option<&Arc<dyn Transport>>,
+    address: &Address,
+    security: &ClientSecurity,
+    patience: Duration,
+) -> Result<Io> {
+    let Some(custom) = custom else {
+        return connect(address, security, patience).await;
+    };
+    security.check(address)?;
+    let opened = custom.connect(&address.to_string()).await;
+    let io = opened.map_err(|error| cannot_connect(address, &error))?;
+    match address {
+        Address::Tls(host) => security.connect(io.into(), address::host(host)).await,
+        _ => Ok(io.into()),
+    }
+}
+
 /// Opens a connection; `patience` is how long a peer may take nothing.
-pub(crate) async fn connect(
+async fn connect(
     address: &Address,
     security: &ClientSecurity,
     patience: Duration,
@@ -112,6 +140,7 @@ pub(crate) enum Listener {
     #[cfg(unix)]
     Unix(UnixListener, UnixPath),
     Mem(mem::MemListener),
+    Custom(Box<dyn Acceptor>),
 }
 
 /// Removes the socket file when the listener is gone.
@@ -119,7 +148,11 @@ pub(crate) struct UnixPath(PathBuf);
 
 impl Listener {
     /// Opens an address; the second value is the address as clients reach it (port 0 replaced by the real one).
-    pub(crate) async fn bind(address: &Address, patience: Duration) -> Result<(Self, Address)> {
+    pub(crate) async fn bind(
+        custom: Option<&Arc<dyn Transport>>,
+        address: &Address,
+        patience: Duration,
+    ) -> Result<(Self, Address)> {
         let failed = |error: io::Error| {
             let hint = match error.kind() {
                 io::ErrorKind::AddrInUse => {
@@ -133,6 +166,11 @@ impl Listener {
             Error::unavailable(format!("cannot listen on {address}: {error}{hint}"))
                 .with_peer(address.to_string())
         };
+        if let Some(custom) = custom {
+            let listener = custom.listen(&address.to_string()).await.map_err(failed)?;
+            let real = Address::parse(&listener.address())?;
+            return Ok((Self::Custom(listener), real));
+        }
         match address {
             Address::Tcp(host) | Address::Tls(host) => {
                 let listener = TcpListener::bind(host.as_str()).await.map_err(failed)?;
@@ -179,6 +217,7 @@ impl Listener {
                 Ok(Io::new(reader, writer, peer).local())
             }
             Self::Mem(listener) => listener.accept().await,
+            Self::Custom(listener) => listener.accept().await.map(Io::from),
         }
     }
 }

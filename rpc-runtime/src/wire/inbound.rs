@@ -47,6 +47,22 @@ pub(crate) enum Refusal {
     },
 }
 
+impl Refusal {
+    /// Whether the peer speaks MessagePack-RPC, as far as its first byte tells.
+    pub(crate) fn is_msgpack_rpc(&self) -> bool {
+        matches!(
+            self,
+            Self::Foreign {
+                protocol: MSGPACK_RPC,
+                ..
+            }
+        )
+    }
+}
+
+/// The protocol of the second door.
+const MSGPACK_RPC: &str = "MessagePack-RPC";
+
 impl Inbound {
     /// The server's side: starts with the preface.
     pub(crate) fn server(limits: &Limits) -> Self {
@@ -274,7 +290,7 @@ fn foreign_client(start: &[u8]) -> Refusal {
             }
         }
         Some(0x90..=0x9f | 0xdc | 0xdd) => Refusal::Foreign {
-            protocol: "MessagePack-RPC",
+            protocol: MSGPACK_RPC,
             answer: message_pack_error(start, "this listener does not serve MessagePack-RPC"),
         },
         _ => Refusal::Frame(

@@ -238,6 +238,33 @@ async fn authentication_is_under_the_time_limit_of_the_handshake() {
 }
 
 #[tokio::test]
+async fn an_authenticator_that_panics_ends_what_it_was_asked_for_and_nothing_else() {
+    let panics = async |login: Login| match login.token().map(Token::reveal) {
+        Some("bomb") => panic!("a defect in an authenticator"),
+        _ => Ok(None),
+    };
+    let guarded = Guarded::default();
+    let serving = vault(&guarded)
+        .authenticate(panics)
+        .listen("tcp://127.0.0.1:0")
+        .await
+        .unwrap();
+    let client = VaultClient::connect(serving.address()).await.unwrap();
+    let error = with_token(serving.address(), "bomb")
+        .await
+        .expect_err("it panics");
+    assert_eq!(error.execution(), Execution::NotSent, "{error}");
+    let error = client
+        .who()
+        .token(token("bomb"))
+        .await
+        .expect_err("it panics");
+    assert_eq!(error.kind(), ErrorKind::Internal, "{error}");
+    assert_eq!(guarded.ran(), 0);
+    assert_eq!(client.who().await.unwrap(), "nobody");
+}
+
+#[tokio::test]
 async fn that_it_cannot_be_said_who_somebody_is_may_pass() {
     let down = async |_: Login| Err(Error::new(ErrorKind::Unavailable, "the directory is down"));
     let serving = vault(&Guarded::default())
@@ -327,6 +354,28 @@ async fn an_anonymous_connection_with_rules_is_for_calls_with_tokens() {
     let error = client.who().await.expect_err("nobody");
     assert_eq!(error.kind(), ErrorKind::Unauthenticated, "{error}");
     assert_eq!(client.who().token(token("bob-1")).await.unwrap(), "bob");
+}
+
+#[tokio::test]
+async fn a_stream_may_bring_a_token_of_its_own() {
+    use rpc_runtime::health::{HealthClient, Status};
+    let serving = vault(&Guarded::default())
+        .authenticate(tokens().let_strangers_in())
+        .rule("rpc.health.v1.Health", Rule::authenticated())
+        .listen("tcp://127.0.0.1:0")
+        .await
+        .unwrap();
+    let client = HealthClient::connect(serving.address()).await.unwrap();
+    let mut items = client.watch("").token(token("ann-1")).await.unwrap();
+    assert_eq!(items.next().await.unwrap().unwrap(), Status::Serving);
+    for call in [client.watch(""), client.watch("").token(token("eve-1"))] {
+        let first = async { call.await?.next().await.unwrap() };
+        let error = timeout(LONG, first).await.unwrap().expect_err("refused");
+        assert_eq!(error.kind(), ErrorKind::Unauthenticated, "{error}");
+        assert_eq!(error.execution(), Execution::NotStarted);
+    }
+    serving.set_serving("", false).unwrap();
+    assert_eq!(items.next().await.unwrap().unwrap(), Status::NotServing);
 }
 
 /// The address of this machine in a network, if it has one.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rpc_runtime::reflection::ReflectionClient;
 use rpc_runtime::{
-    Channel, Client, ErrorKind, Execution, Identity, IdentityKind, Login, Rule, Server, Serving,
+    Channel, ErrorKind, Execution, Identity, IdentityKind, Login, Rule, Server, Serving,
 };
 
 use crate::raw::{Raw, call};
@@ -266,4 +266,118 @@ async fn a_rule_sees_who_calls_what_from_where() {
             .contains("ann may not call guarded.v1.Vault/open"),
         "{error}"
     );
+}
+
+mod lending {
+    use rpc_runtime::{Context, Handle, rpc_service};
+
+    #[rpc_service(package = "guarded.v1")]
+    pub trait Drawer {
+        async fn look(&self, context: &Context) -> String;
+    }
+
+    #[rpc_service(package = "guarded.v1")]
+    pub trait Desk {
+        async fn drawer(&self) -> Handle<DrawerClient>;
+    }
+
+    pub struct Wooden;
+
+    impl Drawer for Wooden {
+        async fn look(&self, context: &Context) -> String {
+            context.identity().unwrap().name().to_owned()
+        }
+    }
+
+    impl Desk for Wooden {
+        async fn drawer(&self) -> Handle<DrawerClient> {
+            Handle::new(DrawerService::new(Wooden))
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_object_is_for_whom_it_was_given_to() {
+    use lending::*;
+    let bob = Rule::identity(IdentityKind::Credentials, "bob");
+    let server = || Server::new().add(DeskService::new(Wooden));
+    let serving = listen(named(server()).rule("guarded.v1.Desk", Rule::authenticated())).await;
+    let desk = DeskClient::new(of(&serving, "ann").await);
+    assert_eq!(desk.drawer().await.unwrap().look().await.unwrap(), "ann");
+    let desk = DeskClient::new(of(&serving, "nobody").await);
+    assert_eq!(
+        desk.drawer().await.expect_err("nobody").kind(),
+        ErrorKind::Unauthenticated
+    );
+
+    // Where its service is mounted as well, the rules for that hold for the object too.
+    let serving = listen(
+        named(server().add(DrawerService::new(Wooden)))
+            .rule("guarded.v1.Desk", Rule::authenticated())
+            .rule("guarded.v1.Drawer", bob),
+    )
+    .await;
+    for (name, expected) in [("ann", None), ("bob", Some("bob"))] {
+        let desk = DeskClient::new(of(&serving, name).await);
+        let seen = desk.drawer().await.unwrap().look().await;
+        assert_eq!(seen.ok().as_deref(), expected, "{name}");
+    }
+}
+
+/// What the second door answers to a call by name.
+async fn by_name(serving: &Serving, method: &str) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let host = serving.address().trim_start_matches("tcp://");
+    let mut stream = tokio::net::TcpStream::connect(host).await.unwrap();
+    let mut request = vec![0x94, 0, 1, 0xa0 | u8::try_from(method.len()).unwrap()];
+    request.extend_from_slice(method.as_bytes());
+    request.push(0x90);
+    stream.write_all(&request).await.unwrap();
+    let mut answer = Vec::new();
+    let read = async {
+        // What comes first is told by its front, a response; the rest is text enough to look into.
+        while !answer.ends_with(&[0xc0]) && !answer.ends_with(b"nobody") {
+            if stream.read_buf(&mut answer).await.unwrap() == 0 {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(LONG, read).await.expect("an answer");
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test]
+async fn the_rules_hold_for_the_second_door_and_for_every_spelling_of_a_name() {
+    let guarded = Guarded::default();
+    let serving = listen(
+        named(vault(&guarded))
+            .rule(VAULT, Rule::all())
+            .rule("guarded.v1.Vault/close", Rule::authenticated()),
+    )
+    .await;
+    assert!(by_name(&serving, "who").await.ends_with("nobody"));
+    let before = guarded.ran();
+    for spelling in [
+        "close",
+        "Vault.close",
+        "Vault/close",
+        "guarded.v1.Vault/close",
+    ] {
+        let answer = by_name(&serving, spelling).await;
+        assert!(
+            answer.contains("is not for everybody"),
+            "{spelling}: {answer}"
+        );
+    }
+    assert_eq!(guarded.ran(), before);
+
+    let refuses = async |_: Login| {
+        let text = "this server knows everybody it serves";
+        Err(rpc_runtime::Error::new(ErrorKind::Unauthenticated, text))
+    };
+    let serving = listen(vault(&guarded).authenticate(refuses)).await;
+    let answer = by_name(&serving, "who").await;
+    assert!(!answer.contains("nobody"), "{answer}");
+    assert_eq!(guarded.ran(), before);
+    assert_eq!(serving.connections(), 0);
 }

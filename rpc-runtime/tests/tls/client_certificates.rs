@@ -3,6 +3,7 @@
 use rpc_runtime::{Channel, ClientTls, ErrorKind};
 
 use crate::certificates::{Authority, Flaw, Made, self_signed_client};
+use crate::log;
 use crate::service::*;
 
 fn shows(authority: &Authority, made: &Made) -> ClientTls {
@@ -64,6 +65,7 @@ async fn a_client_certificate_may_be_left_out_where_it_is_optional() {
 
 #[tokio::test]
 async fn a_client_certificate_that_is_not_good_is_refused_by_its_reason() {
+    log::listen();
     let (ca, stranger) = (Authority::new("ca"), Authority::new("stranger"));
     let revoked = ca.client(&["a.example"]);
     let tls = server_tls(&ca.server(&["127.0.0.1"]))
@@ -77,31 +79,45 @@ async fn a_client_certificate_that_is_not_good_is_refused_by_its_reason() {
         (
             Some(ca.flawed_client(name, Flaw::Expired)),
             "expired, or not valid yet",
+            "the client's certificate has expired on 2",
         ),
         (
             Some(ca.flawed_client(name, Flaw::NotYetValid)),
             "expired, or not valid yet",
+            "the client's certificate is not valid yet, but from 2",
         ),
         (
             Some(ca.flawed_client(name, Flaw::WrongUse)),
             "not meant for this use",
+            "the client's certificate is not meant for this use",
         ),
-        (Some(stranger.client(name)), "its CA is not known there"),
+        (
+            Some(stranger.client(name)),
+            "its CA is not known there",
+            "the client's certificate comes from a CA that is not among the roots",
+        ),
         (
             Some(self_signed_client("a.example")),
             "or it is self-signed",
+            "the client's certificate is self-signed",
         ),
-        (Some(revoked), "revoked"),
+        (
+            Some(revoked),
+            "revoked",
+            "the client's certificate was revoked by its CA",
+        ),
         (
             None,
             "wants a certificate of this side: give it with ClientTls::certificate",
+            "the client shows no certificate, and one is required here",
         ),
     ];
-    for (made, expected) in cases {
+    for (made, expected, logged) in cases {
         let tls = made.map_or_else(|| trusts(&ca), |made| shows(&ca, &made));
         let error = refused(&serving, tls.clone()).await;
         assert!(error.to_string().contains(expected), "{expected}: {error}");
         assert_eq!(error.kind(), ErrorKind::Unauthenticated, "{error}");
+        log::until(logged).await;
         let address = serving.address().to_owned();
         let blocking = tokio::task::spawn_blocking(move || {
             rpc_runtime::BlockingChannel::builder()

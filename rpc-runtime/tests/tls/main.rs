@@ -10,6 +10,9 @@
 
 mod certificates;
 mod client_certificates;
+mod guide;
+mod log;
 mod openssl;
+mod registry;
 mod server_certificates;
 mod service;

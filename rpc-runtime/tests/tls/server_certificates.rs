@@ -291,6 +291,37 @@ async fn the_time_limit_of_the_handshake_covers_tls() {
         .unwrap();
 }
 
+#[tokio::test]
+async fn a_tls_handshake_under_way_counts_among_the_handshakes() {
+    use tokio::io::AsyncReadExt;
+    let ca = Authority::new("ca");
+    let limits = Limits {
+        max_handshaking: 1,
+        ..Limits::default()
+    };
+    let server = Server::new().add(MirrorService::new(Echo)).limits(limits);
+    let serving = server
+        .tls(server_tls(&ca.server(&["127.0.0.1"])))
+        .listen("tls://127.0.0.1:0")
+        .await
+        .unwrap();
+    let port = serving.address().trim_start_matches("tls://");
+    let slow = tokio::net::TcpStream::connect(port).await.unwrap();
+    // The second one is closed at once, which shows that the first one has been taken in.
+    let mut second = tokio::net::TcpStream::connect(port).await.unwrap();
+    assert_eq!(second.read(&mut [0; 1]).await.unwrap_or(0), 0);
+    drop(slow);
+    // Its place is free as soon as the server has seen that.
+    for _ in 0..1_000 {
+        if let Ok(client) = connect(&serving, trusts(&ca)).await {
+            client.who().await.unwrap();
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("the place of a handshake that broke off is never free");
+}
+
 #[test]
 fn mistakes_in_pem_are_told() {
     let ca = Authority::new("ca");

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::client::blocking::BlockingChannel;
+use crate::client::retry::RetryPolicy;
 use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::security::{Token, not_here};
@@ -27,6 +28,7 @@ use crate::transport::tls::ClientTls;
 pub struct BlockingChannelBuilder {
     pub(super) limits: Limits,
     pub(super) own: Own,
+    pub(super) retry: RetryPolicy,
     /// The first mistake in building it, told when it connects.
     mistake: Option<Error>,
 }
@@ -62,6 +64,12 @@ impl BlockingChannelBuilder {
     /// Replaces the limits.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Replaces the policy by which failed calls are repeated.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = policy;
         self
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use bytes::Buf;
@@ -43,7 +43,7 @@ const READ_SIZE: usize = 64 << 10;
 
 /// One connection, shared by the threads that call on it.
 pub(super) struct Connection {
-    pub(super) peer: String,
+    pub(super) peer: Arc<str>,
     is_private: bool,
     pub(super) hello: Hello,
     pub(super) limits: Limits,
@@ -161,7 +161,7 @@ impl Connection {
             last_heard: Instant::now(),
         };
         Ok(Self {
-            peer,
+            peer: peer.into(),
             is_private,
             hello,
             limits: limits.clone(),
@@ -176,6 +176,11 @@ impl Connection {
                 stuck: None,
             }),
         })
+    }
+
+    /// Address of the peer.
+    pub(super) fn peer(&self) -> &Arc<str> {
+        &self.peer
     }
 
     /// What the peer said of itself.
@@ -488,7 +493,11 @@ impl Connection {
                 let error =
                     Error::unavailable(format!("{} takes no more calls: {text}", self.peer))
                         .with_peer(&*self.peer);
-                state.calls.refuse_above(&frame.go_away_part(), &error);
+                // An announcement draws no line yet.
+                let part = frame.go_away_part();
+                if part.is_final {
+                    state.calls.refuse_above(&part, &error);
+                }
                 state.closed.get_or_insert(error);
             }
             // A blocking client serves nothing.

@@ -3,11 +3,12 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
+use std::thread;
 
 use super::BlockingChannel;
 use super::connection::Connection;
-use crate::client::channel::ATTEMPTS;
 use crate::client::request::Prepared;
+use crate::client::retry::{Stage, Tried};
 use crate::client::returns::Returns;
 use crate::codec::Codec;
 use crate::descriptor::MethodDescriptor;
@@ -202,11 +203,13 @@ impl BlockingChannel {
         method: &'static MethodDescriptor,
         params: impl FnOnce(&mut Vec<u8>),
     ) -> Result<Open> {
-        let prepared = self.prepare(method, params)?;
-        let (mut tried, mut last) = (Vec::new(), None);
+        let mut prepared = self.prepare(method, params)?;
+        let mut tried = Tried::default();
         loop {
-            let (address, connection) = self.connection(&tried, &mut last, prepared.deadline)?;
-            match connection.begin_streams(&prepared) {
+            let connection = self
+                .reach(&mut prepared, &mut tried)
+                .map_err(|error| error.in_call(method))?;
+            let error = match connection.begin_streams(&prepared) {
                 Ok(id) => {
                     return Ok(Open {
                         connection,
@@ -214,12 +217,13 @@ impl BlockingChannel {
                         prepared,
                     });
                 }
-                Err(error) if error.kind() == ErrorKind::Unavailable && tried.len() < ATTEMPTS => {
-                    tried.push(address);
-                    last = Some(error);
-                }
-                Err(error) => return Err(error.in_call(method)),
-            }
+                Err(error) => error,
+            };
+            tried.pass_over(connection.peer());
+            let pause = tried
+                .after(&mut prepared, &self.shared.retry, Stage::Calling, error)
+                .map_err(|error| error.in_call(method))?;
+            thread::sleep(pause);
         }
     }
 }

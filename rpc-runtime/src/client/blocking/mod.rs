@@ -18,14 +18,13 @@ use tokio::time::Instant;
 pub use self::builder::BlockingChannelBuilder;
 use self::builder::Own;
 use self::connection::Connection;
-use crate::backoff::random_fraction;
-use crate::client::channel::{ATTEMPTS, BUSY_PAUSE, in_doubt, may_repeat};
 use crate::client::options::CallOptions;
 use crate::client::request::{Prepared, Request};
+use crate::client::retry::{Retry, Stage, Tried};
 use crate::client::returns::Returns;
 use crate::descriptor::{MethodDescriptor, ServiceDescriptor};
 use crate::discovery;
-use crate::error::{CallError, Error, ErrorKind, Execution, Result};
+use crate::error::{CallError, Error, ErrorKind, Result};
 use crate::limits::Limits;
 use crate::reflection;
 use crate::transport::{Address, Target};
@@ -44,6 +43,7 @@ pub struct BlockingChannel {
 struct Shared {
     route: Route,
     limits: Limits,
+    retry: Retry,
     own: Own,
     connections: Mutex<Vec<(Address, Arc<Connection>)>>,
     next: AtomicUsize,
@@ -86,7 +86,12 @@ impl BlockingChannel {
         service: Option<&'static ServiceDescriptor>,
         builder: BlockingChannelBuilder,
     ) -> Result<Self> {
-        let (target, _) = Target::parse(address)?;
+        let (target, options) = Target::parse(address)?;
+        if options.msgpack_rpc {
+            return Err(Error::invalid(format!(
+                "`{address}`: the blocking client does not speak MessagePack-RPC; use the asynchronous client of the same service"
+            )));
+        }
         let route = match target {
             Target::Direct(address) => Route::Fixed(vec![address]),
             Target::List(addresses) => Route::Fixed(addresses),
@@ -99,6 +104,7 @@ impl BlockingChannel {
         let shared = Shared {
             route,
             limits: builder.limits,
+            retry: Retry::new(builder.retry),
             own: builder.own,
             connections: Mutex::default(),
             next,
@@ -108,7 +114,7 @@ impl BlockingChannel {
             shared: Arc::new(shared),
             options: CallOptions::new(),
         };
-        channel.connection(&[], &mut None, None)?;
+        channel.connection(&[], None)?;
         Ok(channel)
     }
 
@@ -146,9 +152,17 @@ impl BlockingChannel {
         method: &'static MethodDescriptor,
         params: impl FnOnce(&mut Vec<u8>),
     ) -> Result<()> {
-        let prepared = self.prepare(method, params)?.one_way();
-        let (_, connection) = self.connection(&[], &mut None, prepared.deadline)?;
-        connection.send_one_way(&prepared)
+        let mut prepared = self.prepare(method, params)?.one_way();
+        let mut tried = Tried::default();
+        loop {
+            let connection = self.reach(&mut prepared, &mut tried)?;
+            let Err(error) = connection.send_one_way(&prepared) else {
+                return Ok(());
+            };
+            tried.pass_over(connection.peer());
+            let pause = tried.after(&mut prepared, &self.shared.retry, Stage::Calling, error)?;
+            thread::sleep(pause);
+        }
     }
 
     fn prepare(
@@ -162,60 +176,76 @@ impl BlockingChannel {
             method,
             params: encoded,
             options: self.options.clone(),
-            upload: None,
-            lent: Vec::new(),
-            target: None,
+            extras: None,
         }
         .prepare(&self.shared.limits)
     }
 
-    /// Repeats what was not executed, on another instance where there is one.
+    /// Repeats what may be repeated, on another instance where there is one.
     fn attempts(&self, mut prepared: Prepared) -> Answer {
-        let (mut tried, mut last, mut doubt) = (Vec::new(), None, false);
+        let mut tried = Tried::default();
         loop {
-            let found = self.connection(&tried, &mut last, prepared.deadline);
-            let (address, connection) = match found {
-                Ok(found) => found,
-                Err(error) if doubt => return Answer::Failed(in_doubt(error)),
+            let connection = match self.reach(&mut prepared, &mut tried) {
+                Ok(connection) => connection,
                 Err(error) => return Answer::Failed(error),
             };
-            let answer = connection.call(&prepared);
-            let Answer::Failed(error) = answer else {
-                return answer;
+            let pause = match connection.call(&prepared) {
+                Answer::Failed(error) if error.kind() == ErrorKind::Unimplemented => {
+                    return tried.end(Answer::Failed(reflection::explain_blocking(
+                        self,
+                        connection.hello(),
+                        &prepared,
+                        self.shared.service,
+                        error,
+                    )));
+                }
+                Answer::Failed(error) => {
+                    tried.pass_over(connection.peer());
+                    match tried.after(&mut prepared, &self.shared.retry, Stage::Calling, error) {
+                        Ok(pause) => pause,
+                        Err(error) => return Answer::Failed(error),
+                    }
+                }
+                Answer::Declared(part, body) => {
+                    match tried.after_declared(&mut prepared, &self.shared.retry, &part) {
+                        Some(pause) => pause,
+                        None => return Answer::Declared(part, body),
+                    }
+                }
+                result @ (Answer::Result(_) | Answer::Lent(_)) => {
+                    self.shared.retry.succeeded(prepared.method.service);
+                    return result;
+                }
             };
-            if error.kind() == ErrorKind::Unimplemented {
-                return Answer::Failed(reflection::explain_blocking(
-                    self,
-                    connection.hello(),
-                    &prepared,
-                    self.shared.service,
-                    error,
-                ));
-            }
-            tried.push(address);
-            // What is too large for one peer is so for the others.
-            let refused = error.kind() == ErrorKind::ResourceExhausted;
-            let hopeless = refused && error.execution() == Execution::NotSent;
-            if hopeless || !may_repeat(&prepared, &error) || tried.len() >= ATTEMPTS {
-                return Answer::Failed(if doubt { in_doubt(error) } else { error });
-            }
-            if refused {
-                let pause = BUSY_PAUSE.mul_f64(random_fraction());
-                thread::sleep(prepared.time_left().map_or(pause, |left| left.min(pause)));
-            }
-            doubt |= error.execution() == Execution::Unknown;
-            prepared.repeated();
-            last = Some(error);
+            thread::sleep(pause);
         }
     }
 
-    /// An open connection to an address that was not tried, or to any when all were.
+    /// An open connection to an address that was not tried, or to any when all were; waits for one as long as the call
+    /// may take.
+    fn reach(&self, prepared: &mut Prepared, tried: &mut Tried) -> Result<Arc<Connection>> {
+        loop {
+            let error = match self.connection(&tried.peers, prepared.deadline) {
+                Ok((connection, known)) => {
+                    tried.instances = known;
+                    return Ok(connection);
+                }
+                Err(error) => error,
+            };
+            if error.kind() == ErrorKind::DeadlineExceeded {
+                return Err(tried.too_late());
+            }
+            let pause = tried.after(prepared, &self.shared.retry, Stage::Connecting, error)?;
+            thread::sleep(pause);
+        }
+    }
+
+    /// An open connection, and how many addresses are known.
     fn connection(
         &self,
-        tried: &[Address],
-        last: &mut Option<Error>,
+        tried: &[Arc<str>],
         deadline: Option<Instant>,
-    ) -> Result<(Address, Arc<Connection>)> {
+    ) -> Result<(Arc<Connection>, usize)> {
         let addresses = match &self.shared.route {
             Route::Fixed(addresses) => addresses.clone(),
             Route::Lookup(lookup) => lookup.addresses()?,
@@ -224,7 +254,8 @@ impl BlockingChannel {
         let rotated = (0..addresses.len())
             .map(|offset| &addresses[start.wrapping_add(offset) % addresses.len()]);
         let (fresh, again): (Vec<_>, Vec<_>) =
-            rotated.partition(|address| !tried.contains(address));
+            rotated.partition(|address| !tried.iter().any(|peer| **peer == *address.to_string()));
+        let mut last = None;
         for address in fresh.into_iter().chain(again) {
             let handshake = self.shared.limits.handshake_timeout;
             let limit = deadline.map_or(handshake, |deadline| {
@@ -234,16 +265,14 @@ impl BlockingChannel {
                 return Err(Error::too_late());
             }
             match self.connected(address, limit) {
-                Ok(connection) => return Ok((address.clone(), connection)),
+                Ok(connection) => return Ok((connection, addresses.len())),
                 Err(_) if deadline.is_some_and(|deadline| deadline <= Instant::now()) => {
                     return Err(Error::too_late());
                 }
-                Err(error) => *last = Some(error),
+                Err(error) => last = Some(error),
             }
         }
-        Err(last
-            .take()
-            .unwrap_or_else(|| Error::unavailable("no address is known")))
+        Err(last.unwrap_or_else(|| Error::unavailable("no address is known")))
     }
 
     fn connected(&self, address: &Address, limit: Duration) -> Result<Arc<Connection>> {
