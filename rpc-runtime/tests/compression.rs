@@ -67,12 +67,12 @@ fn hello(reads: bool) -> Vec<u8> {
     frame(1, 0, 0, 0, &body)
 }
 
-async fn open(address: &str, reads: bool) -> Raw {
+async fn open(address: &str, reads: bool, announces: bool) -> Raw {
     let mut raw = Raw::silent(address).await;
     raw.send(&[PREFACE, &hello(reads)].concat()).await;
     let theirs = raw.next().await.unwrap();
     let said = String::from_utf8_lossy(&theirs.rest).into_owned();
-    assert!(said.contains("lz4"), "what is read is announced: {said}");
+    assert_eq!(said.contains("lz4"), announces, "{said}");
     raw
 }
 
@@ -127,7 +127,7 @@ async fn an_answer_is_compressed_for_who_reads_it_if_the_server_was_asked_to() {
         (false, true, false),
     ] {
         let serving = server(compress, Limits::default()).await;
-        let mut raw = open(serving.address(), reads).await;
+        let mut raw = open(serving.address(), reads, compress).await;
         raw.send(&call(1, id_of("print"), &[0x91, 0xcd, 0x20, 0]))
             .await;
         let answer = raw.next().await.unwrap();
@@ -148,8 +148,18 @@ async fn an_answer_is_compressed_for_who_reads_it_if_the_server_was_asked_to() {
     }
 }
 
-/// Made by the tool `lz4` (`lz4 -9 --content-size`) from `["abc" × 1700]`.
+/// Of docs/wire.md. Made by the tool `lz4` (`lz4 -9 --content-size`) from `["abc" × 1700]`.
 const BY_ANOTHER_HAND: &str = "04224d186c40f0130000000000003b240000007f91da13ec6162630300ffffffffffffffffffffffffffffffffffffffe45062636162630000000017b3bde9";
+
+#[test]
+fn the_page_shows_what_another_implementation_makes() {
+    let page = include_str!("../../docs/wire.md");
+    let (_, block) = page.split_once("```bytes compressed-body\n").unwrap();
+    let (block, _) = block.split_once("```").unwrap();
+    let code = block.lines().map(|line| line.split('#').next().unwrap());
+    let hex: String = code.flat_map(str::split_whitespace).collect();
+    assert_eq!(hex, BY_ANOTHER_HAND);
+}
 
 #[tokio::test]
 async fn what_another_implementation_compressed_is_read() {
@@ -157,8 +167,8 @@ async fn what_another_implementation_compressed_is_read() {
         .step_by(2)
         .map(|at| u8::from_str_radix(&BY_ANOTHER_HAND[at..at + 2], 16).unwrap())
         .collect();
-    let serving = server(false, Limits::default()).await;
-    let mut raw = open(serving.address(), false).await;
+    let serving = server(true, Limits::default()).await;
+    let mut raw = open(serving.address(), false, true).await;
     raw.send(&compressed_call(1, "echo", &bytes)).await;
     let answer = raw.next().await.unwrap();
     assert_eq!(answer.kind, 3, "{answer:?}");
@@ -243,8 +253,8 @@ async fn the_limit_is_on_what_a_body_is_without_its_compression() {
         max_message_bytes: 100_000,
         ..Limits::default()
     };
-    let serving = server(false, limits).await;
-    let mut raw = open(serving.address(), false).await;
+    let serving = server(true, limits).await;
+    let mut raw = open(serving.address(), false, true).await;
     for (id, length) in [(1, 99_993), (2, 99_994), (3, 99_995)] {
         raw.send(&compressed_call(id, "bind", &packed(&[]))).await;
         raw.next().await.unwrap().fail();
@@ -267,8 +277,8 @@ async fn the_limit_is_on_what_a_body_is_without_its_compression() {
 
 #[tokio::test]
 async fn bombs_are_refused_before_they_go_off_and_the_connection_goes_on() {
-    let serving = server(false, Limits::default()).await;
-    let mut raw = open(serving.address(), false).await;
+    let serving = server(true, Limits::default()).await;
+    let mut raw = open(serving.address(), false, true).await;
     let (ten, honest) = (10_000_000_000, 64 << 10);
     let nested = packed(&packed(&text_params(50_000)));
     for (bytes, status, text) in [
@@ -336,7 +346,8 @@ async fn a_bomb_from_a_server_fails_its_call_and_nothing_else() {
         raw.rest().await;
     };
     tokio::spawn(play);
-    let client = PressClient::connect(&address).await.unwrap();
+    let channel = Channel::builder().compress(true);
+    let client = PressClient::from(channel.connect(&address).await.unwrap());
     for kind in [ErrorKind::ResourceExhausted, ErrorKind::DataLoss] {
         let failure = client.print(1).await.unwrap_err();
         assert_eq!(failure.kind(), kind, "{failure}");

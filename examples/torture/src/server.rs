@@ -66,6 +66,7 @@ pub(crate) fn serve() -> ExitCode {
     let served = runtime.block_on(async {
         let server = Server::new()
             .limits(limits())
+            .compress(true)
             .add(TargetService::new(Fortress));
         let serving = server.listen("tcp://127.0.0.1:0").await?;
         println!("{}", serving.address());
@@ -144,6 +145,13 @@ impl Victim {
             let text = "y".repeat(100_000);
             client.echo(text).map_err(|error| error.to_string())?;
             client.blob(1_000_000).map_err(|error| error.to_string())?;
+        }
+        // The largest message that is allowed: the allocator keeps more for the next one from then on.
+        let largest = "z".repeat((16 << 20) - 16);
+        for client in clients.iter().take(4) {
+            client
+                .echo(largest.clone())
+                .map_err(|error| error.to_string())?;
         }
         drop(clients);
         self.until_alone()

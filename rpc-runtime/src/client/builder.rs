@@ -61,9 +61,10 @@ impl ChannelBuilder {
         self
     }
 
-    /// Compresses parameters and items of more than 4 KiB, where the server says that it reads LZ4 and they get smaller by
-    /// it. Off unless asked for: it costs time on both sides, which pays on slow networks and for text only. What the server
-    /// compresses is read in any case. [`BlockingChannel`](crate::BlockingChannel) does neither.
+    /// Announces that compressed bodies are read (LZ4), and compresses parameters and items of more than 4 KiB for peers
+    /// that announce it as well, where they get smaller by it. Off unless asked for: it costs time on both sides, which pays
+    /// on slow networks and for text only. `BlockingChannel` neither compresses nor reads what is compressed. Limits hold for
+    /// what a body is without its compression.
     #[cfg(feature = "lz4")]
     pub fn compress(mut self, compress: bool) -> Self {
         self.compress = compress;

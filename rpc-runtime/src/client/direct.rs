@@ -183,14 +183,13 @@ impl Direct {
 async fn connect(address: &Address, profile: &Profile) -> Result<Arc<Link>> {
     let patience = profile.terms.limits.write_stall_timeout;
     let attempt = async {
-        let mut io =
-            transport::connect_by(
-                profile.transport.as_ref(),
-                address,
-                &profile.security,
-                patience,
-            )
-            .await?;
+        let mut io = transport::connect_by(
+            profile.transport.as_ref(),
+            address,
+            &profile.security,
+            patience,
+        )
+        .await?;
         let token = profile.wallet.token(&io.peer, io.is_private).await?;
         let (terms, mut exports) = (profile.terms.clone(), profile.exports.clone());
         if let Some(spoken) = &profile.spoken {

@@ -48,7 +48,7 @@ pub(crate) async fn connect(
     let mut first = PREFACE.to_vec();
     let hello = Hello {
         token,
-        ..Hello::of(&limits, services)
+        ..Hello::of(&limits, services).compressing(terms.compress)
     };
     frame::write_hello(&mut first, &hello.encode());
     let mut inbound = Inbound::client(&limits);
@@ -90,7 +90,12 @@ pub(crate) async fn accept(mut io: Io, terms: Terms, router: Arc<Router>) -> Res
         io.identity = welcome.await.map_err(Failed::Unwelcome)?;
         let services = router.visible(&peer, io.identity.as_ref());
         let mut answer = Vec::new();
-        frame::write_hello(&mut answer, &Hello::of(&limits, services).encode());
+        frame::write_hello(
+            &mut answer,
+            &Hello::of(&limits, services)
+                .compressing(terms.compress)
+                .encode(),
+        );
         io.writer.write_all(&answer).await.map_err(Failed::Lost)?;
         io.writer.flush().await.map_err(Failed::Lost)?;
         Ok(hello)

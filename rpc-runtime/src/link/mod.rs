@@ -57,7 +57,7 @@ pub(crate) use streams::Event;
 pub(crate) struct Terms {
     pub(crate) limits: Arc<Limits>,
     pub(crate) memory: Arc<Memory>,
-    /// Large bodies are compressed for peers that can read them.
+    /// Compressed bodies are read, and large ones are compressed for peers that read them as well.
     pub(crate) compress: bool,
 }
 
@@ -87,8 +87,10 @@ pub(crate) struct Link {
     /// Nobody between can read what is sent.
     is_private: bool,
     limits: Arc<Limits>,
+    /// Compressed bodies are read, as we have announced.
+    unpacks: bool,
     /// Large bodies go out compressed.
-    compress: bool,
+    packs: bool,
     /// What the peer may call here.
     router: Option<Arc<Router>>,
     state: Mutex<State>,
@@ -263,7 +265,8 @@ impl Link {
         let link = Arc::new(Self {
             role,
             peer: io.peer.into(),
-            compress: compress && peer_hello.reads_compressed(),
+            unpacks: compress,
+            packs: compress && peer_hello.reads_compressed(),
             peer_hello,
             identity: io.identity,
             is_private: io.is_private,

@@ -14,7 +14,7 @@ impl Link {
     /// takes stays as it is, to be refused for its real size.
     pub(super) fn packed(&self, body: &[u8]) -> Option<Vec<u8>> {
         let fits = body.len() as u64 <= u64::from(self.peer_hello.max_message);
-        (self.compress && fits).then(|| pack(body)).flatten()
+        (self.packs && fits).then(|| pack(body)).flatten()
     }
 
     /// The same of a call's parameters. Objects among them are named by their place, so those stay as they are.
@@ -27,6 +27,11 @@ impl Link {
 
     /// The body of an answer or an item as it was.
     pub(super) fn unpacked(&self, body: &[u8]) -> Result<Bytes, Error> {
+        if !self.unpacks {
+            let text =
+                "a body from the peer is compressed, which this side has not said that it reads";
+            return Err(Error::new(ErrorKind::DataLoss, text).with_peer(&*self.peer));
+        }
         let limit = u64::from(self.limits.max_message_bytes);
         let body = unpack(body, limit).map_err(|wrong| {
             let kind = match wrong {

@@ -551,8 +551,10 @@ impl Link {
 
     /// Limits, and whether both sides mean the same kind of method.
     fn admit(&self, frame: &Frame, method: &MethodDescriptor) -> Result<(), (Status, String)> {
-        if frame.flags & flag::COMPRESSED != 0 && cfg!(not(feature = "lz4")) {
-            let text = format!("{method}: compressed parameters are not served by this version");
+        if frame.flags & flag::COMPRESSED != 0 && !self.unpacks {
+            let text = format!(
+                "{method}: compressed parameters are not read here; send them as they are to a server that does not announce the feature `lz4`"
+            );
             return Err((Status::Unimplemented, text));
         }
         let (receives, sends) = streams_of(method);
@@ -571,8 +573,8 @@ impl Link {
         let own = u32::from(state.pieces.contains((Side::Theirs, frame.request_id)));
         let inflight = state.inflight + state.pieces.calls() - own;
         if inflight >= self.limits.max_inflight_per_connection {
-            // Callers know the limit, but cannot know when calls end to which nothing comes back.
-            if frame.flags & flag::ONE_WAY == 0 {
+            // Callers know the limit, but not when calls end to which nothing comes back; MessagePack-RPC has no way to tell.
+            if frame.flags & flag::ONE_WAY == 0 && !self.is_msgpack_rpc() {
                 self.charge(&mut state, Charge::Error);
             }
             let text =

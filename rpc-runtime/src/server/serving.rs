@@ -154,9 +154,10 @@ impl Server {
         self
     }
 
-    /// Compresses results and items of more than 4 KiB, where the client says that it reads LZ4 and they get smaller by it.
-    /// Off unless asked for: it costs time on both sides, which pays on slow networks and for text only. What clients
-    /// compress is read in any case.
+    /// Announces that compressed bodies are read (LZ4), and compresses results and items of more than 4 KiB for peers
+    /// that announce it as well, where they get smaller by it. Off unless asked for: it costs time on both sides, which pays
+    /// on slow networks and for text only. `BlockingChannel` neither compresses nor reads what is compressed. Limits hold for
+    /// what a body is without its compression.
     #[cfg(feature = "lz4")]
     pub fn compress(mut self, compress: bool) -> Self {
         self.compress = compress;
@@ -320,8 +321,7 @@ impl Serving {
         }
         self.shared.security.check(&address)?;
         let patience = self.shared.terms.limits.write_stall_timeout;
-        let (listener, real) =
-            Listener::bind(self.transport.as_ref(), &address, patience).await?;
+        let (listener, real) = Listener::bind(self.transport.as_ref(), &address, patience).await?;
         let is_tls = matches!(real, Address::Tls(_));
         let text = real.to_string();
         for registry in &self.registries {
@@ -506,7 +506,9 @@ fn take_in(shared: &Arc<Shared>, router: &Arc<Router>, io: Io, is_tls: bool) {
         };
         let _of_ip = match OfIp::count(&shared, &io.peer) {
             Ok(of_ip) => of_ip,
-            Err(text) => return link::turn_away(io, &shared.terms.limits, GoAwayReason::Limit, &text).await,
+            Err(text) => {
+                return link::turn_away(io, &shared.terms.limits, GoAwayReason::Limit, &text).await;
+            }
         };
         let io = if is_tls {
             match link::secure(io, &shared.terms.limits, &shared.security).await {

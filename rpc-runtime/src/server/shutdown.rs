@@ -165,5 +165,11 @@ pub(super) async fn keep(shared: &Shared, link: &Arc<Link>) {
 
 /// Sends a connection away that came while the server goes.
 pub(super) async fn send_away(io: crate::transport::Io, shared: &Shared) {
-    link::turn_away(io, &shared.terms.limits, GoAwayReason::Shutdown, SHUTTING_DOWN).await;
+    link::turn_away(
+        io,
+        &shared.terms.limits,
+        GoAwayReason::Shutdown,
+        SHUTTING_DOWN,
+    )
+    .await;
 }

@@ -95,11 +95,7 @@ pub(crate) async fn connect_by(
 }
 
 /// Opens a connection; `patience` is how long a peer may take nothing.
-async fn connect(
-    address: &Address,
-    security: &ClientSecurity,
-    patience: Duration,
-) -> Result<Io> {
+async fn connect(address: &Address, security: &ClientSecurity, patience: Duration) -> Result<Io> {
     match address {
         Address::Tls(host) => {
             security.check(address)?;

@@ -164,7 +164,7 @@ mod lz4 {
             let info = FrameInfo::new().content_size(said);
             let mut encoder = FrameEncoder::with_frame_info(info, Vec::new());
             encoder.write_all(body).unwrap();
-            encoder.into_inner()
+            encoder.finish().unwrap()
         }
 
         #[test]

@@ -44,13 +44,18 @@ impl Hello {
             connection_window: limits.connection_window,
             min_ping_interval_ms: u32::try_from(limits.min_ping_interval.as_millis())
                 .unwrap_or(u32::MAX),
-            features: match cfg!(feature = "lz4") {
-                true => vec![LZ4.to_owned()],
-                false => Vec::new(),
-            },
+            features: Vec::new(),
             services,
             token: None,
         }
+    }
+
+    /// Adds what it announces if it reads compressed bodies.
+    pub(crate) fn compressing(mut self, reads: bool) -> Self {
+        if reads {
+            self.features.push(LZ4.to_owned());
+        }
+        self
     }
 
     /// Whether compressed bodies may be sent to this side.

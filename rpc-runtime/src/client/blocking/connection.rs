@@ -100,8 +100,6 @@ impl Connection {
         let mut first = PREFACE.to_vec();
         let hello = Hello {
             token: own.token(&peer, is_private)?,
-            // Nothing compressed is read here.
-            features: Vec::new(),
             ..Hello::of(limits, Vec::new())
         };
         frame::write_hello(&mut first, &hello.encode());
