@@ -308,6 +308,24 @@ pub struct Param {
     pub source: Source,
 }
 
+/// The statuses that `@status(…)` and `@retry(on = […])` may name.
+pub const STATUSES: &[&str] = &[
+    "invalid_argument",
+    "not_found",
+    "already_exists",
+    "permission_denied",
+    "unauthenticated",
+    "resource_exhausted",
+    "failed_precondition",
+    "aborted",
+    "unavailable",
+    "deadline_exceeded",
+    "unimplemented",
+    "internal",
+    "cancelled",
+    "data_loss",
+];
+
 /// `@retry(max, on, backoff)`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Retry {

@@ -8,7 +8,7 @@ use proc_macro::TokenStream;
 /// call one. For `trait Greeter` they are `GreeterService`, `GreeterClient` and `GreeterBlockingClient`.
 ///
 /// Arguments: `package = "acme.v1"`, `name = "Greeter"`, `version = "1.2"`, `crate = path`. Methods take
-/// `#[rpc(name = "…", id = n, oneway, idempotent, timeout = "2s", on_cancel = "finish")]`, parameters `#[rpc(ctx)]`.
+/// `#[rpc(name = "…", id = n, oneway, idempotent, timeout = "2s", retry = 3, on_cancel = "finish")]`, parameters `#[rpc(ctx)]`.
 ///
 /// **Streams.** A result may be `impl Stream<Item = T>`, or `impl Stream<Item = Result<T, E>>` if it may break with a
 /// declared error; in `async` methods also inside of a `Result<…, E>`, if it may not open. The last parameter may be

@@ -30,7 +30,7 @@ service Doors {
     fn keep(blob: bytes, wait: duration, at: timestamp) -> bytes;
     oneway fn touch(id: u64);
     fn nothing();
-    @timeout(9s)
+    @timeout(9s) @retry(max = 5, on = [unavailable, data_loss], backoff = 10ms)
     fn watch(filter: string?, last: u32) -> stream string;
     fn upload(name: string, chunks: stream bytes) -> u64;
     fn chat(times: u32, lines: stream string) -> stream string;
@@ -67,7 +67,7 @@ trait Doors {
     #[rpc(oneway)]
     async fn touch(&self, id: u64);
     async fn nothing(&self);
-    #[rpc(timeout = "9s")]
+    #[rpc(timeout = "9s", retry = 5, retry_on = [unavailable, data_loss], retry_backoff = "10ms")]
     fn watch(&self, filter: Option<&str>, last: u32) -> impl Stream<Item = String>;
     async fn upload(&self, name: &str, chunks: Items<Vec<u8>>) -> u64;
     async fn chat(

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::status::Status;
+
 /// A service as both machines know it; generated, static.
 ///
 /// `Display` prints the call-ID table.
@@ -41,12 +43,26 @@ pub struct MethodDescriptor {
     pub finish: bool,
     /// Time limit of the definition.
     pub timeout: Option<Duration>,
+    /// `@retry` of the definition; where the caller says nothing else, it goes before the channel's policy.
+    pub retry: Option<MethodRetry>,
     /// Hash of its signature.
     pub fingerprint: u64,
     /// Parameters, result and error as text.
     pub signature: &'static str,
     /// Whether this version of the framework serves it.
     pub served: bool,
+}
+
+/// How a definition wants calls of a method to be repeated. It never makes a method run twice that is not idempotent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MethodRetry {
+    /// Most attempts, the first included: in place of [`RetryPolicy::max_attempts`](crate::RetryPolicy::max_attempts).
+    pub max_attempts: u32,
+    /// The statuses on which to try again; if empty, those of the framework: `unavailable`, `resource_exhausted`, and
+    /// what the peer marks as retryable.
+    pub on: &'static [Status],
+    /// In place of [`RetryPolicy::first_pause`](crate::RetryPolicy::first_pause).
+    pub first_pause: Option<Duration>,
 }
 
 /// How a method moves data.

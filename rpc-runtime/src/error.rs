@@ -165,6 +165,11 @@ impl Error {
         self
     }
 
+    /// Whether the peer's handler is known not to have been run.
+    pub(crate) fn is_not_started(&self) -> bool {
+        matches!(self.execution(), Execution::NotSent | Execution::NotStarted)
+    }
+
     /// Adds to the message.
     pub(crate) fn adding(mut self, more: impl fmt::Display) -> Self {
         self.inner.message = format!("{}{more}", self.inner.message).into();

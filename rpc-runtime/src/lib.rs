@@ -32,7 +32,7 @@ pub use client::{
 };
 pub use codec::{Decimal, DeclaredError, Invalid, RawVariant, Timestamp, Uuid, Value};
 pub use context::Context;
-pub use descriptor::{Client, MethodDescriptor, MethodKind, ServiceDescriptor};
+pub use descriptor::{Client, MethodDescriptor, MethodKind, MethodRetry, ServiceDescriptor};
 pub use error::{CallError, Error, ErrorKind, Execution, Result};
 pub use futures_core::Stream;
 pub use limits::{DEFAULT_TIMEOUT, Limits};

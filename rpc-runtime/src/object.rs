@@ -28,7 +28,8 @@ use crate::server::Skeleton;
 /// side gets a handle to the same object. Both call it as they call any client: a handle derefs to `C`.
 ///
 /// The object is released when the last clone of the received handle, and of clients taken from it, is dropped, or when
-/// the connection ends; calls on it then fail (`failed_precondition`, not started). A connection lends at most
+/// the connection ends; calls on it then fail (`failed_precondition`, or `unavailable` where the connection is gone; they do
+/// not run). A handle does not keep its connection open: keep the client that it came from. A connection lends at most
 /// [`Limits::max_objects`](crate::Limits::max_objects) objects. A handle that was received can be given back to the
 /// side it came from, which finds its own object in it, and to nobody else.
 pub struct Handle<C> {
@@ -115,6 +116,11 @@ impl<C> fmt::Debug for Handle<C> {
 }
 
 impl Remote {
+    fn new(link: Arc<Link>, id: u64) -> Self {
+        link.borrowed();
+        Self { link, id }
+    }
+
     pub(crate) fn link(&self) -> &Arc<Link> {
         &self.link
     }
@@ -163,11 +169,11 @@ impl<'de, C: Client> Decode<'de> for Handle<C> {
             .map_err(|_| DecodeError::custom("an object's ID has 8 bytes"))?;
         let id = u64::from_be_bytes(id);
         let borrowing = BORROWING.with_borrow(|borrowing| borrowing.clone());
-        let Borrowing { link, home } =
+        let Borrowing { link, homes } =
             borrowing.ok_or_else(|| DecodeError::custom("an object outside of a connection"))?;
         match kind {
-            LENT => Ok(Self::of(Object::There(Arc::new(Remote { link, id })))),
-            RETURNED => match home.or_else(|| link.lent(id)) {
+            LENT => Ok(Self::of(Object::There(Arc::new(Remote::new(link, id))))),
+            RETURNED => match home(&homes, id).or_else(|| link.lent(id)) {
                 Some(skeleton) if serves(skeleton.service(), C::SERVICE) => {
                     Ok(Self::of(Object::Here(skeleton)))
                 }
@@ -180,19 +186,25 @@ impl<'de, C: Client> Decode<'de> for Handle<C> {
     }
 }
 
+fn home(homes: &[Home], id: u64) -> Option<Arc<dyn Skeleton>> {
+    let found = homes.iter().find(|home| home.0 == id);
+    found.map(|home| home.1.clone())
+}
+
 /// Whether a service answers every method of another one: it is that one, or extends it.
 fn serves(service: &ServiceDescriptor, wanted: &ServiceDescriptor) -> bool {
     let mut methods = wanted.methods.iter();
     service.name == wanted.name || methods.all(|method| service.find(method.id).is_some())
 }
 
-impl<C> serde::Serialize for Handle<C> {
+// Bounded as the codec is, so that a handle of something else is refused by the compiler.
+impl<C: Client> serde::Serialize for Handle<C> {
     fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
         Err(serde::ser::Error::custom(ONLY))
     }
 }
 
-impl<'de, C> serde::Deserialize<'de> for Handle<C> {
+impl<'de, C: Client> serde::Deserialize<'de> for Handle<C> {
     fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
         Err(serde::de::Error::custom(ONLY))
     }
@@ -209,8 +221,17 @@ thread_local! {
 #[derive(Clone)]
 struct Borrowing {
     link: Arc<Link>,
-    /// Our own object, if the message is one that comes home.
-    home: Option<Arc<dyn Skeleton>>,
+    /// Our own objects in the message.
+    homes: Arc<[Home]>,
+}
+
+/// An object of ours that comes home, under its ID.
+pub(crate) struct Home(pub(crate) u64, pub(crate) Arc<dyn Skeleton>);
+
+impl fmt::Debug for Home {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Home({})", self.1.service().name)
+    }
 }
 
 /// An object in a message that is not sent yet.
@@ -228,14 +249,30 @@ impl fmt::Debug for Lent {
 
 /// Runs an encoder and gives the objects that it came by, with their places in the message.
 pub(crate) fn collect(encode: impl FnOnce()) -> Vec<Lent> {
+    // What an encoder that panicked has left here belongs to no message.
+    drop(COLLECTED.take());
     encode();
-    COLLECTED.with_borrow_mut(std::mem::take)
+    COLLECTED.take()
 }
 
-/// Runs a decoder for a message that came on a link.
-pub(crate) fn borrowing<T>(link: &Arc<Link>, decode: impl FnOnce() -> T) -> T {
-    let (link, home) = (link.clone(), None);
-    borrowing_from(Borrowing { link, home }, decode)
+/// Runs a decoder for a message that came on a link; `homes` are our own objects in it.
+pub(crate) fn borrowing<T>(link: &Arc<Link>, homes: &Arc<[Home]>, decode: impl FnOnce() -> T) -> T {
+    let (link, homes) = (link.clone(), homes.clone());
+    borrowing_from(Borrowing { link, homes }, decode)
+}
+
+/// Where a message may have objects that are given back: their IDs, and perhaps what only looks like one.
+pub(crate) fn returned(message: &[u8]) -> impl Iterator<Item = u64> {
+    message
+        .windows(FORM)
+        .filter_map(|form| result_id(form, RETURNED))
+}
+
+/// The object that comes next, if its sender lends it.
+pub(crate) fn next_lent(input: &Reader<'_>) -> Option<u64> {
+    let (kind, data) = input.clone().ext().ok()?;
+    let id: [u8; 8] = data.try_into().ok()?;
+    (kind == LENT).then(|| u64::from_be_bytes(id))
 }
 
 fn borrowing_from<T>(borrowing: Borrowing, decode: impl FnOnce() -> T) -> T {
@@ -259,6 +296,11 @@ fn result_id(body: &[u8], wanted: i8) -> Option<u64> {
     }
 }
 
+/// The object that a whole result consists of, if its sender lends it.
+pub(crate) fn lent_result(body: &[u8]) -> Option<u64> {
+    result_id(body, LENT)
+}
+
 /// Whether the next value may be an object.
 pub(crate) fn is_object(input: &Reader<'_>) -> bool {
     input.first() == Some(MARKER)
@@ -269,18 +311,19 @@ pub(crate) struct LentResult {
     link: Arc<Link>,
     body: Bytes,
     /// Our own object, if that is what came: the peer may let go of it in the next frame, before this is decoded.
-    home: Option<Arc<dyn Skeleton>>,
+    homes: Arc<[Home]>,
     decoded: AtomicBool,
 }
 
 impl LentResult {
-    /// `lent` are the objects that were lent when the result came.
+    /// `lent` are the objects that were lent when the result came. The link counts it as an object until it is dropped.
     pub(crate) fn new(link: Arc<Link>, body: Bytes, lent: &Objects) -> Self {
-        let home = result_id(&body, RETURNED).and_then(|id| lent.get(id).cloned());
+        let home = result_id(&body, RETURNED).and_then(|id| Some(Home(id, lent.get(id)?.clone())));
+        let homes = home.into_iter().collect();
         Self {
             link,
             body,
-            home,
+            homes,
             decoded: AtomicBool::new(false),
         }
     }
@@ -292,7 +335,7 @@ impl LentResult {
     ) -> Result<T, DecodeError> {
         let borrowing = Borrowing {
             link: self.link.clone(),
-            home: self.home.clone(),
+            homes: self.homes.clone(),
         };
         let decoded = borrowing_from(borrowing, || decode(&self.body));
         self.decoded.store(decoded.is_ok(), Ordering::Relaxed);
@@ -311,8 +354,9 @@ impl Drop for LentResult {
         if !*self.decoded.get_mut()
             && let Some(id) = result_id(&self.body, LENT)
         {
-            self.link.release(id);
+            self.link.give_back(id);
         }
+        self.link.let_go();
     }
 }
 
@@ -323,6 +367,8 @@ pub(crate) struct Objects {
     /// IDs come out of a keyed hash, so that a peer cannot guess those of objects it was not given.
     key: RandomState,
     count: u64,
+    /// Objects among the parameters of calls whose end is not here: a call that was not started has taken none.
+    by_call: HashMap<u32, Vec<u64>>,
 }
 
 impl Objects {
@@ -388,14 +434,39 @@ impl Objects {
         self.lent.remove(&id)
     }
 
+    /// Notes what was lent with a call, until [`Objects::settle`].
+    pub(crate) fn lent_with(&mut self, request_id: u32, loans: &[Loan]) {
+        let ids: Vec<_> = loans.iter().filter_map(|loan| loan.lent_id()).collect();
+        if !ids.is_empty() {
+            self.by_call.insert(request_id, ids);
+        }
+    }
+
+    /// The end of a call. If it was not started, what was lent with it is taken back; whoever drops that does so outside
+    /// of locks.
+    pub(crate) fn settle(&mut self, request_id: u32, started: bool) -> Vec<Arc<dyn Skeleton>> {
+        if self.by_call.is_empty() {
+            return Vec::new();
+        }
+        let ids = self.by_call.remove(&request_id).unwrap_or_default();
+        let ids = ids.into_iter().filter(|_| !started);
+        ids.filter_map(|id| self.lent.remove(&id)).collect()
+    }
+
+    /// Takes back what a message would have lent that is not sent.
+    pub(crate) fn take_back(&mut self, loans: &[Loan]) -> Vec<Arc<dyn Skeleton>> {
+        let ids = loans.iter().filter_map(|loan| loan.lent_id());
+        ids.filter_map(|id| self.lent.remove(&id)).collect()
+    }
+
     /// How many are lent.
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.lent.len()
     }
 
     /// Takes all objects back.
     pub(crate) fn take(&mut self) -> Vec<Arc<dyn Skeleton>> {
+        self.by_call.clear();
         self.lent.drain().map(|(_, object)| object).collect()
     }
 }

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use rpc_runtime::{ErrorKind, Execution, Server, rpc_service};
+use rpc_runtime::{Channel, ErrorKind, Execution, Handle, Items, Server, Stream, rpc_service};
 use tokio::runtime::Builder;
 
 #[rpc_service]
@@ -23,6 +23,34 @@ impl Clock for Wall {
     }
     async fn never(&self) {
         pending().await
+    }
+}
+
+/// What asks its caller, sends streams back, and lends itself.
+#[rpc_service]
+trait Echo {
+    async fn ask(&self, context: &rpc_runtime::Context) -> String;
+    async fn back(&self, items: Items<u64>) -> impl Stream<Item = u64>;
+    async fn lend(&self) -> Handle<EchoClient>;
+}
+
+struct Echoing;
+
+const NO_CALLER: &str = "nobody";
+
+impl Echo for Echoing {
+    async fn ask(&self, context: &rpc_runtime::Context) -> String {
+        let Some(caller) = context.caller() else {
+            return NO_CALLER.to_owned();
+        };
+        let answer = ClockClient::new(caller).now().await;
+        answer.map_or_else(|failure| failure.to_string(), |now| now.to_string())
+    }
+    async fn back(&self, items: Items<u64>) -> impl Stream<Item = u64> {
+        items.unbroken()
+    }
+    async fn lend(&self) -> Handle<EchoClient> {
+        Handle::new(EchoService::new(Echoing))
     }
 }
 
@@ -85,6 +113,69 @@ async fn a_metadata_key_is_shown_with_what_cannot_be_seen() {
     let failure = clock.now().metadata("a\n", "b").await.unwrap_err();
     assert!(
         failure.to_string().contains(r"`a\n` is no metadata key"),
+        "{failure}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_item_after_finish_is_refused_and_the_exchange_goes_on() {
+    let serving = Server::new()
+        .add(EchoService::new(Echoing))
+        .listen("tcp://127.0.0.1:0")
+        .await
+        .unwrap();
+    let address = serving.address().to_owned();
+    let work = tokio::task::spawn_blocking(move || {
+        let echo = EchoBlockingClient::connect(&address).unwrap();
+        let mut exchange = echo.back().unwrap();
+        exchange.send(&1).unwrap();
+        exchange.finish();
+        exchange.finish();
+        let failure = exchange.send(&2).expect_err("it was finished");
+        assert_eq!(failure.kind(), ErrorKind::FailedPrecondition);
+        assert!(failure.to_string().contains("after `finish`"), "{failure}");
+        let heard: Vec<_> = exchange.map(Result::unwrap).collect();
+        assert_eq!(heard, [1]);
+        // The connection is none the worse for it.
+        let mut again = echo.back().unwrap();
+        again.finish();
+        assert!(again.next().is_none());
+    });
+    work.await.unwrap();
+}
+
+#[tokio::test]
+async fn calling_back_who_exports_nothing_says_how_to_export() {
+    let serving = Server::new()
+        .add(EchoService::new(Echoing))
+        .listen("tcp://127.0.0.1:0")
+        .await
+        .unwrap();
+    let echo = EchoClient::connect(serving.address()).await.unwrap();
+    let told = echo.ask().await.unwrap();
+    assert!(told.contains("Channel::builder().export(…)"), "{told}");
+    let here = EchoClient::new(Channel::local(EchoService::new(Echoing)));
+    assert_eq!(here.ask().await.unwrap(), NO_CALLER);
+}
+
+#[tokio::test]
+async fn an_object_that_went_with_its_connection_says_what_to_keep() {
+    let serving = Server::new()
+        .add(EchoService::new(Echoing))
+        .listen("tcp://127.0.0.1:0")
+        .await
+        .unwrap();
+    let echo = EchoClient::connect(serving.address()).await.unwrap();
+    let object = echo.lend().await.unwrap();
+    assert!(!object.ask().await.unwrap().is_empty());
+    drop(echo);
+    let failure = object.ask().await.expect_err("its connection is gone");
+    assert_eq!(failure.kind(), ErrorKind::Unavailable);
+    assert_eq!(failure.execution(), Execution::NotSent);
+    assert!(
+        failure
+            .to_string()
+            .contains("keep the client that it came from"),
         "{failure}"
     );
 }

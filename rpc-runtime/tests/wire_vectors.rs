@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rpc_runtime::{
-    CallError, Channel, ChannelBuilder, Error, ErrorKind, Execution, Identity, Login, Server,
-    Serving, Status, Token, rpc_service,
+    CallError, Channel, ChannelBuilder, Context, Error, ErrorKind, Execution, Handle, Identity,
+    Items, Limits, Login, Server, Serving, Status, Stream, Token, rpc_service, stream,
 };
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -34,6 +34,34 @@ trait Greeter {
     async fn wait(&self);
     #[rpc(oneway)]
     async fn note(&self, text: &str);
+    fn count(&self, to: u64) -> impl Stream<Item = u64>;
+    /// Reads up to ".".
+    async fn join(&self, words: Items<String>) -> Result<String, Refusal>;
+    async fn echo(&self, words: Items<String>) -> impl Stream<Item = String>;
+    async fn counter(&self) -> Handle<CounterClient>;
+    async fn give(&self, counter: Handle<CounterClient>) -> u64;
+    /// Calls back.
+    async fn ask(&self, context: &Context) -> String;
+}
+
+#[rpc_service(package = "demo.v1")]
+trait Counter {
+    async fn add(&self, by: u64) -> u64;
+}
+
+/// Tells when it is dropped.
+struct Five(Arc<Notify>);
+
+impl Counter for Five {
+    async fn add(&self, by: u64) -> u64 {
+        5 + by
+    }
+}
+
+impl Drop for Five {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
 }
 
 struct English(Arc<Notify>);
@@ -52,6 +80,39 @@ impl Greeter for English {
     async fn note(&self, text: &str) {
         assert_eq!(text, "hi");
         self.0.notify_one();
+    }
+    fn count(&self, to: u64) -> impl Stream<Item = u64> {
+        stream::iter(0..to)
+    }
+    async fn join(&self, mut words: Items<String>) -> Result<String, Refusal> {
+        let mut all = String::new();
+        while let Some(word) = words.next().await {
+            let word = word.map_err(|_| Refusal::TooLong { limit: 0 })?;
+            if word == "." {
+                break;
+            }
+            all += &word;
+        }
+        Ok(all)
+    }
+    async fn echo(&self, mut words: Items<String>) -> impl Stream<Item = String> {
+        let (say, answers) = stream::pipe(1);
+        tokio::spawn(async move {
+            while let Some(Ok(word)) = words.next().await {
+                say.send(word).await.unwrap();
+            }
+        });
+        answers
+    }
+    async fn counter(&self) -> Handle<CounterClient> {
+        Handle::new(CounterService::new(Five(self.0.clone())))
+    }
+    async fn give(&self, counter: Handle<CounterClient>) -> u64 {
+        counter.add(5).await.unwrap()
+    }
+    async fn ask(&self, context: &Context) -> String {
+        let caller = GreeterClient::new(context.caller().unwrap());
+        caller.hello("Ann").await.unwrap()
     }
 }
 
@@ -166,7 +227,7 @@ fn id_of(method: &str) -> u64 {
 #[test]
 fn every_vector_is_one_whole_frame() {
     let vectors = vectors();
-    assert_eq!(vectors.len(), 19, "{:?}", vectors.keys());
+    assert_eq!(vectors.len(), 44, "{:?}", vectors.keys());
     for (name, bytes) in vectors.iter().filter(|(name, _)| **name != "preface") {
         let length = u32::from_le_bytes(bytes[..4].try_into().unwrap());
         assert_eq!(length as usize, bytes.len() - 4, "{name}");
@@ -389,4 +450,322 @@ async fn a_one_way_method_called_without_the_flag_is_answered_with_nil() {
     let (_serving, mut raw, _) = server().await;
     raw.send(&raw::call(1, id_of("note"), b"\x91\xa2hi")).await;
     assert_bytes(&raw.next().await.unwrap().bytes, "reply-void");
+}
+
+// ---- large bodies, streams, objects ----------------------------------------------------------------------------------
+
+/// A name whose call, and whose answer, is longer than one frame of [`CUT`].
+const LONG_NAME: &str = "abcdefghijklmnopqrstuvwxyz01234567";
+
+/// Frames of 40 bytes, bodies in pieces, windows of 1,000.
+fn cut_limits() -> Limits {
+    Limits {
+        max_frame_bytes: 40,
+        stream_window: 1_000,
+        connection_window: 2_000,
+        ..Limits::default()
+    }
+}
+
+/// A HELLO with the numbers of these limits.
+fn hello_of(limits: &Limits) -> Vec<u8> {
+    let numbers = [
+        ("max_frame", limits.max_frame_bytes),
+        ("max_message", limits.max_message_bytes),
+        ("max_inflight", 8),
+        ("stream_window", limits.stream_window),
+        ("connection_window", limits.connection_window),
+    ];
+    let map: BTreeMap<_, _> = numbers.into_iter().collect();
+    raw::frame(1, 0, 0, 0, &rmp_serde::to_vec(&map).unwrap())
+}
+
+/// A real client with these limits, and a raw server that announces the others.
+async fn client_of(own: Limits, peers: &Limits) -> (GreeterClient, Raw) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("tcp://{}", listener.local_addr().unwrap());
+    let server = async {
+        let mut raw = Raw::new(listener.accept().await.unwrap().0);
+        raw.bytes(PREFACE.len()).await;
+        assert_eq!(raw.next().await.unwrap().kind, 1);
+        raw.send(&hello_of(peers)).await;
+        raw
+    };
+    let builder = Channel::builder().limits(own);
+    let (channel, raw) = tokio::join!(builder.connect(&address), server);
+    (GreeterClient::new(channel.unwrap()), raw)
+}
+
+/// A real server with these limits, and a raw client that announces the others.
+async fn server_of(own: Limits, peers: &Limits) -> (Serving, Raw, Arc<Notify>) {
+    let noted = Arc::new(Notify::new());
+    let serving = Server::new()
+        .limits(own)
+        .add(GreeterService::new(English(noted.clone())))
+        .listen("tcp://127.0.0.1:0")
+        .await
+        .unwrap();
+    let mut raw = Raw::silent(serving.address()).await;
+    raw.send(&[PREFACE, &hello_of(peers)].concat()).await;
+    assert_eq!(raw.next().await.unwrap().kind, 1);
+    (serving, raw, noted)
+}
+
+async fn expect(raw: &mut Raw, names: &[&str]) {
+    for name in names {
+        let mut found = raw.next().await.unwrap().bytes;
+        if found[4] == 2 {
+            found = without_time(found);
+        }
+        assert_bytes(&found, name);
+    }
+}
+
+async fn send(raw: &mut Raw, names: &[&str]) {
+    let bytes: Vec<u8> = names.iter().flat_map(|name| vector(name)).collect();
+    raw.send(&bytes).await;
+}
+
+/// The vector with another request ID.
+fn with_id(name: &str, id: u32) -> Vec<u8> {
+    let mut bytes = vector(name);
+    bytes[8..12].copy_from_slice(&id.to_le_bytes());
+    bytes
+}
+
+#[tokio::test]
+async fn bodies_are_cut_as_the_page_says() {
+    let (client, mut raw) = client_of(Limits::default(), &cut_limits()).await;
+    let pending = client.hello(LONG_NAME).start();
+    expect(&mut raw, &["call-cut", "data", "data-last"]).await;
+    send(&mut raw, &["reply-cut", "data-callee"]).await;
+    // Others may come between the pieces.
+    send(&mut raw, &["ping", "data-callee-last"]).await;
+    assert_eq!(pending.await.unwrap(), format!("Hello, {LONG_NAME}!"));
+
+    let (_serving, mut raw, _) = server_of(Limits::default(), &cut_limits()).await;
+    send(&mut raw, &["call-cut", "data", "ping", "data-last"]).await;
+    expect(
+        &mut raw,
+        &["pong", "reply-cut", "data-callee", "data-callee-last"],
+    )
+    .await;
+    // CANCEL ends an incomplete call, whose rest is ignored.
+    send(&mut raw, &["call-cut", "data", "cancel", "data-last"]).await;
+    let (status, execution, _) = raw.next().await.unwrap().fail();
+    assert_eq!((status, execution), (Status::Cancelled.code(), 1));
+    send(&mut raw, &["call"]).await;
+    expect(&mut raw, &["reply"]).await;
+}
+
+#[tokio::test]
+async fn streams_go_as_the_page_says() {
+    let (client, mut raw) = client().await;
+    let mut numbers = client.count(3).start();
+    expect(&mut raw, &["call-answers-stream"]).await;
+    send(&mut raw, &["item-callee", "item-callee", "reply-void"]).await;
+    assert_eq!(numbers.next().await.unwrap().unwrap(), 0);
+    assert_eq!(numbers.next().await.unwrap().unwrap(), 0);
+    assert!(numbers.next().await.is_none());
+
+    let (client, mut raw) = self::client().await;
+    let pending = client.join(stream::iter(["Ann".to_owned()])).start();
+    expect(&mut raw, &["call-takes-stream", "item", "end"]).await;
+    send(&mut raw, &["reply"]).await;
+    assert_eq!(pending.await.unwrap(), "Hello, Ann!");
+
+    let (client, mut raw) = self::client().await;
+    let (say, words) = stream::pipe(1);
+    let mut answers = client.echo(words).start();
+    expect(&mut raw, &["call-exchange"]).await;
+    send(&mut raw, &["stop"]).await;
+    tokio::time::timeout(LONG, say.closed()).await.unwrap();
+    send(&mut raw, &["reply-void"]).await;
+    assert!(answers.next().await.is_none());
+
+    let limits = Limits::default();
+    let (_serving, mut raw, _) = server_of(limits.clone(), &limits).await;
+    send(&mut raw, &["call-answers-stream"]).await;
+    expect(&mut raw, &["item-callee"]).await;
+    for number in 1..3 {
+        assert_eq!(raw.next().await.unwrap().rest, [number]);
+    }
+    expect(&mut raw, &["reply-void"]).await;
+    send(&mut raw, &["call-takes-stream", "item", "item", "end"]).await;
+    assert_eq!(raw.next().await.unwrap().rest, b"\xa6AnnAnn");
+    send(&mut raw, &["call-exchange", "item"]).await;
+    assert_eq!(raw.next().await.unwrap().rest, b"\xa3Ann");
+    send(&mut raw, &["end"]).await;
+    expect(&mut raw, &["reply-void"]).await;
+    // A reader that stops says so before the answer.
+    send(&mut raw, &["call-takes-stream"]).await;
+    raw.send(&raw::frame(5, 0, 0, 1, b"\xa1.")).await;
+    expect(&mut raw, &["stop"]).await;
+    assert_eq!(raw.next().await.unwrap().rest, b"\xa0");
+    // A stream without END is broken.
+    send(&mut raw, &["call-takes-stream", "item", "cancel"]).await;
+    let (status, ..) = raw.next().await.unwrap().fail();
+    assert_eq!(status, Status::Cancelled.code());
+}
+
+#[tokio::test]
+async fn items_are_cut_and_credit_is_given_as_the_page_says() {
+    let (client, mut raw) = client_of(Limits::default(), &cut_limits()).await;
+    let pending = client.join(stream::iter([LONG_NAME.to_owned()])).start();
+    let item = ["item-cut", "data-of-item", "data-of-item-last"];
+    expect(&mut raw, &["call-takes-stream"]).await;
+    expect(&mut raw, &item).await;
+    expect(&mut raw, &["end"]).await;
+    drop(pending);
+
+    let narrow = Limits {
+        stream_window: 40,
+        connection_window: 60,
+        ..Limits::default()
+    };
+    let (_serving, mut raw, _) = server_of(Limits::default(), &narrow).await;
+    send(&mut raw, &["call-takes-stream"]).await;
+    send(&mut raw, &item).await;
+    send(&mut raw, &["end"]).await;
+    let reply = raw.next().await.unwrap().rest;
+    assert_eq!(reply[2..], *LONG_NAME.as_bytes());
+
+    let (_serving, mut raw, _) = server_of(narrow.clone(), &Limits::default()).await;
+    send(&mut raw, &["call-takes-stream", "item", "item"]).await;
+    expect(&mut raw, &["credit-connection", "credit-callee"]).await;
+
+    let (client, mut raw) = client_of(narrow, &Limits::default()).await;
+    let mut words = client.echo(stream::iter([])).start();
+    expect(&mut raw, &["call-exchange", "end"]).await;
+    for _ in 0..2 {
+        raw.send(&raw::frame(5, 1, 0, 1, b"\xa3Ann")).await;
+        assert_eq!(words.next().await.unwrap().unwrap(), "Ann");
+    }
+    expect(&mut raw, &["credit-connection", "credit"]).await;
+
+    // A sender waits for credit, of the stream and of the connection.
+    let tight = Limits {
+        stream_window: 16,
+        connection_window: 16,
+        ..Limits::default()
+    };
+    let (client, mut raw) = client_of(Limits::default(), &tight).await;
+    let words = ["Ann", "Ann", "Ann"].map(str::to_owned);
+    let _pending = client.join(stream::iter(words)).start();
+    let front = |frame: &raw::Frame| (frame.kind, frame.bytes[5]) == (5, 8);
+    raw.next().await.unwrap();
+    assert!(front(&raw.next().await.unwrap()), "more than half a window");
+    send(&mut raw, &["ping"]).await;
+    expect(&mut raw, &["pong"]).await;
+    send(&mut raw, &["credit-callee", "ping"]).await;
+    expect(&mut raw, &["pong"]).await;
+    send(&mut raw, &["credit-connection"]).await;
+    let data = raw.next().await.unwrap();
+    assert_eq!((data.kind, &data.rest[..]), (7, &b"\xa3Ann"[..]));
+}
+
+#[tokio::test]
+async fn objects_travel_as_the_page_says() {
+    let (client, mut raw) = client().await;
+    let pending = client.counter().start();
+    raw.next().await.unwrap();
+    send(&mut raw, &["reply-lends"]).await;
+    let counter = pending.await.unwrap();
+    let added = counter.add(5).start();
+    expect(&mut raw, &["call-object"]).await;
+    raw.send(&raw::frame(3, 0, 0, 2, &[10])).await;
+    assert_eq!(added.await.unwrap(), 10);
+    let given = client.give(counter).start();
+    expect(&mut raw, &["call-gives-back"]).await;
+    raw.send(&raw::frame(3, 0, 0, 3, &[10])).await;
+    assert_eq!(given.await.unwrap(), 10);
+    expect(&mut raw, &["release"]).await;
+    let mine = Handle::new(CounterService::new(Five(Arc::default())));
+    let given = client.give(mine).start();
+    let call = without_time(raw.next().await.unwrap().bytes);
+    let lends = vector("call-lends");
+    let at = lends.len() - 8;
+    assert_eq!(hex(&call[..at]), hex(&lends[..at]));
+    // The other side calls it.
+    let id = u64::from_be_bytes(call[at..].try_into().unwrap()).to_le_bytes();
+    let mut object = with_id("call-object", 1);
+    object[24..32].copy_from_slice(&id);
+    raw.send(&object).await;
+    assert_eq!(raw.next().await.unwrap().rest, [10]);
+    raw.send(&raw::frame(3, 0, 0, 4, &[10])).await;
+    assert_eq!(given.await.unwrap(), 10);
+
+    let limits = Limits::default();
+    let (_serving, mut raw, dropped) = server_of(limits.clone(), &limits).await;
+    raw.send(&raw::call(1, id_of("counter"), &[0x90])).await;
+    let reply = raw.next().await.unwrap().bytes;
+    let page = vector("reply-lends");
+    let at = page.len() - 8;
+    assert_eq!(hex(&reply[..at]), hex(&page[..at]));
+    let id: [u8; 8] = reply[at..].try_into().unwrap();
+    let little: [u8; 8] = u64::from_be_bytes(id).to_le_bytes();
+    let mut object = vector("call-object");
+    object[24..32].copy_from_slice(&little);
+    raw.send(&object).await;
+    assert_eq!(raw.next().await.unwrap().rest, [10]);
+    let mut back = vector("call-gives-back");
+    let at = back.len() - 8;
+    back[at..].copy_from_slice(&id);
+    raw.send(&back).await;
+    assert_eq!(raw.next().await.unwrap().rest, [10]);
+    let mut release = vector("release");
+    release[12..20].copy_from_slice(&little);
+    raw.send(&[&release[..], &release].concat()).await;
+    tokio::time::timeout(LONG, dropped.notified())
+        .await
+        .unwrap();
+    raw.send(&object).await;
+    let (status, execution, _) = raw.next().await.unwrap().fail();
+    let gone = (Status::FailedPrecondition.code(), 1);
+    assert_eq!((status, execution), gone);
+    // A guess, and an object that was never lent.
+    send(&mut raw, &["call-object", "call-gives-back"]).await;
+    assert_eq!(raw.next().await.unwrap().fail().0, gone.0);
+    let (status, execution, _) = raw.next().await.unwrap().fail();
+    assert_eq!((status, execution), (Status::InvalidArgument.code(), 1));
+    // One that this side lends is called, and given back.
+    send(&mut raw, &["call-lends"]).await;
+    let call = without_time(raw.next().await.unwrap().bytes);
+    assert_eq!(hex(&call), hex(&with_id("call-object", 1)));
+    raw.send(&raw::frame(3, 0, 0, 1, &[10])).await;
+    let (mut answered, mut released) = (false, false);
+    while !(answered && released) {
+        let frame = raw.next().await.unwrap();
+        match frame.kind {
+            3 => answered = frame.id == 4,
+            _ => {
+                assert_bytes(&frame.bytes, "release");
+                released = true;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_calls_its_client_as_the_page_says() {
+    let limits = Limits::default();
+    let (_serving, mut raw, _) = server_of(limits.clone(), &limits).await;
+    raw.send(&raw::call(9, id_of("ask"), &[0x90])).await;
+    expect(&mut raw, &["call"]).await;
+    send(&mut raw, &["reply"]).await;
+    let answer = raw.next().await.unwrap();
+    assert_eq!((answer.kind, answer.id), (3, 9));
+    assert_eq!(answer.rest, b"\xabHello, Ann!");
+}
+
+#[tokio::test]
+async fn a_call_that_was_not_started_is_repeated_as_the_page_says() {
+    let (client, mut raw) = client().await;
+    let pending = tokio::spawn(client.hello("Ann").into_future());
+    expect(&mut raw, &["call"]).await;
+    let refusal = [&[14, 1, 0, 0, 0, 0, 0, 0][..], b"\x91\xa2no"].concat();
+    raw.send(&raw::frame(4, 0, 0, 1, &refusal)).await;
+    expect(&mut raw, &["call-repeated"]).await;
+    raw.send(&with_id("reply", 2)).await;
+    assert_eq!(pending.await.unwrap().unwrap(), "Hello, Ann!");
 }

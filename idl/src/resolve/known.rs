@@ -75,22 +75,7 @@ pub(super) const TARGETS: &[(&str, u32)] = &[
 ];
 
 /// The status codes an error variant may have.
-pub(super) const STATUS: &[&str] = &[
-    "invalid_argument",
-    "not_found",
-    "already_exists",
-    "permission_denied",
-    "unauthenticated",
-    "resource_exhausted",
-    "failed_precondition",
-    "aborted",
-    "unavailable",
-    "deadline_exceeded",
-    "unimplemented",
-    "internal",
-    "cancelled",
-    "data_loss",
-];
+pub(super) const STATUS: &[&str] = crate::model::STATUSES;
 
 /// Lints that `@allow` may silence.
 const LINTS: &[&str] = &[

@@ -3,9 +3,11 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 use rpc_idl::ids;
+use rpc_idl::model::Retry;
 
 use super::signature::signature;
 use super::{Method, Stub, index_name};
+use crate::runtime::Runtime;
 
 /// A type without values that owns the descriptor, so that nothing of ours takes a name from the user.
 pub(super) fn companion(stub: &Stub<'_>) -> TokenStream {
@@ -68,6 +70,12 @@ fn method_descriptor(stub: &Stub<'_>, method: &Method<'_>) -> TokenStream {
             .timeout
             .map(|nanos| quote!(::core::time::Duration::from_nanos(#nanos))),
     );
+    let retry = optional(
+        facts
+            .retry
+            .as_deref()
+            .map(|retry| method_retry(runtime, retry)),
+    );
     let fingerprint = method.fingerprint;
     let signature = signature(stub.model, &method.declared_by.package, facts);
     quote! {
@@ -82,11 +90,44 @@ fn method_descriptor(stub: &Stub<'_>, method: &Method<'_>) -> TokenStream {
             idempotent: #idempotent,
             finish: #finish,
             timeout: #timeout,
+            retry: #retry,
             fingerprint: #fingerprint,
             signature: #signature,
             served: true,
         }
     }
+}
+
+/// What `@retry` says, in the runtime's words.
+fn method_retry(runtime: &Runtime, retry: &Retry) -> TokenStream {
+    let max_attempts = retry.max;
+    let on = retry.on.iter().map(|status| {
+        let status = camel(status);
+        quote!(#runtime::Status::#status)
+    });
+    let first_pause = optional(
+        retry
+            .backoff
+            .map(|nanos| quote!(::core::time::Duration::from_nanos(#nanos))),
+    );
+    quote! {
+        #runtime::MethodRetry {
+            max_attempts: #max_attempts,
+            on: &[#(#on),*],
+            first_pause: #first_pause,
+        }
+    }
+}
+
+/// `not_found` as `NotFound`.
+fn camel(word: &str) -> Ident {
+    let capital = |part: &str| part[..1].to_ascii_uppercase() + &part[1..];
+    let name: String = word
+        .split('_')
+        .filter(|part| !part.is_empty())
+        .map(capital)
+        .collect();
+    format_ident!("{name}")
 }
 
 fn kind(stream_in: bool, stream_out: bool) -> Ident {

@@ -2,6 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
+use rpc_idl::model::{Retry, STATUSES};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
@@ -35,6 +36,8 @@ pub(super) struct MethodArguments {
     pub(super) idempotent: bool,
     /// `timeout = "2s"`, in nanoseconds.
     pub(super) timeout: Option<u64>,
+    /// `retry = 5, retry_on = [unavailable], retry_backoff = "10ms"`
+    pub(super) retry: Option<Retry>,
     /// `on_cancel = "finish"`
     pub(super) finish: bool,
 }
@@ -59,7 +62,18 @@ impl ServiceArguments {
 impl MethodArguments {
     pub(super) fn read(attributes: &[Attribute], refusals: &mut Refusals) -> Self {
         let mut found = Self::default();
-        let names = ["name", "id", "oneway", "idempotent", "timeout", "on_cancel"];
+        let names = [
+            "name",
+            "id",
+            "oneway",
+            "idempotent",
+            "timeout",
+            "retry",
+            "retry_on",
+            "retry_backoff",
+            "on_cancel",
+        ];
+        let (mut max, mut on, mut backoff) = (None, None, None);
         for argument in parse_attributes(attributes, &names, refusals) {
             let outcome = match argument.name().as_str() {
                 "name" => argument.wire_name().map(|text| found.name = Some(text)),
@@ -67,9 +81,31 @@ impl MethodArguments {
                 "oneway" => argument.flag().map(|()| found.oneway = true),
                 "idempotent" => argument.flag().map(|()| found.idempotent = true),
                 "timeout" => argument.duration().map(|nanos| found.timeout = Some(nanos)),
+                "retry" => argument.attempts().map(|count| max = Some(count)),
+                "retry_on" => argument
+                    .statuses()
+                    .map(|statuses| on = Some((statuses, argument.name.span()))),
+                "retry_backoff" => argument
+                    .duration()
+                    .map(|nanos| backoff = Some((nanos, argument.name.span()))),
                 _ => argument.finish().map(|()| found.finish = true),
             };
             note(outcome, refusals);
+        }
+        let place = on.as_ref().map(|(_, place)| *place);
+        match (max, place.or(backoff.map(|(_, place)| place))) {
+            (Some(max), _) => {
+                found.retry = Some(Retry {
+                    max,
+                    on: on.map(|(statuses, _)| statuses).unwrap_or_default(),
+                    backoff: backoff.map(|(nanos, _)| nanos),
+                });
+            }
+            (None, Some(place)) => refusals.at_span(
+                place,
+                "this belongs to `retry`, the number of attempts: add it, as in `retry = 3`",
+            ),
+            (None, None) => {}
         }
         found
     }
@@ -183,6 +219,40 @@ impl Argument {
 
     fn duration(&self) -> syn::Result<u64> {
         self.string("a duration", "\"500ms\"", |text| parse_duration(&text))
+    }
+
+    fn attempts(&self) -> syn::Result<u32> {
+        let wrong = || self.wrong("the number of attempts, from 1 to 100", "3");
+        let Some(Expr::Lit(ExprLit {
+            lit: Lit::Int(number),
+            ..
+        })) = &self.value
+        else {
+            return Err(wrong());
+        };
+        let max: Option<u32> = number.base10_parse().ok();
+        max.filter(|max| (1..=100).contains(max)).ok_or_else(wrong)
+    }
+
+    fn statuses(&self) -> syn::Result<Vec<String>> {
+        let Some(Expr::Array(array)) = &self.value else {
+            return Err(self.wrong("a list of statuses", "[unavailable, aborted]"));
+        };
+        let status = |word: &Expr| match word {
+            Expr::Path(path) => path
+                .path
+                .get_ident()
+                .map(ToString::to_string)
+                .filter(|name| STATUSES.contains(&name.as_str())),
+            _ => None,
+        };
+        let read = |word| {
+            status(word).ok_or_else(|| {
+                let message = format!("this is no status; there are {}", quoted(STATUSES));
+                syn::Error::new_spanned(word, message)
+            })
+        };
+        array.elems.iter().map(read).collect()
     }
 
     fn finish(&self) -> syn::Result<()> {

@@ -170,7 +170,7 @@ fn read_method(
         oneway: arguments.oneway,
         idempotent: arguments.idempotent,
         timeout: arguments.timeout,
-        retry: None,
+        retry: arguments.retry.map(Box::new),
         hedge: None,
         auth: None,
         max_size: None,

@@ -312,7 +312,8 @@ impl Channel {
         let Some(link) = self.ready() else {
             return Ok(None);
         };
-        match link.begin(&prepared.frame()?, prepared.deadline, flush) {
+        let bound = self.is_bound();
+        match link.begin_as(&prepared.frame()?, prepared.deadline, flush, bound) {
             Ok(ticket) => Ok(Some(self.with_upload(ticket, prepared))),
             Err(NotBegun::Full | NotBegun::Gone) => Ok(None),
             Err(NotBegun::Refused(error)) => Err(error),
@@ -324,7 +325,7 @@ impl Channel {
         let Some(link) = self.ready() else {
             return Ok(false);
         };
-        match link.send_one_way(&prepared.frame()?) {
+        match link.send_one_way(&prepared.frame()?, self.is_bound()) {
             Ok(()) => Ok(true),
             Err(NotBegun::Full | NotBegun::Gone) => Ok(false),
             Err(NotBegun::Refused(error)) => Err(error),
@@ -349,7 +350,8 @@ impl Channel {
         let mut tried = Tried::default();
         loop {
             let link = self.link(&mut prepared, &mut tried).await?;
-            let begun = link.send_one_way(&prepared.frame().map_err(|_| tried.too_late())?);
+            let frame = prepared.frame().map_err(|_| tried.too_late())?;
+            let begun = link.send_one_way(&frame, self.is_bound());
             match begun {
                 Ok(()) => return Ok(()),
                 Err(not_begun) => {
@@ -434,7 +436,12 @@ impl Channel {
             );
             return Err(Error::new(ErrorKind::ResourceExhausted, text).with_peer(&**link.peer()));
         }
-        until(prepared, tried, link.room()).await
+        until(prepared, tried, link.room(self.is_bound())).await
+    }
+
+    /// Whether calls belong to one connection and can be made on no other.
+    fn is_bound(&self) -> bool {
+        matches!(self.inner.route, Route::Caller(_) | Route::Object(_))
     }
 
     /// Whether the call needs no connection: what moves streams or objects does.
@@ -460,7 +467,7 @@ impl Channel {
             let link = self.link(prepared, tried).await?;
             let begun = {
                 let frame = prepared.frame().map_err(|_| tried.too_late())?;
-                link.begin(&frame, prepared.deadline, true)
+                link.begin_as(&frame, prepared.deadline, true, self.is_bound())
             };
             match begun {
                 Ok(ticket) => return Ok((link, self.with_upload(ticket, prepared))),
@@ -549,11 +556,11 @@ impl Channel {
                 Route::Local(local) => local.link(&self.inner.profile).await,
                 // No other connection will do, so there is nothing to wait for.
                 Route::Caller(link) => {
-                    let link = open(link, "the caller's connection");
+                    let link = open(link, "the caller's connection is gone");
                     return link.map_err(|error| tried.conclude(error));
                 }
                 Route::Object(remote) => {
-                    let link = open(remote.link(), "the connection of the object");
+                    let link = open(remote.link(), LOST_OBJECT);
                     return link.map_err(|error| tried.conclude(error));
                 }
             };
@@ -585,16 +592,15 @@ async fn rest(prepared: &Prepared, tried: &mut Tried, pause: Duration) -> Result
     }
 }
 
+const LOST_OBJECT: &str = "the object went with its connection; keep the client that it came from for as long, or ask for it anew";
+
 /// The one link that will do, if it is still open.
 fn open(link: &Arc<Link>, what: &str) -> Result<Arc<Link>> {
-    if link.is_open() {
+    if link.takes_bound() {
         return Ok(link.clone());
     }
     let reason = link.close_reason();
-    Err(
-        Error::unavailable(format!("{what} is gone: {}", reason.message()))
-            .with_peer(&**link.peer()),
-    )
+    Err(Error::unavailable(format!("{what}: {}", reason.message())).with_peer(&**link.peer()))
 }
 
 /// Runs a skeleton's method on the caller's task.

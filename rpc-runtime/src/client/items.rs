@@ -197,7 +197,7 @@ impl<T, E> Items<T, E> {
             return Some(None);
         };
         match answer {
-            Answer::Result(_) => Some(None),
+            Answer::Result(_) | Answer::Lent(_) => Some(None),
             Answer::Failed(failure)
                 if !answering.any && may_repeat(&answering.prepared, &failure) =>
             {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 
 use crate::client::profile::Profile;
 use crate::error::Result;
@@ -14,33 +14,36 @@ use crate::transport;
 /// A skeleton, and the connection to it once something needed one: streams and objects live on connections.
 pub(crate) struct Local {
     pub(crate) skeleton: Arc<dyn Skeleton>,
-    link: OnceCell<Arc<Link>>,
+    link: Mutex<Option<Arc<Link>>>,
 }
 
 impl Local {
     pub(crate) fn new(skeleton: Arc<dyn Skeleton>) -> Self {
-        let link = OnceCell::new();
+        let link = Mutex::new(None);
         Self { skeleton, link }
     }
 
-    /// The connection to the skeleton.
+    /// The connection to the skeleton; another one if the last has ended, as one does that was idle for long.
     pub(crate) async fn link(&self, profile: &Profile) -> Result<Arc<Link>> {
-        let link = self.link.get_or_try_init(|| async {
-            let (here, there) = transport::pair("local");
-            let mut router = Router::default();
-            router.add(self.skeleton.clone())?;
-            let terms = profile.terms.clone();
-            // The serving end closes when the calling end does, or when this one gives up.
-            tokio::spawn(link::accept(there, terms.clone(), Arc::new(router)));
-            link::connect(here, terms, profile.exports.clone(), None).await
-        });
-        link.await.cloned()
+        let mut known = self.link.lock().await;
+        if let Some(link) = known.as_ref().filter(|link| link.is_open()) {
+            return Ok(link.clone());
+        }
+        let (here, there) = transport::pair("local");
+        let mut router = Router::default();
+        router.add(self.skeleton.clone())?;
+        let terms = profile.terms.clone();
+        // The serving end closes when the calling end does, or when this one gives up.
+        tokio::spawn(link::accept(there, terms.clone(), Arc::new(router)));
+        let link = link::connect(here, terms, profile.exports.clone(), None).await?;
+        *known = Some(link.clone());
+        Ok(link)
     }
 }
 
 impl Drop for Local {
     fn drop(&mut self) {
-        if let Some(link) = self.link.get() {
+        if let Some(link) = self.link.get_mut() {
             link.retire();
         }
     }

@@ -15,6 +15,7 @@ use crate::limits::{DEFAULT_TIMEOUT, Limits};
 use crate::link::Link;
 use crate::object::Lent;
 use crate::security::AUTHORIZATION;
+use crate::status::Status;
 use crate::wire::frame::{CallFrame, CallPart, flag};
 
 /// Metadata keys that calls made inside of a handler inherit: W3C trace context.
@@ -129,9 +130,23 @@ impl Prepared {
         self
     }
 
-    /// How often this call is repeated, on a channel.
-    pub(crate) fn policy<'a>(&'a self, channel: &'a Retry) -> &'a RetryPolicy {
-        self.retry.as_deref().unwrap_or(&channel.policy)
+    /// How often this call is repeated, on a channel: what the caller says, else the definition, else the channel.
+    pub(crate) fn policy(&self, channel: &Retry) -> RetryPolicy {
+        let mut policy = match &self.retry {
+            Some(said) => return RetryPolicy::clone(said),
+            None => channel.policy.clone(),
+        };
+        if let Some(defined) = &self.method.retry {
+            policy.max_attempts = defined.max_attempts;
+            policy.first_pause = defined.first_pause.unwrap_or(policy.first_pause);
+        }
+        policy
+    }
+
+    /// Whether the definition wants the call repeated on this status; `None` if it names no statuses.
+    pub(crate) fn names(&self, status: Status) -> Option<bool> {
+        let on = self.method.retry.as_ref()?.on;
+        (!on.is_empty()).then(|| on.contains(&status))
     }
 
     /// Says to the peer that this is a repetition.

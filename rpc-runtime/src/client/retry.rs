@@ -11,6 +11,7 @@ use crate::client::request::Prepared;
 use crate::client::upload::Upload;
 use crate::error::{Error, ErrorKind, Execution};
 use crate::limits::DEFAULT_TIMEOUT;
+use crate::status::Status;
 use crate::wire::calls::Answer;
 use crate::wire::frame::FailPart;
 
@@ -356,19 +357,25 @@ pub(crate) fn may_repeat(call: &Prepared, failure: &Error) -> bool {
         failure.kind(),
         ErrorKind::Unavailable | ErrorKind::ResourceExhausted
     );
+    let named = call.names(failure.status());
     match failure.execution() {
         // The peer has not seen it, so this is not a repetition to anybody.
         Execution::NotSent => passing,
-        Execution::NotStarted => passing && !call.once,
+        Execution::NotStarted => named.unwrap_or(passing) && !call.once,
         Execution::Unknown => {
-            call.idempotent && !call.once && failure.kind() == ErrorKind::Unavailable
+            let lost = failure.kind() == ErrorKind::Unavailable;
+            call.idempotent && !call.once && named.unwrap_or(lost)
         }
-        Execution::Executed => call.idempotent && !call.once && failure.is_marked_retryable(),
+        Execution::Executed => {
+            let wanted = failure.is_marked_retryable() || named == Some(true);
+            call.idempotent && !call.once && wanted
+        }
     }
 }
 
 fn may_repeat_declared(call: &Prepared, part: &FailPart) -> bool {
-    part.retryable && call.idempotent && !call.once && !call.upload().is_some_and(Upload::has_begun)
+    let wanted = part.retryable || call.names(Status::from_code(part.status)) == Some(true);
+    wanted && call.idempotent && !call.once && !call.upload().is_some_and(Upload::has_begun)
 }
 
 /// When a pause that begins now is over; none for a pause of nothing.

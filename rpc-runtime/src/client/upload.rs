@@ -85,7 +85,16 @@ impl fmt::Debug for Upload {
     }
 }
 
+/// What a stream to send comes up with.
+enum Next {
+    Item,
+    End,
+    /// Nothing, and nobody would read it.
+    Stopped,
+}
+
 async fn send(link: Arc<Link>, id: u32, mut source: Source) {
+    link.until_call_is_out(id).await;
     let mut sending = Sending::ours(id);
     let mut turn = 0_usize;
     loop {
@@ -96,15 +105,17 @@ async fn send(link: Arc<Link>, id: u32, mut source: Source) {
                 Ok(Poll::Pending) => {
                     // Nothing more comes in this turn.
                     link.flush();
-                    Poll::Pending
+                    link.poll_stopped(id, cx).map(|()| Ok(Next::Stopped))
                 }
-                Ok(Poll::Ready(more)) => Poll::Ready(Ok(more)),
+                Ok(Poll::Ready(true)) => Poll::Ready(Ok(Next::Item)),
+                Ok(Poll::Ready(false)) => Poll::Ready(Ok(Next::End)),
                 Err(panic) => Poll::Ready(Err(panic)),
             }
         });
         match next.await {
-            Ok(true) => {}
-            Ok(false) => return link.send_end(id),
+            Ok(Next::Item) => {}
+            Ok(Next::End) => return link.send_end(id),
+            Ok(Next::Stopped) => return,
             Err(panic) => return link.give_up_call(id, panicked(&*panic)),
         }
         if !link.send_item(&mut sending).await {

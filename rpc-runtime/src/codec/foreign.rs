@@ -14,7 +14,7 @@ use super::write;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot travel over RPC",
     label = "used here as an RPC argument or result",
-    note = "`{Self}` and the types in it need `#[derive(serde::Serialize, serde::Deserialize)]`; types of other crates often have both behind a feature `serde`; borrowed types and raw handles cannot be sent"
+    note = "`{Self}` and the types in it need `#[derive(serde::Serialize, serde::Deserialize)]`; types of other crates often have both behind a feature `serde`; borrowed types and raw handles cannot be sent; an object of a service goes by reference, as `Handle<GreeterClient>`"
 )]
 pub trait RpcType: Sized {
     /// The codec through serde.

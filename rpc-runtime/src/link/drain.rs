@@ -95,6 +95,23 @@ impl Link {
         .await;
     }
 
+    /// Waits until the peer has given back every object that was lent to it: until then it may call them. Dropping the
+    /// future does nothing.
+    pub(crate) async fn given_back(&self) {
+        loop {
+            let released = self.idle.notified();
+            tokio::pin!(released);
+            released.as_mut().enable();
+            {
+                let state = self.lock();
+                if state.phase == Phase::Closed || state.objects.len() == 0 {
+                    return;
+                }
+            }
+            released.await;
+        }
+    }
+
     /// PONG for [`ANNOUNCED`].
     pub(super) fn on_announcement_heard(&self, state: &mut State) {
         if state.leaving.announced.is_some() {

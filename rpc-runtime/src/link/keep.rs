@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::objects::drop_objects;
 use super::{Link, Phase, Role, State};
 use crate::error::Error;
 use crate::wire::frame::{self, GoAwayReason, Kind};
@@ -39,7 +40,7 @@ impl Link {
                 if state.phase == Phase::Closed {
                     break;
                 }
-                state.retired && !state.calls.is_awaited()
+                state.is_over()
             };
             if over {
                 self.close(self.close_reason());
@@ -126,15 +127,17 @@ impl Link {
     }
 
     /// When a server closes a connection that nobody uses.
-    fn idle_due(&self, state: &State) -> Option<Instant> {
-        let idle = self.role == Role::Server && state.inflight == 0 && state.calls.live() == 0;
+    pub(super) fn idle_due(&self, state: &State) -> Option<Instant> {
+        // Whoever holds an object will call it some time, on this connection or not at all.
+        let unused = state.objects.len() == 0 && state.borrowed == 0;
+        let idle = self.role == Role::Server && unused && !state.works() && state.calls.live() == 0;
         idle.then(|| state.last_call + self.limits.idle_timeout)
     }
 
     /// When a peer is given up that does not send the rest of a body.
     fn piece_due(&self, state: &State) -> Option<Instant> {
-        let oldest = state.pieces.oldest()?;
-        Some(oldest + self.limits.frame_timeout)
+        let last = state.pieces.last_piece()?;
+        Some(last + self.limits.frame_timeout)
     }
 
     fn on_timer(&self, blocked_since: Option<Instant>) {
@@ -183,15 +186,16 @@ impl Link {
         if state.next_deadline.is_none_or(|deadline| deadline > now) {
             return;
         }
-        let mut expired = Vec::new();
+        let (mut expired, mut back) = (Vec::new(), Vec::new());
         let State {
             calls,
             out,
             streams,
             pieces,
+            objects,
             ..
         } = &mut *state;
-        expired.extend(calls.expire_unsent(now, out));
+        expired.extend(calls.expire_unsent(now, out, |id| back.extend(objects.settle(id, false))));
         let offered = out.offered();
         let next = calls.expire(now, offered, |id, waker| {
             let key = (Side::Ours, id);
@@ -205,6 +209,7 @@ impl Link {
         self.made_room(&state);
         drop(state);
         expired.into_iter().for_each(std::task::Waker::wake);
+        drop_objects(back);
         self.flush_now();
     }
 }

@@ -16,6 +16,8 @@ mod streams;
 mod write;
 
 #[cfg(test)]
+mod stream_tests;
+#[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
@@ -40,17 +42,17 @@ use crate::server::router::Router;
 use crate::transport::Io;
 use crate::wire::budgets::Budgets;
 use crate::wire::calls::{Answer, Calls};
-use crate::wire::frame::{self, CallFrame, GoAwayPart, GoAwayReason};
+use crate::wire::frame::{self, CallFrame, GoAwayPart, GoAwayReason, flag};
 use crate::wire::hello::Hello;
 use crate::wire::outbound::Outbound;
 use crate::wire::pieces::Pieces;
 use crate::wire::sending;
-use crate::wire::streams::{Side, Streams};
+use crate::wire::streams::{Next, Side, Streams};
 
 pub(crate) use handshake::{accept, connect, first_frame, refused, secure, told, turn_away};
 pub(crate) use read::read_answer;
 pub(crate) use serve::Responder;
-pub(crate) use streams::Event;
+pub(crate) use streams::{Event, MIXED};
 
 /// What all connections of a server, or of a channel, have in common.
 #[derive(Clone, Debug)]
@@ -72,7 +74,7 @@ impl Terms {
 }
 
 /// Clients of a peer that went without a word connect again within this time, not all at once.
-const AFTER_A_LOSS: Duration = Duration::from_millis(100);
+pub(crate) const AFTER_A_LOSS: Duration = Duration::from_millis(100);
 
 /// Longest single wait for the calls of a peer to end.
 const LOOK_AROUND: Duration = Duration::from_millis(200);
@@ -136,6 +138,8 @@ struct State {
     streams: Streams,
     pieces: Pieces,
     objects: Objects,
+    /// Objects of the peer that somebody here holds.
+    borrowed: usize,
     /// Bytes of parameters that handlers work on.
     params: u64,
     /// Bytes of a frame that is not complete.
@@ -167,8 +171,12 @@ struct State {
     queued_control: u32,
     /// Callers that wait for room.
     waiting_for_room: u32,
-    /// Close when nobody waits for an answer any more.
+    /// Close when nobody waits for an answer any more, and no object of the peer is held.
     retired: bool,
+    /// The peer has drawn the line: it serves nothing more that begins now.
+    line_drawn: bool,
+    /// A call of the peer is between its admission and its handler.
+    admitting: bool,
     leaving: drain::Leaving,
     /// The reader and the keeper, as long as they run.
     tasks: u8,
@@ -233,13 +241,15 @@ impl Link {
         let streams = Streams::new(
             (limits.stream_window, limits.connection_window),
             (peer_hello.stream_window, peer_hello.connection_window),
+            peer_hello.piece(),
         );
         let state = State {
             calls: Calls::new(peer_hello.max_inflight.max(1)),
-            out: Outbound::default(),
+            out: Outbound::new(peer_hello.piece()),
             streams,
             pieces: Pieces::default(),
             objects: Objects::default(),
+            borrowed: 0,
             params: 0,
             reading: 0,
             share: memory.share(),
@@ -259,6 +269,8 @@ impl Link {
             queued_control: 0,
             waiting_for_room: 0,
             retired: false,
+            line_drawn: false,
+            admitting: false,
             leaving: drain::Leaving::default(),
             tasks: 2,
         };
@@ -306,6 +318,11 @@ impl Link {
         self.lock().phase == Phase::Open
     }
 
+    /// Whether calls may begin that belong to this connection: on its objects, and for calls that came on it.
+    pub(crate) fn takes_bound(&self) -> bool {
+        self.lock().takes(true)
+    }
+
     /// Begins a call: the frame is in the output, or nothing happened.
     pub(crate) fn begin(
         self: &Arc<Self>,
@@ -313,10 +330,22 @@ impl Link {
         deadline: Option<Instant>,
         flush: bool,
     ) -> Result<Ticket, NotBegun> {
+        // An object lives on its connection, and nowhere else.
+        self.begin_as(call, deadline, flush, call.target.is_some())
+    }
+
+    /// The same; a call that is `bound` to this connection may begin until the peer has drawn the line.
+    pub(crate) fn begin_as(
+        self: &Arc<Self>,
+        call: &CallFrame<'_>,
+        deadline: Option<Instant>,
+        flush: bool,
+        bound: bool,
+    ) -> Result<Ticket, NotBegun> {
         let packed = self.packed_call(call);
         let call = &as_packed(call, packed.as_deref());
         let mut state = self.lock();
-        let id = self.write_call(&mut state, call, deadline)?;
+        let id = self.write_call(&mut state, call, deadline, bound)?;
         let alone = state.calls.live() == 1;
         if alone {
             self.watch(&mut state);
@@ -350,11 +379,15 @@ impl Link {
     }
 
     /// Sends a call to which nothing comes back.
-    pub(crate) fn send_one_way(self: &Arc<Self>, call: &CallFrame<'_>) -> Result<(), NotBegun> {
+    pub(crate) fn send_one_way(
+        self: &Arc<Self>,
+        call: &CallFrame<'_>,
+        bound: bool,
+    ) -> Result<(), NotBegun> {
         let packed = self.packed_call(call);
         let call = &as_packed(call, packed.as_deref());
         let mut state = self.lock();
-        let id = self.write_call(&mut state, call, None)?;
+        let id = self.write_call(&mut state, call, None, bound)?;
         state.calls.release(id);
         drop(state);
         self.flush_now();
@@ -366,8 +399,9 @@ impl Link {
         state: &mut State,
         call: &CallFrame<'_>,
         deadline: Option<Instant>,
+        bound: bool,
     ) -> Result<u32, NotBegun> {
-        if state.phase != Phase::Open {
+        if !state.takes(bound) {
             return Err(NotBegun::Gone);
         }
         if !self.is_private && metadata::find(call.metadata, AUTHORIZATION).is_some() {
@@ -385,6 +419,9 @@ impl Link {
                 .map_err(NotBegun::Refused)?,
         };
         let id = state.calls.begin(deadline).ok_or(NotBegun::Full)?;
+        if call.flags & flag::ONE_WAY == 0 {
+            state.objects.lent_with(id, &loans);
+        }
         let State {
             calls,
             out,
@@ -407,12 +444,12 @@ impl Link {
     }
 
     /// Waits until a call may begin again, or the link is gone. Dropping the future does nothing.
-    pub(crate) async fn room(&self) {
+    pub(crate) async fn room(&self, bound: bool) {
         loop {
             let freed = self.room.notified();
             {
                 let mut state = self.lock();
-                if state.phase != Phase::Open || state.calls.has_room() {
+                if !state.takes(bound) || state.calls.has_room() {
                     return;
                 }
                 state.waiting_for_room += 1;
@@ -443,7 +480,7 @@ impl Link {
         if state.phase == Phase::Open {
             state.phase = Phase::Draining;
         }
-        let over = !state.calls.is_awaited();
+        let over = state.is_over();
         drop(state);
         self.room.notify_waiters();
         if over {
@@ -459,12 +496,11 @@ impl Link {
             idle.as_mut().enable();
             {
                 let state = self.lock();
-                let served = state.inflight == 0 && state.pieces.calls() == 0;
-                if state.phase == Phase::Closed || (served && state.out.unsent() == 0) {
+                if state.phase == Phase::Closed || (!state.works() && state.out.unsent() == 0) {
                     return;
                 }
             }
-            // Nobody tells when the rest of a body is given up.
+            // Nobody tells when the rest of a body is given up, or a call refused.
             let _ = timeout(LOOK_AROUND, idle).await;
         }
     }
@@ -509,8 +545,6 @@ impl Link {
         let lost = error.execution() == Execution::Unknown;
         self.peer_left(if lost { AFTER_A_LOSS } else { Duration::ZERO });
         let _ = self.reason.set(error);
-        // Destructors of the user's, like everything below.
-        drop(objects);
         for (_, handler) in serving {
             handler.cancel();
         }
@@ -523,6 +557,7 @@ impl Link {
         self.writable.notify_waiters();
         self.drained.notify_one();
         self.wake_keeper.notify_one();
+        objects::drop_objects(objects);
     }
 
     /// Ends the link after telling the peer why.
@@ -607,6 +642,30 @@ fn as_packed<'a>(call: &CallFrame<'a>, packed: Option<&'a [u8]>) -> CallFrame<'a
     })
 }
 
+impl State {
+    /// Whether a call of ours may begin. A peer that has said that it goes takes calls that cannot be made on another
+    /// connection until it has drawn its line: the calls and objects that they belong to are still there.
+    fn takes(&self, bound: bool) -> bool {
+        match self.phase {
+            Phase::Open => true,
+            Phase::Draining => bound && !self.line_drawn,
+            Phase::Closed => false,
+        }
+    }
+
+    /// Whether the peer has calls here that are not done.
+    fn works(&self) -> bool {
+        self.inflight > 0 || self.pieces.calls() > 0 || self.admitting
+    }
+
+    /// Whether a link that is used no more has nothing left to do: nobody waits for an answer, what is on its way
+    /// without one is out, and no object of the peer is held.
+    fn is_over(&self) -> bool {
+        let done = !self.calls.is_awaited() && !self.out.has_bodies();
+        self.retired && done && self.borrowed == 0
+    }
+}
+
 struct WaitingForRoom<'a>(&'a Link);
 
 impl Drop for WaitingForRoom<'_> {
@@ -627,11 +686,38 @@ impl Ticket {
             return Poll::Pending;
         };
         self.link.made_room(&state);
-        let waker = self.link.close_streams(&mut state, (Side::Ours, self.id));
+        let wakers = self.link.close_streams(&mut state, (Side::Ours, self.id));
         drop(state);
         self.done = true;
-        waker.into_iter().for_each(std::task::Waker::wake);
+        wakers.into_iter().for_each(std::task::Waker::wake);
         Poll::Ready(answer)
+    }
+
+    /// The next item of the answer, or its end. Both are looked for under one lock: items that come together with the
+    /// end are found before it.
+    pub(crate) fn poll_event(&mut self, cx: &mut std::task::Context<'_>) -> Poll<Event> {
+        let key = (Side::Ours, self.id);
+        let mut state = self.link.lock();
+        let next = state.streams.next(key, Some(cx.waker()));
+        if let Next::Item(body) = next {
+            if self.link.grant(&mut state, key) {
+                self.link.wake_keeper.notify_one();
+            }
+            return Poll::Ready(Event::Item(body));
+        }
+        let answer = state.calls.poll(self.id, cx.waker());
+        let answer = match (answer, next) {
+            (Some(answer), _) => answer,
+            // The call is given up when this is dropped.
+            (None, Next::Broken(error)) => return Poll::Ready(Event::Over(Answer::Failed(error))),
+            (None, _) => return Poll::Pending,
+        };
+        self.link.made_room(&state);
+        let wakers = self.link.close_streams(&mut state, key);
+        drop(state);
+        self.done = true;
+        wakers.into_iter().for_each(std::task::Waker::wake);
+        Poll::Ready(Event::Over(answer))
     }
 
     /// Notes the task that sends the items of the call; it ends with the ticket.
@@ -662,7 +748,7 @@ impl Drop for Ticket {
         // An answer that nobody took has freed its slot.
         self.link.made_room(&state);
         let key = (Side::Ours, self.id);
-        let waker = self.link.close_streams(&mut state, key);
+        let wakers = self.link.close_streams(&mut state, key);
         state.out.drop_body(key);
         state.pieces.discard(key);
         if tell && state.phase != Phase::Closed {
@@ -671,7 +757,7 @@ impl Drop for Ticket {
         }
         drop(state);
         drop(untaken);
-        waker.into_iter().for_each(std::task::Waker::wake);
+        wakers.into_iter().for_each(std::task::Waker::wake);
     }
 }
 

@@ -64,7 +64,10 @@ impl Link {
     /// The answer as it was. What nobody waits for is not looked at; what cannot be read fails its call.
     pub(super) fn unpack_answer(&self, frame: &mut Frame) -> Option<Answer> {
         let packed = frame.flags & flag::COMPRESSED != 0 && frame.flags & flag::MORE == 0;
-        if frame.kind != Kind::Reply || !packed || !self.lock().calls.knows(frame.request_id) {
+        if frame.kind != Kind::Reply
+            || !packed
+            || !self.lock().calls.is_owed(frame.request_id).is_some()
+        {
             return None;
         }
         frame.flags &= !flag::COMPRESSED;

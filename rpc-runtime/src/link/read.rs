@@ -15,7 +15,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::drain::ANNOUNCED;
 use super::handshake::told;
 use super::keep::LAST_WORDS;
-use super::{Link, Phase, refused};
+use super::objects::drop_objects;
+use super::{Link, Phase, State, refused};
 use crate::error::{Error, ErrorKind, Execution};
 use crate::object::LentResult;
 use crate::status::Status;
@@ -185,21 +186,32 @@ impl Link {
         let now = state.last_heard;
         state.last_call = now;
         if frame.kind == Kind::Reply && frame.flags & frame::flag::MORE != 0 {
-            state.pieces.begin(key, frame, now);
+            // What nobody asked for is not kept.
+            let Some(wanted) = state.calls.is_owed(frame.request_id) else {
+                return;
+            };
+            let held = state.held() + frame.body.len() as u64;
+            if wanted && held > self.limits.connection_memory {
+                drop(state);
+                return self.give_up(key, Some(frame), "no room for the beginning of the answer");
+            }
+            state.pieces.begin(key, frame, wanted, now);
             self.wake_keeper.notify_one();
             return;
         }
-        if state.calls.knows(frame.request_id) {
+        if state.calls.is_owed(frame.request_id).is_some() {
             state.budgets.worked();
         } else {
             self.charge(&mut state, Charge::Control(1));
         }
         // A stream that broke in the middle of an item.
         state.pieces.drop_body(key);
-        let answer = match (unreadable, frame.kind, frame.flags) {
+        let lends = frame::flag::LENDS | frame::flag::ERROR | frame::flag::COMPRESSED;
+        let answer = match (unreadable, frame.kind, frame.flags & lends) {
             (Some(unreadable), ..) => unreadable,
             (None, Kind::Reply, frame::flag::LENDS) => {
                 let (link, body) = (self.clone(), frame.body.clone());
+                state.borrowed += 1;
                 Answer::Lent(Arc::new(LentResult::new(link, body, &state.objects)))
             }
             _ => read_answer(&frame, &self.peer),
@@ -209,6 +221,8 @@ impl Link {
             Answer::Lent(result) => Some(result.clone()),
             _ => None,
         };
+        let started = !matches!(&answer, Answer::Failed(error) if error.is_not_started());
+        let back = state.objects.settle(frame.request_id, started);
         let waker = state.calls.answered(frame.request_id, answer);
         let sender = state.streams.stopped(key);
         state.out.drop_body(key);
@@ -219,6 +233,7 @@ impl Link {
             .into_iter()
             .chain(sender)
             .for_each(std::task::Waker::wake);
+        drop_objects(back);
     }
 
     fn on_ping(&self, frame: &Frame) -> Result<(), Refusal> {
@@ -258,9 +273,12 @@ impl Link {
         if state.phase == Phase::Open {
             state.phase = Phase::Draining;
         }
+        state.line_drawn |= part.is_final;
+        let mut back = Vec::new();
         // An announcement draws no line yet.
         let wakers = if part.is_final {
-            state.calls.refuse_above(&part, &error)
+            let State { calls, objects, .. } = &mut *state;
+            calls.refuse_above(&part, &error, |id| back.extend(objects.settle(id, false)))
         } else {
             Vec::new()
         };
@@ -269,6 +287,7 @@ impl Link {
         self.peer_left(Duration::from_millis(u64::from(part.reconnect_ms)));
         let _ = self.reason.set(error);
         wakers.into_iter().for_each(std::task::Waker::wake);
+        drop_objects(back);
     }
 
     fn heard(&self) {

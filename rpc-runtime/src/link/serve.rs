@@ -12,6 +12,7 @@ use bytes::Bytes;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
 
+use super::objects::drop_objects;
 use super::read::READ_AHEAD;
 use super::{Link, Phase, State};
 use crate::codec::{CheckLimits, check};
@@ -20,7 +21,7 @@ use crate::descriptor::{MethodDescriptor, MethodKind};
 use crate::error::{Error, ErrorKind, Execution};
 use crate::metadata::Metadata;
 use crate::msgpack_rpc::{self, Spoken};
-use crate::object::{self, Lent};
+use crate::object::{self, Lent, Loan};
 use crate::security::{Admission, Asked, Identity, Target};
 use crate::server::catch_panic::CatchPanic;
 use crate::server::incoming::{Answer, Incoming};
@@ -75,6 +76,8 @@ pub(crate) struct Responder {
     params: u64,
     context: Context,
     answered: AtomicBool,
+    /// The parameters were looked at: from here on the handler may have run.
+    begun: AtomicBool,
 }
 
 impl Responder {
@@ -101,6 +104,11 @@ impl Responder {
     /// The end of a one-way method: nothing, unless the caller has not said that it wants nothing.
     pub(crate) fn done(&self) {
         self.reply(|out| out.push(NIL));
+    }
+
+    /// The parameters are looked at.
+    pub(crate) fn begun(&self) {
+        self.begun.store(true, Ordering::Relaxed);
     }
 
     /// Where items are read from and written to.
@@ -169,21 +177,29 @@ impl Responder {
         let idle = state.inflight == 0;
         let waiting = link.close_streams(&mut state, self.key());
         state.pieces.drop_body(self.key());
+        let mut back = Vec::new();
         if !self.one_way && state.phase != Phase::Closed {
             let lends = match lent {
-                [] => Ok(flags),
+                [] => Ok(Vec::new()),
                 lent => self.lend(&mut state, body, lent),
             };
-            let failed = panicked.or_else(|| lends.as_ref().err().cloned());
-            self.write_answer(&mut state, body, failed, head, lends.unwrap_or(0));
+            let panicked = panicked.map(|text| (Status::Internal, text));
+            let (loans, failed) = match lends {
+                Ok(loans) => (loans, panicked),
+                Err(error) => (Vec::new(), Some(error)),
+            };
+            // An object that comes home needs its connection as well.
+            let flags = if loans.is_empty() { flags } else { flag::LENDS };
+            if !self.write_answer(&mut state, body, failed, head, flags) {
+                back = state.objects.take_back(&loans);
+            }
             link.choke(&state);
             link.note_full(&state);
         }
         state.settle();
-        if let Some(waker) = waiting {
-            waker.wake();
-        }
         drop(state);
+        waiting.into_iter().for_each(Waker::wake);
+        drop_objects(back);
         if idle {
             link.idle.notify_waiters();
         }
@@ -205,43 +221,53 @@ enum Head<'a> {
 }
 
 impl Responder {
-    /// Lends the objects of a result; gives the flag that says so.
-    fn lend(&self, state: &mut State, body: &mut [u8], lent: &[Lent]) -> Result<u8, String> {
+    /// Lends the objects of a result.
+    fn lend(
+        &self,
+        state: &mut State,
+        body: &mut [u8],
+        lent: &[Lent],
+    ) -> Result<Vec<Loan>, (Status, String)> {
         let limit = self.link.limits.max_objects;
         let loans = state
             .objects
             .lend(lent, &self.link, limit)
-            .map_err(|error| format!("{}: {}", self.context.method(), error.message()))?;
+            .map_err(|error| {
+                let status = match error.kind() {
+                    ErrorKind::ResourceExhausted => Status::ResourceExhausted,
+                    _ => Status::Internal,
+                };
+                (
+                    status,
+                    format!("{}: {}", self.context.method(), error.message()),
+                )
+            })?;
         loans.iter().for_each(|loan| loan.fill(body));
-        let lends = loans.iter().any(|loan| loan.lent_id().is_some());
-        // An object that comes home needs its connection as well.
-        Ok(if lends || !loans.is_empty() {
-            flag::LENDS
-        } else {
-            0
-        })
+        Ok(loans)
     }
 
+    /// Appends the answer, or a FAIL if it cannot be given; whether it was the answer.
     fn write_answer(
         &self,
         state: &mut State,
         body: &mut Vec<u8>,
-        failed: Option<String>,
+        failed: Option<(Status, String)>,
         head: Head<'_>,
         flags: u8,
-    ) {
+    ) -> bool {
         let (link, id) = (&*self.link, self.request_id);
         let fail = |out: &mut Vec<u8>, status, text: &str| {
             frame::write_fail(out, id, &fail_part(status, Execution::Executed), text);
         };
-        if let Some(text) = failed {
-            return fail(state.out.buffer(), Status::Internal, &text);
+        if let Some((status, text)) = failed {
+            fail(state.out.buffer(), status, &text);
+            return false;
         }
-        let cut = is_cut(body.len(), &link.peer_hello);
         let fixed = match head {
             Head::Declared(_) => 8,
             _ => 0,
         };
+        let cut = is_cut(fixed, body.len(), &link.peer_hello);
         let (length, limit, unit) = if cut {
             (body.len(), link.peer_hello.max_message, "messages")
         } else {
@@ -252,7 +278,8 @@ impl Responder {
             let text = format!(
                 "the answer takes {length} bytes, the caller accepts {unit} of {limit}; answer with less at once, or as a stream, or raise the limits of the caller"
             );
-            return fail(state.out.buffer(), Status::ResourceExhausted, &text);
+            fail(state.out.buffer(), Status::ResourceExhausted, &text);
+            return false;
         }
         let out = state.out.buffer();
         match head {
@@ -266,6 +293,7 @@ impl Responder {
             let body = std::mem::take(body);
             state.out.add_body(self.key(), body.into());
         }
+        true
     }
 }
 
@@ -276,6 +304,11 @@ impl Drop for Responder {
             return;
         }
         let method = self.context.method();
+        let known = if *self.begun.get_mut() {
+            Execution::Executed
+        } else {
+            Execution::NotStarted
+        };
         let late = self
             .context
             .deadline()
@@ -290,15 +323,11 @@ impl Drop for Responder {
         } else if let Some(error) = self.context.broken() {
             self.fail(error.status(), Execution::Executed, error.message());
         } else if self.context.is_cancelled() {
-            self.fail(
-                Status::Cancelled,
-                Execution::Executed,
-                &format!("{method} was cancelled"),
-            );
+            self.fail(Status::Cancelled, known, &format!("{method} was cancelled"));
         } else if late {
             self.fail(
                 Status::DeadlineExceeded,
-                Execution::Executed,
+                known,
                 &format!("{method} did not finish in time"),
             );
         } else {
@@ -344,7 +373,10 @@ impl Link {
         };
         if frame.flags & flag::MORE != 0 {
             let key = (Side::Theirs, id);
-            self.lock().pieces.begin(key, frame, arrived);
+            let mut state = self.lock();
+            state.pieces.begin(key, frame, true, arrived);
+            state.admitting = false;
+            drop(state);
             self.wake_keeper.notify_one();
             return Ok(());
         }
@@ -376,7 +408,8 @@ impl Link {
             return self.resolve_object(frame, object);
         }
         let Some(router) = &self.router else {
-            let text = "this side serves nothing".to_owned();
+            let text =
+                "this client exports no services; `Channel::builder().export(…)` does".to_owned();
             return Err((Status::Unimplemented, text));
         };
         let Some((skeleton, index, method)) = router.find(part.call_id) else {
@@ -492,6 +525,7 @@ impl Link {
             params,
             context: context.clone(),
             answered: AtomicBool::new(false),
+            begun: AtomicBool::new(false),
         };
         let mut state = self.lock();
         // The read buffer that brought a small body is large: handlers that take their time must not keep many of them.
@@ -501,6 +535,7 @@ impl Link {
             frame.body
         };
         state.inflight += 1;
+        state.admitting = false;
         state.params += params;
         state.settle();
         let (receives, sends) = streams_of(method);
@@ -508,7 +543,9 @@ impl Link {
             state.streams.open((Side::Theirs, id), receives, sends);
         }
         drop(state);
+        let homes = self.homes(&body);
         let incoming = Incoming::new(body, context.clone(), responder.into());
+        let incoming = incoming.with_homes(homes);
         if let Some(asked) = asked {
             return self.run(id, context, ask_first(asked, skeleton, index, incoming));
         }
@@ -528,7 +565,7 @@ impl Link {
     /// Request IDs of a peer are not zero and not used twice at once. Returns when the call arrived: with the read that
     /// brought it, so that what it waited for its turn is taken off its time; and whether the last call that is served
     /// was before it.
-    fn admit_id(&self, id: u32) -> Result<(Instant, bool), Refusal> {
+    pub(super) fn admit_id(&self, id: u32) -> Result<(Instant, bool), Refusal> {
         let mut state = self.lock();
         let in_use = state.serving.contains_key(&id) || state.pieces.contains((Side::Theirs, id));
         if id == 0 || in_use {
@@ -545,6 +582,8 @@ impl Link {
         let above_the_line = state.leaving.refusing || state.phase == Phase::Closed;
         if !above_the_line {
             state.last_seen = id;
+            // Until it is begun or refused, which is on this task: who waits for the end waits for it too.
+            state.admitting = true;
         }
         Ok((state.last_heard, above_the_line))
     }
@@ -567,6 +606,13 @@ impl Link {
                 "{method}: the CALL's flags for streams are not those of the method; compare the definitions of both sides"
             );
             return Err((Status::InvalidArgument, text));
+        }
+        if sends && !self.peer_hello.takes_streams() {
+            let text = format!(
+                "{method} answers with a stream, and the caller announced windows of {} and {} bytes for streams",
+                self.peer_hello.stream_window, self.peer_hello.connection_window
+            );
+            return Err((Status::FailedPrecondition, text));
         }
         let mut state = self.lock();
         // A call whose parameters are being received is one of those that are worked on.
@@ -609,10 +655,11 @@ impl Link {
     }
 
     pub(super) fn refuse_call(&self, id: u32, one_way: bool, status: Status, text: &str) {
+        let mut state = self.lock();
+        state.admitting = false;
         if one_way {
             return;
         }
-        let mut state = self.lock();
         state.queued_control += 1;
         frame::write_fail(
             state.out.buffer(),
@@ -664,7 +711,11 @@ impl Link {
         let serving = self.lock().serving.get(&id).cloned();
         if let Some(serving) = serving {
             serving.context.set_broken(error.clone());
-            serving.cancel();
+            serving.context.set_cancelled();
+            // Even one that is declared to finish: without its parameters it never would.
+            if let Some(task) = serving.task {
+                task.abort();
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
-use super::{Link, Phase, State, Ticket};
+use super::{Link, Phase, State};
 use crate::error::{Error, ErrorKind, Execution};
 use crate::status::Status;
 use crate::wire::budgets::{Charge, SMALL_PIECE};
@@ -36,6 +36,10 @@ fn request(frame: &Frame) -> Key {
     (side, frame.request_id)
 }
 
+/// What a DATA is that is not a piece of the body which is open.
+pub(crate) const MIXED: &str =
+    "a DATA whose flag OF_ITEM is not that of the body that it goes on with";
+
 fn no_credit(_: NoCredit) -> Refusal {
     let text = "more was sent on a stream than there was credit for".to_owned();
     Refusal::Frame(GoAwayReason::Protocol, text)
@@ -56,7 +60,7 @@ impl Link {
             // The request is over, or its reader is gone.
         } else if frame.flags & flag::MORE != 0 {
             let now = state.last_heard;
-            state.pieces.begin(key, frame, now);
+            state.pieces.begin(key, frame, true, now);
         } else {
             let room = state.check_memory(frame.body.len() as u64, u64::MAX);
             if let Err(text) = room {
@@ -76,8 +80,16 @@ impl Link {
     pub(super) fn on_data(self: &Arc<Self>, frame: &Frame) -> Result<(), Refusal> {
         let key = request(frame);
         let mut state = self.lock();
-        if frame.flags & flag::OF_ITEM != 0 {
+        let of_item = frame.flags & flag::OF_ITEM != 0;
+        if of_item {
             state.streams.came(key, frame.cost()).map_err(no_credit)?;
+        }
+        if state
+            .pieces
+            .is_item(key)
+            .is_some_and(|is_item| is_item != of_item)
+        {
+            return Err(Refusal::Frame(GoAwayReason::Protocol, MIXED.to_owned()));
         }
         if frame.body.len() < SMALL_PIECE && frame.flags & flag::MORE != 0 {
             self.charge(&mut state, Charge::Control(1));
@@ -109,6 +121,7 @@ impl Link {
                     Ok(())
                 }
                 Kind::Call => {
+                    state.admitting = true;
                     drop(state);
                     self.on_whole_call(whole, arrived)
                 }
@@ -131,11 +144,12 @@ impl Link {
     }
 
     /// A body is not put together: its call fails, or its stream breaks.
-    fn give_up(&self, key: Key, front: Option<Frame>, text: &str) {
+    pub(super) fn give_up(&self, key: Key, front: Option<Frame>, text: &str) {
         let Some(front) = front else { return };
         let error =
             Error::new(ErrorKind::ResourceExhausted, text.to_owned()).with_peer(&*self.peer);
         let mut state = self.lock();
+        self.grant(&mut state, key);
         let wakers = match front.kind {
             Kind::Call => {
                 drop(state);
@@ -191,7 +205,7 @@ impl Link {
     }
 
     /// Sends the credit that is due. The reader flushes after each read, readers of streams wake the keeper.
-    fn grant(&self, state: &mut State, key: Key) -> bool {
+    pub(super) fn grant(&self, state: &mut State, key: Key) -> bool {
         let (connection, stream) = state.streams.grants(key);
         let due = connection.is_some() || stream.is_some();
         if state.phase == Phase::Closed {
@@ -239,46 +253,27 @@ impl Link {
         if state.phase == Phase::Closed || !state.streams.receives(key) {
             return;
         }
-        let ended = matches!(state.streams.next(key, None), Next::End);
+        let open = state.streams.is_open(key);
         state.pieces.drop_body(key);
         let connection = state.streams.stop_reading(key);
         state.settle();
         write_grant(&mut state, connection, (key.0, 0));
-        if !ended {
+        if open {
             frame::write_credit(state.out.buffer(), sender(key) | flag::STOP, key.1, 0);
         }
         drop(state);
         self.wake_keeper.notify_one();
     }
 
-    /// Forgets the streams of a request that is over; gives back who waits to send on it.
-    pub(super) fn close_streams(&self, state: &mut State, key: Key) -> Option<Waker> {
-        let (connection, waker) = state.streams.close(key);
+    /// Forgets the streams of a request that is over; gives back who waits to send or to read on it.
+    pub(super) fn close_streams(&self, state: &mut State, key: Key) -> Vec<Waker> {
+        let (connection, wakers) = state.streams.close(key);
         state.settle();
         if connection.is_some() && state.phase != Phase::Closed {
             write_grant(state, connection, (key.0, 0));
             self.wake_keeper.notify_one();
         }
-        waker
-    }
-}
-
-impl Ticket {
-    /// The next item of the answer, or its end.
-    pub(crate) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
-        match self.link().poll_next((Side::Ours, self.id()), cx) {
-            Poll::Ready(Next::Item(body)) => return Poll::Ready(Event::Item(body)),
-            Poll::Ready(Next::Broken(error)) => {
-                let answer = self.poll_answer(cx);
-                return Poll::Ready(Event::Over(match answer {
-                    Poll::Ready(answer) => answer,
-                    Poll::Pending => Answer::Failed(error),
-                }));
-            }
-            Poll::Ready(_) | Poll::Pending => {}
-        }
-        // Items come before the terminal frame, so one that came in between is found by the next poll.
-        self.poll_answer(cx).map(Event::Over)
+        wakers
     }
 }
 
@@ -298,6 +293,31 @@ impl Link {
                 Sent::NoRoom | Sent::Wait => {}
             }
         }
+    }
+
+    /// Whether the peer reads no more of what a call of ours sends; pending while it does.
+    pub(crate) fn poll_stopped(&self, id: u32, cx: &mut Context<'_>) -> Poll<()> {
+        let key = (Side::Ours, id);
+        let mut state = self.lock();
+        if state.streams.is_stopped(key) {
+            return Poll::Ready(());
+        }
+        state.streams.wait(key, cx.waker());
+        Poll::Pending
+    }
+
+    /// Waits until a CALL of ours is out to its last piece: its items come behind it. Dropping the future does nothing.
+    pub(crate) async fn until_call_is_out(&self, id: u32) {
+        let key = (Side::Ours, id);
+        poll_fn(|cx| {
+            let mut state = self.lock();
+            if !state.out.has_body(key) || state.streams.is_stopped(key) {
+                return Poll::Ready(());
+            }
+            state.streams.wait(key, cx.waker());
+            Poll::Pending
+        })
+        .await;
     }
 
     /// Sends as much of an item as there is credit for; pending while there is none.
@@ -366,11 +386,16 @@ impl Link {
     }
 
     /// Notes that answers and items must wait, if so much is unread.
-    pub(super) fn note_full(&self, state: &State) -> bool {
-        let full = state.out.unsent() > self.limits.outbound_queue_bytes as u64;
-        if full {
+    pub(super) fn note_full(&self, state: &State) {
+        if self.is_full(state) && state.phase != Phase::Closed {
             self.full.store(true, Ordering::Release);
         }
-        full
+    }
+
+    /// Whether so much is unread that answers and items wait. The rest of large bodies counts by itself: what is small
+    /// goes between its pieces.
+    pub(super) fn is_full(&self, state: &State) -> bool {
+        state.out.queued() > self.limits.outbound_queue_bytes as u64
+            || state.out.uncut() > self.limits.connection_memory
     }
 }

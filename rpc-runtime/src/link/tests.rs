@@ -1,5 +1,7 @@
 //! One link against a peer that is played by hand, with time paused.
 
+mod leaving;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,14 +14,14 @@ use crate::wire::frame::{CallPart, FailPart, Frame, Kind};
 use crate::wire::inbound::Inbound;
 
 /// The other end of a link.
-struct Peer {
-    stream: DuplexStream,
+pub(super) struct Peer {
+    pub(super) stream: DuplexStream,
     inbound: Inbound,
 }
 
 impl Peer {
     /// The next frame; `None` at the end of the input, even in the middle of a frame.
-    async fn next(&mut self) -> Option<Frame> {
+    pub(super) async fn next(&mut self) -> Option<Frame> {
         loop {
             if let Some(frame) = self.inbound.next_frame().unwrap() {
                 return Some(frame);
@@ -30,7 +32,7 @@ impl Peer {
         }
     }
 
-    async fn rest(&mut self) -> Vec<Frame> {
+    pub(super) async fn rest(&mut self) -> Vec<Frame> {
         let mut frames = Vec::new();
         while let Some(frame) = self.next().await {
             frames.push(frame);
@@ -38,14 +40,14 @@ impl Peer {
         frames
     }
 
-    async fn send(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+    pub(super) async fn send(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let mut out = Vec::new();
         write(&mut out);
         self.stream.write_all(&out).await.unwrap();
     }
 
     /// Everything sent before was handled once the PONG is here.
-    async fn settle(&mut self) {
+    pub(super) async fn settle(&mut self) {
         self.send(|out| frame::write_ping(out, Kind::Ping, 7)).await;
         assert_eq!(self.next().await.unwrap().kind, Kind::Pong);
     }
@@ -53,6 +55,16 @@ impl Peer {
 
 /// A client whose peer leaves no more than `window` bytes unread and works on `inflight` calls.
 async fn connected(window: usize, inflight: u32) -> (Arc<Link>, Peer) {
+    let hello = Hello {
+        max_frame: 1 << 20,
+        max_inflight: inflight,
+        ..Hello::default()
+    };
+    connected_to(window, hello).await
+}
+
+/// A client of a peer that says this HELLO.
+pub(super) async fn connected_to(window: usize, hello: Hello) -> (Arc<Link>, Peer) {
     let (here, there) = duplex(window);
     let (reader, writer) = split(here);
     let io = Io::new(reader, writer, "test://peer".to_owned());
@@ -60,11 +72,6 @@ async fn connected(window: usize, inflight: u32) -> (Arc<Link>, Peer) {
     let mut peer = Peer {
         stream: there,
         inbound: Inbound::server(&Limits::default()),
-    };
-    let hello = Hello {
-        max_frame: 1 << 20,
-        max_inflight: inflight,
-        ..Hello::default()
     };
     let handshake = async {
         assert_eq!(peer.next().await.unwrap().kind, Kind::Hello);
@@ -92,14 +99,14 @@ fn begin(link: &Arc<Link>, bytes: usize, deadline: Option<Instant>) -> Ticket {
     link.begin(&call, deadline, true).unwrap()
 }
 
-async fn failure(ticket: &mut Ticket) -> Error {
+pub(super) async fn failure(ticket: &mut Ticket) -> Error {
     match ticket.answer().await {
         Answer::Failed(error) => error,
         other => panic!("{other:?}"),
     }
 }
 
-async fn execution(ticket: &mut Ticket) -> Execution {
+pub(super) async fn execution(ticket: &mut Ticket) -> Execution {
     failure(ticket).await.execution()
 }
 
@@ -194,7 +201,7 @@ async fn an_answer_that_nobody_takes_makes_room_when_it_is_dropped() {
     peer.send(|out| frame::write_reply(out, 0, 1, &[0xc0]))
         .await;
     peer.settle().await;
-    let room = link.room();
+    let room = link.room(false);
     tokio::pin!(room);
     assert!(timeout(Duration::ZERO, room.as_mut()).await.is_err());
     drop(ticket);
@@ -429,7 +436,7 @@ async fn a_token_of_a_call_is_not_sent_where_others_could_read_it() {
     );
     // The key's letters in a value are no token.
     let without = b"\x81\xa1a\xadauthorization";
-    link.send_one_way(&call(without)).unwrap();
+    link.send_one_way(&call(without), false).unwrap();
     link.close(Error::unavailable("a test"));
     assert_eq!(calls(&peer.rest().await), [1]);
 }

@@ -67,11 +67,15 @@ impl Writer {
                 return self.poll_flush(cx);
             }
             self.batch = state.out.take(std::mem::take(&mut self.batch));
+            let mut wakers = Vec::new();
             for ((side, id), end) in state.out.completed() {
                 if side == Side::Ours {
                     state.calls.sent_to(id, end);
+                    wakers.extend(state.streams.call_is_out((side, id)));
                 }
             }
+            drop(state);
+            wakers.into_iter().for_each(Waker::wake);
         }
     }
 
@@ -164,22 +168,20 @@ impl Link {
         let mut state = self.lock();
         state.out.handed_over(bytes);
         state.last_written = Instant::now();
-        let unsent = state.out.unsent();
         state.settle();
-        if unsent == 0 {
+        if state.out.queued() == 0 {
             state.queued_control = 0;
-            if state.inflight == 0 {
-                self.idle.notify_waiters();
-            }
+        }
+        let full = self.is_full(&state);
+        if state.out.unsent() == 0 && state.inflight == 0 {
+            self.idle.notify_waiters();
         }
         let read_on = !self.is_choked(&state);
         drop(state);
         if read_on {
             self.drained.notify_one();
         }
-        if unsent <= self.limits.outbound_queue_bytes as u64
-            && self.full.swap(false, Ordering::AcqRel)
-        {
+        if !full && self.full.swap(false, Ordering::AcqRel) {
             self.writable.notify_one();
         }
     }

@@ -314,6 +314,7 @@ mod tests {
             idempotent: false,
             finish: false,
             timeout: None,
+            retry: None,
             fingerprint: 0,
             signature: "()",
             served: true,

@@ -92,6 +92,31 @@ impl Rule {
         }
     }
 
+    /// Finds a rule that is true of nobody, whoever calls.
+    fn check(&self) -> Result<(), String> {
+        match &self.kind {
+            Kind::Spiffe(prefix) if !prefix.starts_with("spiffe://") => Err(format!(
+                "`{prefix}` is no SPIFFE ID, these begin with spiffe://"
+            )),
+            Kind::Identity(IdentityKind::Spiffe, name) if !name.starts_with("spiffe://") => Err(
+                format!("`{name}` is no SPIFFE ID, these begin with spiffe://"),
+            ),
+            Kind::Identity(IdentityKind::Dns, name)
+                if name.chars().any(|letter| letter.is_ascii_uppercase()) =>
+            {
+                Err(format!(
+                    "DNS names of identities are in lower case: `{}`",
+                    name.to_ascii_lowercase()
+                ))
+            }
+            Kind::Identity(_, name) if name.is_empty() => Err(
+                "nobody has an empty name; `Rule::authenticated()` is for all that have one"
+                    .to_owned(),
+            ),
+            _ => Ok(()),
+        }
+    }
+
     fn allows(&self, access: &Access<'_>) -> bool {
         match (&self.kind, access.identity) {
             (Kind::All, _) => true,
@@ -143,7 +168,7 @@ impl Written {
     ///
     /// # Errors
     ///
-    /// A target that is not mounted: a rule that protects nothing is a mistake.
+    /// A target that is not mounted, or a rule that can be true of nobody: both are mistakes.
     pub(crate) fn resolve(&self, services: &[&'static ServiceDescriptor]) -> Result<Option<Rules>> {
         if self.0.is_empty() {
             return Ok(None);
@@ -151,6 +176,10 @@ impl Written {
         let mut levels: [HashMap<u64, Vec<Rule>>; 3] = Default::default();
         for (target, rule) in &self.0 {
             let (level, ids) = find(target, services)?;
+            rule.check().map_err(|why| {
+                let text = format!("the rule for `{target}`: {why}");
+                Error::new(ErrorKind::FailedPrecondition, text)
+            })?;
             for id in ids {
                 levels[level].entry(id).or_default().push(rule.clone());
             }

@@ -11,7 +11,7 @@ use crate::codec::{Codec, Decode, DecodeError, ErrorCodec, Invalid, Reader};
 use crate::context::Context;
 use crate::error::{Error, Execution};
 use crate::link::{Link, Responder};
-use crate::object;
+use crate::object::{self, Home};
 use crate::status::Status;
 use crate::wire::calls;
 use crate::wire::frame::FailPart;
@@ -28,6 +28,8 @@ pub struct Incoming {
     body: Bytes,
     context: Context,
     reply_to: ReplyTo,
+    /// Our own objects among the parameters.
+    homes: Arc<[Home]>,
 }
 
 /// Who gets the answer.
@@ -50,7 +52,16 @@ impl Incoming {
             body,
             context,
             reply_to,
+            homes: Arc::new([]),
         }
+    }
+
+    /// Notes our own objects among the parameters.
+    pub(crate) fn with_homes(mut self, homes: Vec<Home>) -> Self {
+        if !homes.is_empty() {
+            self.homes = homes.into();
+        }
+        self
     }
 
     /// A call from a caller in this process.
@@ -74,7 +85,10 @@ impl Incoming {
     /// If they are neither.
     pub fn args(&self, count: usize) -> Result<Args<'_>, DecodeError> {
         let mut args = Args::open(&self.body, count)?;
-        args.link = self.responder().map(Responder::link);
+        args.link = self.responder().map(|responder| {
+            responder.begun();
+            (responder.link(), &self.homes)
+        });
         Ok(args)
     }
 
@@ -233,7 +247,7 @@ pub struct Args<'a> {
     form: Form<'a>,
     taken: usize,
     /// Where objects among them come from.
-    link: Option<&'a Arc<Link>>,
+    link: Option<(&'a Arc<Link>, &'a Arc<[Home]>)>,
 }
 
 #[derive(Debug)]
@@ -337,6 +351,10 @@ impl<'a> Args<'a> {
             return Ok(());
         };
         for _ in self.taken..present {
+            // Nobody here will ever hold it.
+            if let (Some((link, _)), Some(id)) = (self.link, object::next_lent(&input)) {
+                link.give_back(id);
+            }
             input.skip()?;
         }
         input.finish()
@@ -352,7 +370,9 @@ impl<'a> Args<'a> {
         let link = self.link;
         // Only an object needs to know its connection; looking for one first costs less than telling all.
         let decode = |input: &mut Reader<'a>| match link {
-            Some(link) if object::is_object(input) => object::borrowing(link, || decode(input)),
+            Some((link, homes)) if object::is_object(input) => {
+                object::borrowing(link, homes, || decode(input))
+            }
             _ => decode(input),
         };
         let value = match &mut self.form {

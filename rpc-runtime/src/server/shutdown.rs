@@ -156,8 +156,18 @@ pub(super) async fn keep(shared: &Shared, link: &Arc<Link>) {
         && timeout_at(due, link.closed()).await.is_err()
     {
         let text = "this connection has come to its age; connect again";
-        let left = link.leave(GoAwayReason::Shutdown, text);
-        let _ = timeout(shared.terms.limits.max_connection_age_grace, left).await;
+        let (reason, grace) = (
+            GoAwayReason::Shutdown,
+            shared.terms.limits.max_connection_age_grace,
+        );
+        let left = async {
+            link.announce(reason, text, Duration::ZERO);
+            link.until_quiet().await;
+            // An object lives on its connection: whoever has one may use it up, for half of the time.
+            let _ = timeout(grace / 2, link.given_back()).await;
+            link.leave(reason, text).await;
+        };
+        let _ = timeout(grace, left).await;
         link.close(Error::unavailable(text));
     }
     link.closed().await;

@@ -101,14 +101,17 @@ impl Calls {
         self.slots.iter().any(answered)
     }
 
-    /// Whether an answer to this call is still to come.
-    pub(crate) fn knows(&self, id: u32) -> bool {
-        match self.slots.get(self.index(id)) {
-            Some(Slot::Waiting { id: at, .. } | Slot::Abandoned { id: at }) => *at == id,
-            Some(Slot::Answered {
-                id: at, peer_done, ..
-            }) => *at == id && !peer_done,
-            _ => false,
+    /// Whether the peer still owes the end of a call, and whether somebody waits for it; `None` if it owes nothing.
+    pub(crate) fn is_owed(&self, id: u32) -> Option<bool> {
+        match self.slots.get(self.index(id))? {
+            Slot::Waiting { id: at, .. } if *at == id => Some(true),
+            Slot::Abandoned { id: at } if *at == id => Some(false),
+            Slot::Answered {
+                id: at,
+                peer_done: false,
+                ..
+            } if *at == id => Some(false),
+            _ => None,
         }
     }
 
@@ -323,12 +326,18 @@ impl Calls {
     /// Ends the calls whose time is up while no writer has their frames: those are made void, and nothing comes back.
     /// [`Calls::expire`] sees to the others, whose frames will be sent, so that `handed` is no less than
     /// [`Outbound::offered`] there.
-    pub(crate) fn expire_unsent(&mut self, now: Instant, out: &mut Outbound) -> Vec<Waker> {
+    pub(crate) fn expire_unsent(
+        &mut self,
+        now: Instant,
+        out: &mut Outbound,
+        mut on_expired: impl FnMut(u32),
+    ) -> Vec<Waker> {
         let error = Error::new(crate::error::ErrorKind::DeadlineExceeded, EXPIRED);
         self.end_where(|id, frame, deadline| {
             let late = deadline.is_some_and(|deadline| deadline <= now);
             (late && out.void(frame.start)).then(|| {
                 out.drop_body((Side::Ours, id));
+                on_expired(id);
                 error.clone()
             })
         })
@@ -346,9 +355,17 @@ impl Calls {
     }
 
     /// GOAWAY: calls above the line were not and will not be started.
-    pub(crate) fn refuse_above(&mut self, part: &GoAwayPart, error: &Error) -> Vec<Waker> {
+    pub(crate) fn refuse_above(
+        &mut self,
+        part: &GoAwayPart,
+        error: &Error,
+        mut on_refused: impl FnMut(u32),
+    ) -> Vec<Waker> {
         self.end_where(|id, _, _| {
-            is_after(id, part.last_id).then(|| error.clone().with_execution(Execution::NotStarted))
+            is_after(id, part.last_id).then(|| {
+                on_refused(id);
+                error.clone().with_execution(Execution::NotStarted)
+            })
         })
     }
 

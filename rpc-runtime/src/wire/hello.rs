@@ -3,6 +3,9 @@
 use crate::codec::{DecodeError, Reader, write};
 use crate::limits::Limits;
 use crate::security::Token;
+use crate::wire::frame::{HEADER, LENGTH_FIELD};
+use crate::wire::outbound::PIECE;
+use crate::wire::streams::SMALLEST_WINDOW;
 
 /// Feature of those who read bodies compressed with LZ4.
 pub(crate) const LZ4: &str = "lz4";
@@ -61,6 +64,17 @@ impl Hello {
     /// Whether compressed bodies may be sent to this side.
     pub(crate) fn reads_compressed(&self) -> bool {
         self.features.iter().any(|feature| feature == LZ4)
+    }
+
+    /// Longest body of one frame of a body in pieces, or of one item, that this side takes.
+    pub(crate) fn piece(&self) -> usize {
+        let room = self.max_frame as usize - (HEADER - LENGTH_FIELD).min(self.max_frame as usize);
+        room.clamp(1, PIECE)
+    }
+
+    /// Whether a stream towards this side gets anywhere.
+    pub(crate) fn takes_streams(&self) -> bool {
+        self.stream_window.min(self.connection_window) >= SMALLEST_WINDOW
     }
 
     /// The fingerprint the peer announced for a service.

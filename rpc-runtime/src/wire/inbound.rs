@@ -128,6 +128,7 @@ impl Inbound {
                 None if ignorable && self.phase == Phase::Open => {
                     self.buffer.advance(total);
                     self.skipped = self.skipped.saturating_add(1);
+                    self.leave_large(total);
                 }
                 None => {
                     let text = format!("frame kind {} is not known", self.buffer[4]);
@@ -177,10 +178,7 @@ impl Inbound {
             return Err(Refusal::Frame(GoAwayReason::Limit, text));
         }
         let mut frame = self.buffer.split_to(total).freeze();
-        if total > KEPT_BUFFER {
-            // The frame takes the large allocation with it; else every connection that once had a large frame keeps one.
-            self.buffer = BytesMut::from(&self.buffer[..]);
-        }
+        self.leave_large(total);
         frame.advance(HEADER);
         let fixed = split(&mut frame, fixed_len);
         let metadata = split(&mut frame, metadata_len);
@@ -192,6 +190,14 @@ impl Inbound {
             metadata,
             body: frame,
         })
+    }
+
+    /// Goes on in a buffer of its own after a large frame: else every connection that once had one keeps its room, and
+    /// what follows it and is kept would keep it too.
+    fn leave_large(&mut self, total: usize) {
+        if total > KEPT_BUFFER {
+            self.buffer = BytesMut::from(&self.buffer[..]);
+        }
     }
 
     /// The length of the frame at the start of the buffer if all of it is there.

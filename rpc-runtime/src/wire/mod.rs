@@ -3,7 +3,8 @@
 //! Read in this order: [`frame`] (what one frame looks like), [`hello`] (what both sides say first), [`inbound`]
 //! (received bytes to frames), [`pieces`] (cut bodies to whole ones), [`outbound`] (frames to bytes, and which of them
 //! the kernel has), [`calls`] (our calls on their way, and what is known of each), [`streams`] (items and credit),
-//! [`sending`] (a call and its items into the output), [`budgets`] (what a peer may have us do for nothing). `link.rs` puts a socket under it, `blocking.rs` another one.
+//! [`sending`] (a call and its items into the output), [`budgets`] (what a peer may have us do for nothing),
+//! [`compression`]. `link/` puts a socket under it, `client/blocking/` another one.
 
 pub(crate) mod budgets;
 pub(crate) mod calls;
@@ -16,5 +17,7 @@ pub(crate) mod pieces;
 pub(crate) mod sending;
 pub(crate) mod streams;
 
+#[cfg(test)]
+mod stream_tests;
 #[cfg(test)]
 mod tests;

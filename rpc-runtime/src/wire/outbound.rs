@@ -14,8 +14,10 @@ use crate::wire::streams::{Grant, Key, Side};
 ///
 /// Large bodies wait beside the frames and are cut when there is room for a piece: small frames that come later
 /// overtake them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Outbound {
+    /// Bodies are cut into pieces of this size.
+    piece: usize,
     waiting: Vec<u8>,
     /// Stream position of the first waiting byte.
     taken: u64,
@@ -26,6 +28,15 @@ pub(crate) struct Outbound {
     uncut: u64,
     /// Bodies whose last piece was cut since this was last asked for, and where it ends.
     complete: Vec<(Key, u64)>,
+    /// RELEASEs that come behind bodies of calls which may name the object.
+    releases: Vec<Held>,
+}
+
+/// The RELEASE of an object, and the bodies that it waits for.
+#[derive(Debug)]
+struct Held {
+    object: u64,
+    behind: Vec<Key>,
 }
 
 /// The rest of a body whose front is out already.
@@ -35,13 +46,33 @@ struct Body {
     rest: Bytes,
 }
 
-/// Bodies above this are cut into pieces of this size.
+/// Bodies above this are cut into pieces of this size, or of less if the peer takes less in one frame.
 pub(crate) const PIECE: usize = 64 << 10;
 
 /// Bodies that go out in turn; those behind them wait, so that the peer need not hold the beginnings of all.
 const ABREAST: usize = 4;
 
+impl Default for Outbound {
+    fn default() -> Self {
+        Self::new(PIECE)
+    }
+}
+
 impl Outbound {
+    /// Nothing yet; bodies will be cut into pieces of this size.
+    pub(crate) fn new(piece: usize) -> Self {
+        Self {
+            piece,
+            waiting: Vec::new(),
+            taken: 0,
+            handed: 0,
+            bodies: VecDeque::new(),
+            uncut: 0,
+            complete: Vec::new(),
+            releases: Vec::new(),
+        }
+    }
+
     /// Stream position of the next byte that is appended.
     pub(crate) fn end(&self) -> u64 {
         self.taken + self.waiting.len() as u64
@@ -69,6 +100,27 @@ impl Outbound {
         }
     }
 
+    /// Appends the RELEASE of an object, behind the last pieces of the calls that are on their way: they may name it.
+    pub(crate) fn release(&mut self, object: u64) {
+        let ours = self.bodies.iter().map(|body| body.key);
+        let behind: Vec<_> = ours.filter(|(side, _)| *side == Side::Ours).collect();
+        if behind.is_empty() {
+            frame::write_release(&mut self.waiting, object, 1);
+        } else {
+            self.releases.push(Held { object, behind });
+        }
+    }
+
+    /// A body is out, or is not sent any more.
+    fn body_is_over(&mut self, key: Key) {
+        for held in &mut self.releases {
+            held.behind.retain(|known| *known != key);
+        }
+        for held in self.releases.extract_if(.., |held| held.behind.is_empty()) {
+            frame::write_release(&mut self.waiting, held.object, 1);
+        }
+    }
+
     /// Forgets the rest of a body; whether there was one.
     pub(crate) fn drop_body(&mut self, key: Key) -> bool {
         let Some(at) = self.bodies.iter().position(|body| body.key == key) else {
@@ -77,22 +129,43 @@ impl Outbound {
         if let Some(body) = self.bodies.remove(at) {
             self.uncut -= body.rest.len() as u64;
         }
+        self.body_is_over(key);
         true
+    }
+
+    /// Whether the rest of a body of this request waits to be cut.
+    pub(crate) fn has_body(&self, key: Key) -> bool {
+        self.bodies.iter().any(|body| body.key == key)
+    }
+
+    /// Whether the rest of any body waits to be cut.
+    pub(crate) fn has_bodies(&self) -> bool {
+        !self.bodies.is_empty()
+    }
+
+    /// Bytes of the bodies that are not cut yet.
+    pub(crate) fn uncut(&self) -> u64 {
+        self.uncut
+    }
+
+    /// Bytes of frames that the kernel does not have yet; what is left of large bodies waits beside them.
+    pub(crate) fn queued(&self) -> u64 {
+        self.end() - self.handed
     }
 
     /// Forgets all bodies; for the end of the connection.
     pub(crate) fn drop_bodies(&mut self) {
         self.bodies.clear();
+        self.releases.clear();
         self.uncut = 0;
     }
 
     /// Swaps what waits for an empty buffer. The caller writes it and tells [`Outbound::handed_over`].
     pub(crate) fn take(&mut self, empty: Vec<u8>) -> Vec<u8> {
         debug_assert!(empty.is_empty());
-        // One piece at a time, so that what is small and comes meanwhile waits for one piece and not for a body.
-        if self.waiting.len() < PIECE {
-            self.cut_piece();
-        }
+        // One piece at a time, so that what is small and comes meanwhile waits for one piece and not for a body; and one
+        // piece always, so that a body gets on beside streams that never pause.
+        self.cut_piece();
         self.taken += self.waiting.len() as u64;
         std::mem::replace(&mut self.waiting, empty)
     }
@@ -101,7 +174,7 @@ impl Outbound {
         let Some(mut body) = self.bodies.pop_front() else {
             return;
         };
-        let piece = body.rest.split_to(body.rest.len().min(PIECE));
+        let piece = body.rest.split_to(body.rest.len().min(self.piece));
         self.uncut -= piece.len() as u64;
         let mut flags = match body.key.0 {
             Side::Ours => 0,
@@ -113,6 +186,7 @@ impl Outbound {
         frame::write_data(&mut self.waiting, flags, body.key.1, &piece);
         if body.rest.is_empty() {
             self.complete.push((body.key, self.end()));
+            self.body_is_over(body.key);
         } else {
             let turn = self.bodies.len().min(ABREAST - 1);
             self.bodies.insert(turn, body);

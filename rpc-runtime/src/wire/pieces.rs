@@ -44,11 +44,15 @@ pub(crate) enum Added {
 }
 
 impl Pieces {
-    /// The front of a body. An incomplete one of the same request is forgotten; returns whether there was one.
-    pub(crate) fn begin(&mut self, key: Key, front: Frame, now: Instant) -> bool {
-        let replaced = self.forget(key).is_some();
+    /// The front of a body; `wanted` if somebody waits for it. An incomplete one of the same request is forgotten.
+    pub(crate) fn begin(&mut self, key: Key, front: Frame, wanted: bool, now: Instant) {
+        self.forget(key);
         self.calls += u32::from(front.kind == Kind::Call);
-        let body = front.body.to_vec();
+        let body = if wanted {
+            front.body.to_vec()
+        } else {
+            Vec::new()
+        };
         self.held += body.len() as u64;
         // The front must not keep the read buffer that it came in.
         let front = Frame {
@@ -60,12 +64,11 @@ impl Pieces {
         let partial = Partial {
             front,
             body,
-            unwanted: false,
+            unwanted: !wanted,
             since: now,
             last: now,
         };
         self.bodies.insert(key, partial);
-        replaced
     }
 
     /// A DATA frame.
@@ -126,6 +129,12 @@ impl Pieces {
             .is_some_and(|partial| !partial.unwanted)
     }
 
+    /// Whether the incomplete body of this request is an item; `None` if there is no such body.
+    pub(crate) fn is_item(&self, key: Key) -> Option<bool> {
+        let partial = self.bodies.get(&key)?;
+        Some(partial.front.kind == Kind::Item)
+    }
+
     /// Whether a body of this request is incomplete.
     pub(crate) fn contains(&self, key: Key) -> bool {
         self.bodies.contains_key(&key)
@@ -141,14 +150,14 @@ impl Pieces {
         self.held
     }
 
-    /// When the last piece of the body came that has waited longest for its next one. Items are not asked about: their
-    /// senders may be waiting for credit.
-    pub(crate) fn oldest(&self) -> Option<Instant> {
+    /// When the last piece of any body came, while there are bodies that are not complete: they take turns, so one may
+    /// have to wait for the end of others. Items are not asked about: their senders may be waiting for credit.
+    pub(crate) fn last_piece(&self) -> Option<Instant> {
         self.bodies
             .values()
             .filter(|partial| partial.front.kind != Kind::Item)
             .map(|partial| partial.last)
-            .min()
+            .max()
     }
 
     /// Forgets everything.

@@ -5,14 +5,20 @@ use std::task::Waker;
 use crate::error::{Error, ErrorKind};
 use crate::object::Loan;
 use crate::wire::calls::Calls;
-use crate::wire::frame::{self, CallFrame, Kind, flag};
+use crate::wire::frame::{self, CallFrame, HEADER, Kind, LENGTH_FIELD, flag};
 use crate::wire::hello::Hello;
 use crate::wire::outbound::{Outbound, PIECE};
 use crate::wire::streams::{Key, Leave, Side, Streams};
 
-/// Whether a body of this length goes to this peer in pieces.
-pub(crate) fn is_cut(length: usize, peer: &Hello) -> bool {
-    length > PIECE && peer.max_message > 0
+/// Whether a body of this length, behind so much of fixed part and metadata, goes to this peer in pieces.
+pub(crate) fn is_cut(before: usize, length: usize, peer: &Hello) -> bool {
+    let frame = HEADER - LENGTH_FIELD + before + length;
+    (length > PIECE || frame > peer.max_frame as usize) && peer.max_message > 0
+}
+
+fn is_call_cut(call: &CallFrame<'_>, peer: &Hello) -> bool {
+    let before = frame::call_len(call) - HEADER - call.params.len();
+    is_cut(before, call.params.len(), peer)
 }
 
 /// Whether the peer takes a call of this length.
@@ -21,7 +27,14 @@ pub(crate) fn is_cut(length: usize, peer: &Hello) -> bool {
 ///
 /// `resource_exhausted`, not sent.
 pub(crate) fn check_length(call: &CallFrame<'_>, peer: &Hello, name: &str) -> Result<(), Error> {
-    let (length, limit) = if is_cut(call.params.len(), peer) {
+    if call.flags & flag::STREAM_IN != 0 && !peer.takes_streams() {
+        let text = format!(
+            "{name} takes no streams: the windows that it announces are {} and {} bytes",
+            peer.stream_window, peer.connection_window
+        );
+        return Err(Error::new(ErrorKind::Unimplemented, text).with_peer(name));
+    }
+    let (length, limit) = if is_call_cut(call, peer) {
         (call.params.len(), peer.max_message)
     } else {
         let length = frame::call_len(call) - frame::LENGTH_FIELD;
@@ -45,7 +58,7 @@ pub(crate) fn write_call(
     (calls, out, streams): (&mut Calls, &mut Outbound, &mut Streams),
 ) {
     let start = out.end();
-    if is_cut(call.params.len(), peer) {
+    if is_call_cut(call, peer) {
         let front = CallFrame {
             flags: call.flags | flag::MORE,
             params: &[],
@@ -158,14 +171,17 @@ impl Sending {
     ) -> Sent {
         let key = self.key;
         loop {
-            if out.unsent() > queue {
+            if streams.is_stopped(key) {
+                return Sent::Stopped;
+            }
+            if out.queued() > queue {
                 return Sent::NoRoom;
             }
             let left = self.body.len() - self.at;
             let whole = !self.begun && left <= streams.largest_whole();
             // The front of a cut item is empty.
             let wanted = if whole || self.begun {
-                left.min(PIECE)
+                left.min(streams.piece())
             } else {
                 0
             };

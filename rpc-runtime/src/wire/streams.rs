@@ -37,6 +37,8 @@ pub(crate) struct Streams {
     peer_window: u64,
     /// What we may still send on all streams together.
     sending: u64,
+    /// Longest body of one frame that the peer takes.
+    piece: usize,
     /// Bytes of items that nobody has taken yet.
     held: u64,
 }
@@ -94,6 +96,9 @@ struct Window {
 /// Items up to this are copied together.
 const SMALL: usize = 4 << 10;
 
+/// Smallest window that a stream gets through: a frame with one byte of body.
+pub(crate) const SMALLEST_WINDOW: u32 = 13;
+
 /// More was sent than there was credit for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct NoCredit;
@@ -128,7 +133,7 @@ pub(crate) enum Leave {
 pub(crate) type Grant = Option<u32>;
 
 impl Streams {
-    pub(crate) fn new(ours: (u32, u32), peers: (u32, u32)) -> Self {
+    pub(crate) fn new(ours: (u32, u32), peers: (u32, u32), piece: usize) -> Self {
         Self {
             streams: HashMap::new(),
             stream_window: u64::from(ours.0),
@@ -136,8 +141,14 @@ impl Streams {
             peer_stream_window: u64::from(peers.0),
             peer_window: u64::from(peers.1),
             sending: u64::from(peers.1),
+            piece,
             held: 0,
         }
+    }
+
+    /// Longest body of one frame that the peer takes.
+    pub(crate) fn piece(&self) -> usize {
+        self.piece
     }
 
     /// Opens the streams of a request.
@@ -158,17 +169,19 @@ impl Streams {
         self.streams.insert(key, Stream { inflow, outflow });
     }
 
-    /// Forgets a request; returns what is to be granted for all streams, and who waits to send.
-    pub(crate) fn close(&mut self, key: Key) -> (Grant, Option<Waker>) {
+    /// Forgets a request; returns what is to be granted for all streams, and who waits to send or to read.
+    pub(crate) fn close(&mut self, key: Key) -> (Grant, Vec<Waker>) {
         let Some(stream) = self.streams.remove(&key) else {
-            return (None, None);
+            return (None, Vec::new());
         };
+        let mut wakers = Vec::new();
         if let Some(inflow) = stream.inflow {
             self.receiving.untaken -= inflow.window.untaken;
             self.held -= inflow.window.untaken;
+            wakers.extend(inflow.waker);
         }
-        let waker = stream.outflow.and_then(|outflow| outflow.waker);
-        (self.receiving.grant(), waker)
+        wakers.extend(stream.outflow.and_then(|outflow| outflow.waker));
+        (self.receiving.grant_shared(), wakers)
     }
 
     /// Bytes of items that nobody has taken yet.
@@ -186,6 +199,12 @@ impl Streams {
         self.streams
             .get(&key)
             .is_some_and(|stream| stream.inflow.is_some())
+    }
+
+    /// Whether more may come on a stream from the peer.
+    pub(crate) fn is_open(&self, key: Key) -> bool {
+        let inflow = self.streams.get(&key).and_then(|it| it.inflow.as_ref());
+        inflow.is_some_and(|inflow| !inflow.ended && inflow.broken.is_none())
     }
 
     /// Counts a frame of a stream (an ITEM, a piece of one) that came.
@@ -214,6 +233,9 @@ impl Streams {
         } else if body.len() <= SMALL {
             inflow.small.extend_from_slice(&body);
             Item::Small(body.len())
+        } else if body.len() <= PIECE {
+            // A view of the read buffer would keep all of it, which the windows do not count.
+            Item::Large(Bytes::copy_from_slice(&body))
         } else {
             Item::Large(body)
         };
@@ -226,7 +248,7 @@ impl Streams {
 
     /// What is to be granted for all streams now, and for one.
     pub(crate) fn grants(&mut self, key: Key) -> (Grant, Grant) {
-        let connection = self.receiving.grant();
+        let connection = self.receiving.grant_shared();
         let stream = self.inflow(key).and_then(|inflow| {
             // Nothing comes after the end, so credit would be noise.
             let open = !inflow.ended && inflow.broken.is_none();
@@ -287,7 +309,7 @@ impl Streams {
         let inflow = self.streams.get_mut(&key)?.inflow.take()?;
         self.receiving.untaken -= inflow.window.untaken;
         self.held -= inflow.window.untaken;
-        self.receiving.grant()
+        self.receiving.grant_shared()
     }
 
     /// Credit from the peer for one request.
@@ -311,6 +333,22 @@ impl Streams {
         let outflow = self.streams.get_mut(&key)?.outflow.as_mut()?;
         outflow.stopped = true;
         outflow.waker.take()
+    }
+
+    /// Has a writer woken when its CALL is out, when there is more credit, and when its reader is gone.
+    pub(crate) fn wait(&mut self, key: Key, by: &Waker) {
+        let outflow = self
+            .streams
+            .get_mut(&key)
+            .and_then(|it| it.outflow.as_mut());
+        if let Some(outflow) = outflow {
+            remember(&mut outflow.waker, by);
+        }
+    }
+
+    /// The CALL of a request is out; returns who waits to send its items.
+    pub(crate) fn call_is_out(&mut self, key: Key) -> Option<Waker> {
+        self.streams.get_mut(&key)?.outflow.as_mut()?.waker.take()
     }
 
     /// Whether the peer reads no more of what we send.
@@ -354,7 +392,7 @@ impl Streams {
     /// never be there at once.
     pub(crate) fn largest_whole(&self) -> usize {
         let window = self.peer_stream_window.min(self.peer_window) / 2;
-        window.saturating_sub(frame::cost(0)).min(PIECE as u64) as usize
+        window.saturating_sub(frame::cost(0)).min(self.piece as u64) as usize
     }
 
     /// The connection is gone: everything is over for everybody who waits.
@@ -373,6 +411,13 @@ impl Streams {
             }
         }
         wakers
+    }
+
+    /// What may still be sent on each stream, and on all together.
+    #[cfg(test)]
+    pub(crate) fn credits(&self) -> (Vec<u64>, u64) {
+        let outflows = self.streams.values().filter_map(|it| it.outflow.as_ref());
+        (outflows.map(|it| it.credit).collect(), self.sending)
     }
 
     fn inflow(&mut self, key: Key) -> Option<&mut Inflow> {
@@ -394,12 +439,22 @@ impl Window {
         Ok(())
     }
 
-    /// What to give the peer now. Half a window at least, unless it has less than that to go on with: a CREDIT for
-    /// every item would cost more than the items.
+    /// What to give the peer now, for one stream: half a window at least, because a CREDIT for every item would cost
+    /// more than the items. The rest comes when the reader of this stream goes on.
     fn grant(&mut self) -> Grant {
+        self.grant_from(self.size)
+    }
+
+    /// The same for all streams together. The reader of one may never go on, so what the others have left between them
+    /// is given when half of that is spent.
+    fn grant_shared(&mut self) -> Grant {
+        self.grant_from(self.size.saturating_sub(self.untaken))
+    }
+
+    fn grant_from(&mut self, whole: u64) -> Grant {
         let target = self.size.saturating_sub(self.untaken);
         let missing = target.saturating_sub(self.allowance);
-        if missing == 0 || missing * 2 < self.size {
+        if missing == 0 || missing * 2 < whole {
             return None;
         }
         self.allowance += missing;

@@ -633,7 +633,8 @@ impl Model {
                 let Some(last_id) = self.pick(*index) else {
                     return;
                 };
-                self.calls.refuse_above(&go_away_part(last_id), &error);
+                self.calls
+                    .refuse_above(&go_away_part(last_id), &error, |_| {});
                 let refused = |id, _| is_after(id, last_id).then_some(Execution::NotStarted);
                 self.end_where(refused);
             }
@@ -763,7 +764,7 @@ fn a_call_that_expires_unsent_is_padding_and_owes_nothing() {
     drop(out.take(Vec::new()));
     let waiting = begin(&mut calls, &mut out);
     assert_eq!(calls.beyond(out.handed()).len(), 2);
-    calls.expire_unsent(now, &mut out);
+    calls.expire_unsent(now, &mut out, |_| {});
     let mut cancelled = Vec::new();
     calls.expire(now, out.offered(), |id, _| cancelled.push(id));
     assert_eq!(cancelled, [taken]);

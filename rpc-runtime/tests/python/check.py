@@ -1,8 +1,10 @@
 """Calls the server of main.rs in every way that docs/wire.md describes. Usage: check.py ADDRESS"""
 
+import itertools
 import sys
+import time
 
-from client import CallFailed, Client, Declared
+from client import ANSWERS_STREAM, TAKES_STREAM, CallFailed, Client, Declared
 
 SERVICE = "demo.v1.Work"
 
@@ -15,7 +17,11 @@ def failure(action):
 
 
 def main(address):
-    client = Client(address)
+    notes = []
+    exports = {("demo.v1.Near", "double"): lambda number: 2 * number,
+               ("demo.v1.Near", "reverse"): lambda blob: blob[::-1],
+               ("demo.v1.Near", "note"): notes.append}
+    client = Client(address, exports=exports)
     names = [name for name, _ in client.hello["services"]]
     assert SERVICE in names, names
 
@@ -75,6 +81,63 @@ def main(address):
     assert pending.done.wait(10)
     assert (pending.outcome.status, pending.outcome.execution) == ("cancelled", "executed"), pending.outcome
     assert client.call(SERVICE, "stopped") == before + 1
+
+    # large bodies: parameters and a result in pieces, and small calls beside them
+    large = bytes(n % 251 for n in range(3_000_000))
+    assert client.call(SERVICE, "size", large) == len(large)
+    pending = client.start(SERVICE, "give_back", large)
+    assert client.call(SERVICE, "add", 1, 2) == 3
+    assert pending.result() == large
+
+    # an answer that is a stream: small items beyond every window, and large ones
+    assert list(client.stream(SERVICE, "count", 50_000).items()) == list(range(50_000))
+    assert list(client.stream(SERVICE, "count", 0).items()) == []
+    sizes = [0, 1, 65_535, 65_536, 65_537, 2_000_000, 0, 70_000]
+    assert [len(item) for item in client.stream(SERVICE, "blobs", sizes).items()] == sizes
+    broken, numbers = client.stream(SERVICE, "breaks", 3).items(), []
+    error = failure(lambda: numbers.extend(broken))
+    assert isinstance(error, Declared) and error.error == "ByZero", error
+
+    # a reader that stops: the server's stream is dropped
+    before, endless = client.call(SERVICE, "stopped"), client.stream(SERVICE, "endless")
+    assert next(endless.items()) == 0
+    endless.cancel()
+    assert endless.done.wait(10)
+    while client.call(SERVICE, "stopped") == before:
+        time.sleep(0.001)
+
+    # a slow reader holds up nobody else
+    slow = client.stream(SERVICE, "count", 1_000_000)
+    assert next(slow.items()) == 0
+    assert len(list(client.stream(SERVICE, "count", 5_000).items())) == 5_000
+    assert client.call(SERVICE, "add", 1, 2) == 3
+    slow.cancel()
+
+    # a stream that goes in: many small items, large ones, none; and one that the server stops reading
+    assert client.upload(SERVICE, "total", items=range(20_000)) == [20_000, sum(range(20_000))]
+    assert client.upload(SERVICE, "total") == [0, 0]
+    assert client.upload(SERVICE, "lengths", items=[b"x" * size for size in sizes]) == sizes
+    assert client.upload(SERVICE, "first", items=itertools.count(7)) == 7
+
+    # both ways
+    chat = client.start(SERVICE, "echo_all", timeout=None, streams=TAKES_STREAM | ANSWERS_STREAM)
+    answers = chat.items()
+    for word in ["one", "two", "w" * 100_000]:
+        assert chat.push(word)
+        assert next(answers) == word
+    chat.end()
+    assert list(answers) == []
+
+    # the server calls back
+    assert client.call(SERVICE, "ask_double", 21) == 42
+    assert client.call(SERVICE, "ask_reverse", large) == large[::-1]
+    assert client.call(SERVICE, "ask_note", "hi") is None
+    while not notes:
+        time.sleep(0.001)
+    assert notes == ["hi"], notes
+    # ... and is told what is not there
+    error = failure(lambda: client.call(SERVICE, "ask_missing"))
+    assert "serves nothing" in str(error.error), error
 
     # the server goes away: calls in work end, new ones are refused here
     slow = client.start(SERVICE, "wait_for_go", timeout=None)

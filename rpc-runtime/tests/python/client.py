@@ -1,5 +1,6 @@
 """A client written from docs/wire.md alone, with nothing but Python's standard library."""
 
+import collections
 import hashlib
 import itertools
 import socket
@@ -8,8 +9,14 @@ import threading
 import time
 
 PREFACE = b"\xabRPCIDL\x01"
-HELLO, CALL, REPLY, FAIL, CANCEL, PING, PONG, GOAWAY = 1, 2, 3, 4, 9, 10, 11, 12
-IGNORED = (5, 6, 7, 8, 13)
+HELLO, CALL, REPLY, FAIL, ITEM, END, DATA, CREDIT, CANCEL, PING, PONG, GOAWAY, RELEASE = range(1, 14)
+# flags
+ONE_WAY = ERROR = CALLEE = 0x01
+TAKES_STREAM = OF_ITEM = STOP = 0x02
+ANSWERS_STREAM = 0x04
+MORE = 0x08
+PIECE = 65_536
+STREAM_WINDOW, CONNECTION_WINDOW, MAX_MESSAGE = 100_000, 150_000, 16 << 20
 STATUS = ("cancelled unknown invalid_argument deadline_exceeded not_found already_exists permission_denied "
           "resource_exhausted failed_precondition aborted out_of_range unimplemented internal unavailable "
           "data_loss unauthenticated").split()
@@ -44,6 +51,8 @@ class Pending:
     def __init__(self, client, request_id, deadline):
         self.client, self.id, self.deadline = client, request_id, deadline
         self.done, self.outcome = threading.Event(), None
+        self.received, self.taken = collections.deque(), 0
+        self.credit, self.stopped, self.cancelled = client.peer_stream_window, False, False
 
     def result(self):
         """Waits for the result; raises Declared or CallFailed."""
@@ -57,30 +66,82 @@ class Pending:
 
     def cancel(self):
         """Gives the call up; its ID stays in use until the server has answered."""
+        with self.client.changed:
+            self.cancelled = True
+            unread = sum(cost for cost, _ in self.received)
+            self.received.clear()
+        self.client.give_back(None, unread)
         self.client.send(CANCEL, request_id=self.id)
+
+    def push(self, value):
+        """Sends an item, waiting for credit; False if it is not read any more."""
+        body, at, flags = pack(value), 0, MORE
+        if not self.client.pay(self, 12):
+            return False
+        # In pieces, each as long as the credit there is: nothing needs more than 13 bytes of a window.
+        self.client.send(ITEM, MORE, self.id)
+        while flags:
+            piece = self.client.pay(self, 12, min(len(body) - at, PIECE, self.client.peer_max_frame - 8))
+            if not piece:
+                return False
+            flags = MORE if at + piece < len(body) else 0
+            self.client.send(DATA, flags | OF_ITEM, self.id, body=body[at:at + piece])
+            at += piece
+        return True
+
+    def end(self):
+        """Says that all items are sent."""
+        if not self.stopped:
+            self.client.send(END, request_id=self.id)
+
+    def items(self):
+        """The items of the answer; raises Declared or CallFailed if something else than its end ends it."""
+        while True:
+            with self.client.changed:
+                while not self.received and not self.done.is_set():
+                    if not self.client.changed.wait(20):
+                        raise TimeoutError("no item came")
+                if not self.received:
+                    break
+                cost, item = self.received.popleft()
+            self.client.give_back(self, cost)
+            yield item
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
 
 
 class Client:
     """One connection. A thread reads; whoever calls, writes."""
 
-    def __init__(self, address, max_frame=4 << 20):
+    def __init__(self, address, max_frame=4 << 20, exports=None):
         host, port = address.removeprefix("tcp://").rsplit(":", 1)
         self.socket = socket.create_connection((host.strip("[]"), int(port)))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.max_frame = max_frame
         self.waiting, self.ids, self.gone = {}, itertools.count(1), None
-        self.lock, self.write_lock = threading.Lock(), threading.Lock()
+        self.lock, self.write_lock = threading.RLock(), threading.Lock()
+        self.changed = threading.Condition(self.lock)
+        # what the server may call: {(service, method): function}
+        self.exports = {call_id(*name): function for name, function in (exports or {}).items()}
+        self.open_bodies, self.taken = {}, 0
+        self.peer_max_frame = PIECE
         self.socket.sendall(PREFACE)
-        self.send(HELLO, body=pack({"agent": "client.py", "max_frame": max_frame}))
+        self.send(HELLO, body=pack({
+            "agent": "client.py", "max_frame": max_frame, "max_message": MAX_MESSAGE, "max_inflight": 16,
+            "stream_window": STREAM_WINDOW, "connection_window": CONNECTION_WINDOW}))
         kind, _, _, rest = self.read_frame()
         if kind != HELLO:
             raise ConnectionError(unpack(rest[12:])[0] if kind == GOAWAY else f"frame kind {kind} before HELLO")
         self.hello = unpack(rest)
         self.peer_max_frame = self.hello.get("max_frame") or 65_536
+        self.peer_max_message = self.hello.get("max_message") or 0
+        self.peer_stream_window = self.hello.get("stream_window") or 0
+        self.credit = self.hello.get("connection_window") or 0
         self.room = threading.Semaphore(self.hello.get("max_inflight") or 1)
         threading.Thread(target=self.read_forever, daemon=True).start()
 
-    def start(self, service, method, *params, timeout=10.0, metadata=None, number=None, one_way=False):
+    def start(self, service, method, *params, timeout=10.0, metadata=None, number=None, one_way=False,
+              streams=0):
         """Sends a call and gives a handle to it."""
         remaining = 0 if timeout is None else max(1, -int(-timeout * 1000 // 1))
         fixed = struct.pack("<QI", call_id(service, method) if number is None else number, remaining)
@@ -94,8 +155,52 @@ class Client:
             pending = Pending(self, request_id, deadline)
             if not one_way:
                 self.waiting[request_id] = pending
-        self.send(CALL, int(one_way), request_id, fixed, pack(metadata) if metadata else b"", pack(list(params)))
+        self.send(CALL, int(one_way) | streams, request_id, fixed, pack(metadata) if metadata else b"",
+                  pack(list(params)))
         return pending
+
+    def stream(self, *args, **options):
+        """Makes a call whose answer is a stream: its items()."""
+        return self.start(*args, timeout=None, streams=ANSWERS_STREAM, **options)
+
+    def upload(self, *args, items=(), **options):
+        """Makes a call that sends a stream, and waits for its result."""
+        pending = self.start(*args, timeout=None, streams=TAKES_STREAM, **options)
+        if all(pending.push(item) for item in items):
+            pending.end()
+        return pending.result()
+
+    def pay(self, pending, header, most=0):
+        """Waits for credit of the stream and of the connection and spends it; 0 or False if nothing is read any more."""
+        with self.changed:
+            while True:
+                if pending.stopped or pending.done.is_set():
+                    return 0
+                credit = min(pending.credit, self.credit) - header
+                if credit >= min(most, 1):
+                    break
+                if not self.changed.wait(20):
+                    raise TimeoutError("no credit came")
+            paid = min(most, credit)
+            pending.credit -= header + paid
+            self.credit -= header + paid
+            return paid if most else True
+
+    def give_back(self, pending, cost):
+        """Credit for what was taken, or not kept: for the connection, and for the stream if it goes on."""
+        with self.lock:
+            self.taken += cost
+            connection = self.taken if self.taken * 2 >= CONNECTION_WINDOW - STREAM_WINDOW else 0
+            self.taken -= connection
+            stream = 0
+            if pending:
+                pending.taken += cost
+                stream = pending.taken if pending.taken * 2 >= STREAM_WINDOW and not pending.done.is_set() else 0
+                pending.taken -= stream
+        if connection:
+            self.send(CREDIT, fixed=struct.pack("<I", connection))
+        if stream:
+            self.send(CREDIT, request_id=pending.id, fixed=struct.pack("<I", stream))
 
     def call(self, *args, **options):
         """Makes a call and waits for its result."""
@@ -103,8 +208,15 @@ class Client:
 
     def send(self, kind, flags=0, request_id=0, fixed=b"", metadata=b"", body=b""):
         length = 8 + len(fixed) + len(metadata) + len(body)
-        if kind == CALL and length > self.peer_max_frame:
-            raise CallFailed("resource_exhausted", "not sent", f"{length} bytes are too many for the server")
+        if kind in (CALL, REPLY) and (len(body) > PIECE or length > self.peer_max_frame):
+            if len(body) > self.peer_max_message:
+                raise CallFailed("resource_exhausted", "not sent", f"{len(body)} bytes are too many for the server")
+            self.send(kind, flags | MORE, request_id, fixed, metadata)
+            size, side = min(PIECE, self.peer_max_frame - 8), CALLEE if kind == REPLY else 0
+            for at in range(0, len(body), size):
+                more = MORE if at + size < len(body) else 0
+                self.send(DATA, side | more, request_id, body=body[at:at + size])
+            return
         header = struct.pack("<IBBHI", length, kind, flags, len(metadata), request_id)
         with self.write_lock:
             self.socket.sendall(header + fixed + metadata + body)
@@ -132,7 +244,33 @@ class Client:
             self.end(str(error))
 
     def on_frame(self, kind, flags, request_id, rest):
-        if kind == REPLY and not flags & 1:
+        # A request is named by its ID and by who made it.
+        ours = kind in (REPLY, FAIL) or kind in (ITEM, DATA, CREDIT) and bool(flags & CALLEE)
+        key = ours, request_id
+        if kind == FAIL:
+            self.open_bodies.pop(key, None)
+        if kind == ITEM or kind == DATA and flags & OF_ITEM:
+            self.on_item(key, kind, flags, rest)
+        elif kind in (CALL, REPLY) and flags & MORE:
+            self.open_bodies[key] = [kind, flags & ~MORE, bytearray(rest)]
+        elif kind == DATA:
+            if key in self.open_bodies:
+                front, first_flags, body = self.open_bodies[key]
+                body += rest
+                if not flags & MORE:
+                    del self.open_bodies[key]
+                    self.on_frame(front, first_flags, request_id, bytes(body))
+        elif kind == CREDIT:
+            with self.changed:
+                pending = self.waiting.get(request_id) if ours else None
+                if request_id == 0:
+                    self.credit += struct.unpack("<I", rest[:4])[0]
+                elif pending and flags & STOP:
+                    pending.stopped = True
+                elif pending:
+                    pending.credit += struct.unpack("<I", rest[:4])[0]
+                self.changed.notify_all()
+        elif kind == REPLY and not flags & 1:
             self.settle(request_id, unpack(rest))
         elif kind == REPLY:
             status, _, retryable, _ = struct.unpack_from("<BBBxI", rest)
@@ -149,11 +287,43 @@ class Client:
                 self.gone = text
             for late in [id for id in self.waiting if 0 < (id - last) % (1 << 32) < 1 << 31]:
                 self.settle(late, CallFailed("unavailable", "not started", text))
-        elif kind == CALL:
+        elif kind == CALL and struct.unpack_from("<Q", rest)[0] in self.exports:
+            threading.Thread(target=self.serve, args=(flags, request_id, rest), daemon=True).start()
+        elif kind == CALL and not flags & ONE_WAY:
             fixed = struct.pack("<BBBxI", 12, 1, 0, 0)
             self.send(FAIL, request_id=request_id, fixed=fixed, body=pack(["this side serves nothing"]))
-        elif kind != PONG and kind not in IGNORED and not kind & 0x80:
+        elif kind not in (CALL, PONG, END, CANCEL, RELEASE) and not kind & 0x80:
             raise ConnectionError(f"frame kind {kind} is not known")
+
+    def on_item(self, key, kind, flags, rest):
+        """An ITEM or a piece of one. Only answers are streams here: what is exported takes none."""
+        cost, pending = 12 + len(rest), self.waiting.get(key[1]) if key[0] else None
+        if pending and pending.cancelled:
+            pending = None
+        if kind == ITEM and not flags & MORE:
+            if not pending:
+                return self.give_back(None, cost)
+        else:
+            # Pieces are not kept as items, so their credit goes back at once: the item may be larger than the window.
+            self.give_back(pending, cost)
+            cost = 0
+            body = self.open_bodies.setdefault(key, [ITEM, 0, bytearray()])[2]
+            body += rest
+            if flags & MORE:
+                return
+            del self.open_bodies[key]
+            rest = bytes(body)
+        if pending:
+            with self.changed:
+                pending.received.append((cost, unpack(rest)))
+                self.changed.notify_all()
+
+    def serve(self, flags, request_id, rest):
+        """A call of the server."""
+        number, _ = struct.unpack_from("<QI", rest)
+        result = self.exports[number](*unpack(rest[12:]))
+        if not flags & ONE_WAY:
+            self.send(REPLY, request_id=request_id, body=pack(result))
 
     def settle(self, request_id, outcome):
         with self.lock:
@@ -161,7 +331,9 @@ class Client:
         if pending:
             self.room.release()
             pending.outcome = outcome
-            pending.done.set()
+            with self.changed:
+                pending.done.set()
+                self.changed.notify_all()
 
     def end(self, text):
         with self.lock:

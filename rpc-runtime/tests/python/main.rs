@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use rpc_runtime::{Context, Server, rpc_service};
+use rpc_runtime::{Context, Items, Server, Stream, rpc_service, stream};
 use tokio::sync::Notify;
 
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -69,12 +69,48 @@ trait Work {
     async fn go(&self);
     #[rpc(oneway)]
     async fn shut_down(&self);
+    async fn give_back(&self, bytes: Vec<u8>) -> Vec<u8>;
+    fn count(&self, to: u64) -> impl Stream<Item = u64>;
+    fn blobs(&self, sizes: Vec<u32>) -> impl Stream<Item = Vec<u8>>;
+    fn breaks(&self, after: u64) -> impl Stream<Item = Result<u64, Refusal>>;
+    fn endless(&self) -> impl Stream<Item = u64>;
+    async fn total(&self, numbers: Items<u64>) -> (u64, u64);
+    async fn lengths(&self, blobs: Items<Vec<u8>>) -> Vec<u32>;
+    async fn first(&self, numbers: Items<u64>) -> u64;
+    async fn echo_all(&self, words: Items<String>) -> impl Stream<Item = String>;
+    async fn ask_double(&self, number: u64, context: &Context) -> Result<u64, String>;
+    async fn ask_reverse(&self, bytes: Vec<u8>, context: &Context) -> Vec<u8>;
+    async fn ask_note(&self, text: String, context: &Context);
+    async fn ask_missing(&self, context: &Context) -> Result<(), String>;
+}
+
+/// What the client of this test exports, but for `missing`.
+#[rpc_service(package = "demo.v1")]
+trait Near {
+    async fn double(&self, number: u64) -> u64;
+    async fn reverse(&self, bytes: Vec<u8>) -> Vec<u8>;
+    #[rpc(oneway)]
+    async fn note(&self, text: String);
+    async fn missing(&self);
+}
+
+fn near(context: &Context) -> NearClient {
+    NearClient::new(context.caller().unwrap())
+}
+
+/// Counts when it is dropped.
+struct Stopped(Arc<AtomicU32>);
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
 }
 
 #[derive(Default)]
 struct Worker {
     go: Notify,
-    stopped: AtomicU32,
+    stopped: Arc<AtomicU32>,
     shut_down: Arc<Notify>,
     release: Arc<Notify>,
 }
@@ -139,6 +175,65 @@ impl Work for Worker {
     }
     async fn shut_down(&self) {
         self.shut_down.notify_one();
+    }
+    async fn give_back(&self, bytes: Vec<u8>) -> Vec<u8> {
+        bytes
+    }
+    fn count(&self, to: u64) -> impl Stream<Item = u64> {
+        stream::iter(0..to)
+    }
+    fn blobs(&self, sizes: Vec<u32>) -> impl Stream<Item = Vec<u8>> {
+        stream::iter(sizes.into_iter().map(|size| vec![7; size as usize]))
+    }
+    fn breaks(&self, after: u64) -> impl Stream<Item = Result<u64, Refusal>> {
+        let numbers = (0..after).map(Ok);
+        stream::iter(numbers.chain([Err(Refusal::ByZero)]))
+    }
+    fn endless(&self) -> impl Stream<Item = u64> {
+        let stopped = Stopped(self.stopped.clone());
+        stream::iter((0..).inspect(move |_| {
+            let _ = &stopped;
+        }))
+    }
+    async fn total(&self, mut numbers: Items<u64>) -> (u64, u64) {
+        let mut total = (0, 0);
+        while let Some(number) = numbers.next().await {
+            total = (total.0 + 1, total.1 + number.unwrap());
+        }
+        total
+    }
+    async fn lengths(&self, mut blobs: Items<Vec<u8>>) -> Vec<u32> {
+        let mut lengths = Vec::new();
+        while let Some(blob) = blobs.next().await {
+            lengths.push(blob.unwrap().len() as u32);
+        }
+        lengths
+    }
+    async fn first(&self, mut numbers: Items<u64>) -> u64 {
+        numbers.next().await.unwrap().unwrap()
+    }
+    async fn echo_all(&self, mut words: Items<String>) -> impl Stream<Item = String> {
+        let (say, answers) = stream::pipe(1);
+        tokio::spawn(async move {
+            while let Some(Ok(word)) = words.next().await {
+                say.send(word).await.unwrap();
+            }
+        });
+        answers
+    }
+    async fn ask_double(&self, number: u64, context: &Context) -> Result<u64, String> {
+        let asked = near(context).double(number).await;
+        asked.map_err(|error| error.to_string())
+    }
+    async fn ask_reverse(&self, bytes: Vec<u8>, context: &Context) -> Vec<u8> {
+        near(context).reverse(bytes).await.unwrap()
+    }
+    async fn ask_note(&self, text: String, context: &Context) {
+        near(context).note(text).await.unwrap();
+    }
+    async fn ask_missing(&self, context: &Context) -> Result<(), String> {
+        let asked = near(context).missing().await;
+        asked.map_err(|error| error.to_string())
     }
 }
 

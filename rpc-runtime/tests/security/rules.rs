@@ -247,6 +247,36 @@ async fn a_rule_for_what_is_not_mounted_is_told_by_listen() {
 }
 
 #[tokio::test]
+async fn a_rule_that_is_true_of_nobody_is_told_by_listen() {
+    let cases = [
+        (Rule::spiffe("spifffe://example.org/x"), "is no SPIFFE ID"),
+        (Rule::spiffe(""), "is no SPIFFE ID"),
+        (
+            Rule::identity(IdentityKind::Spiffe, "example.org/x"),
+            "begin with spiffe://",
+        ),
+        (
+            Rule::identity(IdentityKind::Dns, "Shop.example"),
+            "in lower case: `shop.example`",
+        ),
+        (
+            Rule::identity(IdentityKind::Credentials, ""),
+            "Rule::authenticated()",
+        ),
+    ];
+    for (rule, what) in cases {
+        let server = vault(&Guarded::default()).rule("*", rule);
+        let error = server.listen("tcp://127.0.0.1:0").await.expect_err(what);
+        assert_eq!(error.kind(), ErrorKind::FailedPrecondition);
+        let text = error.to_string();
+        assert!(
+            text.contains("the rule for `*`") && text.contains(what),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_rule_sees_who_calls_what_from_where() {
     let serving = listen(named(vault(&Guarded::default())).rule(
         "*",

@@ -95,7 +95,7 @@ async fn a_server_certificate_that_is_not_good_is_refused_by_its_reason() {
         ),
         (
             ca.server(&["shop.example"]),
-            "is not for `127.0.0.1` but for",
+            "is not for `127.0.0.1` but for shop.example; connect by that name",
         ),
     ];
     for (made, expected) in cases {
@@ -330,9 +330,11 @@ fn mistakes_in_pem_are_told() {
         |outcome: rpc_runtime::Result<ServerTls>| outcome.expect_err("a mistake").to_string();
     let swapped = told(ServerTls::from_pem(&one.key, &one.certificate));
     assert!(
-        swapped.contains("no CERTIFICATE in the PEM text"),
+        swapped.contains("no CERTIFICATE in the PEM text, but a PRIVATE KEY"),
         "{swapped}"
     );
+    let binary = told(ServerTls::from_pem([0x30, 0x82, 0, 1], &one.key));
+    assert!(binary.contains("PEM begins with"), "{binary}");
     let no_key = told(ServerTls::from_pem(&one.certificate, &one.certificate));
     assert!(
         no_key.contains("no PRIVATE KEY in the PEM text"),

@@ -11,17 +11,19 @@ use bytes::Buf;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
+use crate::backoff::random_fraction;
 use crate::client::blocking::Own;
 use crate::client::request::Prepared;
 use crate::error::{Error, ErrorKind, Execution, Result};
 use crate::limits::Limits;
-use crate::link::{first_frame, refused, told};
+use crate::link::{AFTER_A_LOSS, first_frame, refused, told};
 use crate::metadata;
 use crate::security::{AUTHORIZATION, not_here};
+use crate::status::Status;
 use crate::transport::Address;
 use crate::transport::sync::{self, BlockingReader, BlockingWriter};
 use crate::wire::calls::{Answer, Calls, execution};
-use crate::wire::frame::{self, Frame, GoAwayReason, Kind, PREFACE};
+use crate::wire::frame::{self, FailPart, Frame, GoAwayReason, Kind, PREFACE, flag};
 use crate::wire::hello::Hello;
 use crate::wire::inbound::{Inbound, Refusal};
 use crate::wire::outbound::Outbound;
@@ -38,6 +40,10 @@ pub(super) const TURN: Duration = Duration::from_millis(50);
 
 /// After this much idleness a connection is looked at before it is used: the server may have closed it.
 const STALE: Duration = Duration::from_secs(1);
+
+/// Objects are called at any time, and nobody reads here unless a call is on its way.
+pub(super) const NO_OBJECTS: &str =
+    "a blocking client takes and lends no objects by reference; use the asynchronous client";
 
 const READ_SIZE: usize = 64 << 10;
 
@@ -68,6 +74,8 @@ pub(super) struct State {
     /// Every call was told how it ended: nothing more is written.
     ended: bool,
     last_heard: Instant,
+    /// When the peer wants to see its clients again, or a moment soon after it was lost.
+    due: Option<Instant>,
 }
 
 struct Output {
@@ -147,16 +155,18 @@ impl Connection {
         let streams = Streams::new(
             (limits.stream_window, limits.connection_window),
             (hello.stream_window, hello.connection_window),
+            hello.piece(),
         );
         let state = State {
             calls: Calls::new(hello.max_inflight.max(1)),
-            out: Outbound::default(),
+            out: Outbound::new(hello.piece()),
             streams,
             pieces: Pieces::default(),
             reading: false,
             closed: None,
             ended: false,
             last_heard: Instant::now(),
+            due: None,
         };
         Ok(Self {
             peer: peer.into(),
@@ -186,9 +196,10 @@ impl Connection {
         &self.hello
     }
 
-    /// Whether no failure and no GOAWAY has ended it.
-    pub(super) fn is_open(&self) -> bool {
-        self.lock().closed.is_none()
+    /// Why it takes no more calls, and when its peer may be connected to again.
+    pub(super) fn end(&self) -> Option<(Error, Option<Instant>)> {
+        let state = self.lock();
+        state.closed.clone().map(|error| (error, state.due))
     }
 
     /// Whether it can be used. After a while of silence the socket is looked at: while nobody calls, nobody reads.
@@ -251,6 +262,9 @@ impl Connection {
             };
             if !self.is_private && metadata::find(call.metadata, AUTHORIZATION).is_some() {
                 return Some(Err(not_here(&self.peer)));
+            }
+            if !call.lent.is_empty() {
+                return Some(Err(Error::new(ErrorKind::Unimplemented, NO_OBJECTS)));
             }
             if let Err(error) = sending::check_length(&call, &self.hello, &self.peer) {
                 return Some(Err(error));
@@ -430,7 +444,7 @@ impl Connection {
                 ..
             } = &mut *state;
             // No thread waits by a waker here.
-            drop(calls.expire_unsent(now, out));
+            drop(calls.expire_unsent(now, out, |_| {}));
             let offered = out.offered();
             calls.expire(now, offered, |expired, _| {
                 let key = (Side::Ours, expired);
@@ -491,14 +505,26 @@ impl Connection {
                 let error =
                     Error::unavailable(format!("{} takes no more calls: {text}", self.peer))
                         .with_peer(&*self.peer);
+                let spread = Duration::from_millis(u64::from(frame.go_away_part().reconnect_ms));
+                state.due.get_or_insert_with(|| within(spread));
                 // An announcement draws no line yet.
                 let part = frame.go_away_part();
                 if part.is_final {
-                    state.calls.refuse_above(&part, &error);
+                    state.calls.refuse_above(&part, &error, |_| {});
                 }
                 state.closed.get_or_insert(error);
             }
-            // A blocking client serves nothing.
+            Kind::Call if frame.flags & flag::ONE_WAY == 0 => {
+                let text =
+                    "a blocking client serves nothing; export services on an asynchronous one";
+                let part = FailPart {
+                    status: Status::Unimplemented.code(),
+                    execution: Execution::NotStarted,
+                    retryable: false,
+                    retry_after_ms: 0,
+                };
+                frame::write_fail(state.out.buffer(), frame.request_id, &part, text);
+            }
             _ => {}
         }
         drop(state);
@@ -518,6 +544,10 @@ impl Connection {
             return;
         }
         state.ended = true;
+        // A peer that was lost may have lost all of us at once.
+        if error.execution() == Execution::Unknown {
+            state.due.get_or_insert_with(|| within(AFTER_A_LOSS));
+        }
         state.calls.end_all(reached, &error);
         drop(state.streams.end_all(&error));
         state.pieces.clear();
@@ -568,6 +598,11 @@ fn time_left(deadline: Option<Instant>) -> Duration {
     deadline.map_or(LOOK_AROUND, |deadline| {
         deadline.saturating_duration_since(Instant::now())
     })
+}
+
+/// A random moment of the time that begins now.
+fn within(spread: Duration) -> Instant {
+    Instant::now() + spread.mul_f64(random_fraction())
 }
 
 fn no_room(peer: &str) -> Error {

@@ -37,6 +37,7 @@ pub struct BlockingExchange<I, T, E = Infallible> {
     items: BlockingItems<T, E>,
     codec: Codec<I>,
     sending: Sending,
+    finished: bool,
 }
 
 /// A call with streams that is on its way. Dropping it cancels the call.
@@ -82,9 +83,14 @@ impl<I, T, E> BlockingExchange<I, T, E> {
     ///
     /// # Errors
     ///
-    /// The peer reads no more, or the time is up: what the call has come to is told by the iterator.
+    /// The peer reads no more, or the time is up: what the call has come to is told by the iterator. It was said before
+    /// that nothing more is sent ([`BlockingExchange::finish`]): `failed_precondition`.
     pub fn send(&mut self, item: &I) -> Result<()> {
         let method = self.items.method;
+        if self.finished {
+            let text = "an item after `finish`: call `finish` when nothing more is to be sent";
+            return Err(Error::new(ErrorKind::FailedPrecondition, text).in_call(method));
+        }
         let stopped = || {
             let text = "the peer reads no more of this stream; its answer says why";
             let error = Error::new(ErrorKind::Cancelled, text);
@@ -102,8 +108,11 @@ impl<I, T, E> BlockingExchange<I, T, E> {
         }
     }
 
-    /// Says that nothing more is sent; the answers go on.
+    /// Says that nothing more is sent; the answers go on. Saying it again does nothing.
     pub fn finish(&mut self) {
+        if std::mem::replace(&mut self.finished, true) {
+            return;
+        }
         if let Some(open) = &self.items.open {
             open.connection.send_end(open.id);
         }
@@ -194,6 +203,7 @@ impl BlockingChannel {
             items,
             codec,
             sending,
+            finished: false,
         })
     }
 

@@ -3,6 +3,7 @@
 mod builder;
 mod connection;
 mod items;
+mod known;
 mod streams;
 
 pub use items::{BlockingExchange, BlockingItems};
@@ -18,6 +19,7 @@ use tokio::time::Instant;
 pub use self::builder::BlockingChannelBuilder;
 use self::builder::Own;
 use self::connection::Connection;
+use self::known::Known;
 use crate::client::options::CallOptions;
 use crate::client::request::{Prepared, Request};
 use crate::client::retry::{Retry, Stage, Tried};
@@ -45,7 +47,7 @@ struct Shared {
     limits: Limits,
     retry: Retry,
     own: Own,
-    connections: Mutex<Vec<(Address, Arc<Connection>)>>,
+    connections: Mutex<Known>,
     next: AtomicUsize,
     /// The service that is called, where the channel was made for one.
     service: Option<&'static ServiceDescriptor>,
@@ -276,40 +278,36 @@ impl BlockingChannel {
     }
 
     fn connected(&self, address: &Address, limit: Duration) -> Result<Arc<Connection>> {
-        let found = known(&mut self.connections(), address);
+        let found = self.connections().connection(address);
         if let Some(connection) = found
             && connection.is_alive()
         {
             return Ok(connection);
         }
-        let Shared { limits, own, .. } = &*self.shared;
-        let opened = Arc::new(Connection::open(address, limits, own, limit)?);
-        let mut connections = self.connections();
-        // Of threads that connect at once the first one wins: nobody would read the other connections.
-        if let Some(connection) = known(&mut connections, address) {
-            return Ok(connection);
+        {
+            let mut known = self.connections();
+            // Looking at it may have ended it, or another thread may have opened one.
+            if let Some(connection) = known.connection(address) {
+                return Ok(connection);
+            }
+            known.check_wait(address)?;
         }
-        connections.push((address.clone(), opened.clone()));
-        Ok(opened)
+        let Shared { limits, own, .. } = &*self.shared;
+        match Connection::open(address, limits, own, limit) {
+            Ok(opened) => Ok(self.connections().opened(address, opened)),
+            Err(error) => {
+                self.connections().failed(address, error.clone());
+                Err(error)
+            }
+        }
     }
 
-    fn connections(&self) -> MutexGuard<'_, Vec<(Address, Arc<Connection>)>> {
+    fn connections(&self) -> MutexGuard<'_, Known> {
         self.shared
             .connections
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The open connection to an address; forgets those that have ended.
-fn known(
-    connections: &mut Vec<(Address, Arc<Connection>)>,
-    address: &Address,
-) -> Option<Arc<Connection>> {
-    connections.retain(|(_, connection)| connection.is_open());
-    let mut open = connections.iter();
-    open.find(|(known, _)| known == address)
-        .map(|(_, connection)| connection.clone())
 }
 
 impl fmt::Debug for BlockingChannel {

@@ -1,12 +1,15 @@
 //! Streams on a connection of the synchronous client: the thread that reads or writes one drives the socket.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
-use super::connection::{Connection, State, TURN};
+use super::connection::{Connection, NO_OBJECTS, State, TURN};
 use crate::client::request::Prepared;
 use crate::error::{Error, ErrorKind, Execution, Result};
 use crate::limits::Limits;
-use crate::link::{Event, read_answer};
+use crate::link::{Event, MIXED, read_answer};
+use crate::object::lent_result;
 use crate::wire::calls::Answer;
 use crate::wire::frame::{self, Frame, Kind, flag};
 use crate::wire::pieces::Added;
@@ -24,7 +27,20 @@ impl State {
     pub(super) fn on_answer(&mut self, frame: Frame, peer: &str) {
         let key = (Side::Ours, frame.request_id);
         if frame.kind == Kind::Reply && frame.flags & flag::MORE != 0 {
-            self.pieces.begin(key, frame, Instant::now());
+            // What nobody asked for is not kept.
+            if let Some(wanted) = self.calls.is_owed(key.1) {
+                self.pieces.begin(key, frame, wanted, Instant::now());
+            }
+            return;
+        }
+        if frame.kind == Kind::Reply
+            && frame.flags & (flag::LENDS | flag::ERROR) == flag::LENDS
+            && let Some(object) = lent_result(&frame.body)
+        {
+            frame::write_release(self.out.buffer(), object, 1);
+            let error = Error::new(ErrorKind::Unimplemented, NO_OBJECTS);
+            let error = error.with_execution(Execution::Executed).with_peer(peer);
+            self.calls.answered(key.1, Answer::Failed(error));
             return;
         }
         self.pieces.drop_body(key);
@@ -60,7 +76,7 @@ impl State {
                 }
                 if !self.streams.receives(key) {
                 } else if frame.flags & flag::MORE != 0 {
-                    self.pieces.begin(key, frame, Instant::now());
+                    self.pieces.begin(key, frame, true, Instant::now());
                 } else {
                     drop(self.streams.keep(key, &frame));
                 }
@@ -73,8 +89,16 @@ impl State {
 
     fn on_piece(&mut self, frame: &Frame, peer: &str, limits: &Limits) -> Result<(), String> {
         let key = (Side::Ours, frame.request_id);
-        if frame.flags & flag::OF_ITEM != 0 {
+        let of_item = frame.flags & flag::OF_ITEM != 0;
+        if of_item {
             self.came(frame)?;
+        }
+        if self
+            .pieces
+            .is_item(key)
+            .is_some_and(|is_item| is_item != of_item)
+        {
+            return Err(MIXED.to_owned());
         }
         let held = self.streams.held() + self.pieces.held() + frame.body.len() as u64;
         let added = if held > limits.connection_memory && self.pieces.keeps(key) {
@@ -105,6 +129,7 @@ impl State {
                     .with_peer(peer);
                 if front.kind == Kind::Item {
                     drop(self.streams.broke(key, error));
+                    frame::write_credit(self.out.buffer(), flag::STOP, key.1, 0);
                 } else {
                     self.calls.answered(key.1, Answer::Failed(error));
                 }
@@ -121,10 +146,12 @@ impl State {
             .map_err(|_| "more was sent on a stream than there was credit for".to_owned())
     }
 
-    fn grant(&mut self, key: (Side, u32)) {
+    fn grant(&mut self, key: (Side, u32)) -> bool {
         let (connection, stream) = self.streams.grants(key);
+        let due = connection.is_some() || stream.is_some();
         self.out.grant(connection, (key.0, 0));
         self.out.grant(stream, key);
+        due
     }
 }
 
@@ -133,16 +160,25 @@ impl Connection {
     pub(super) fn begin_streams(&self, prepared: &Prepared) -> Result<u32> {
         let (id, _) = self.begin(prepared)?;
         self.flush(TURN);
+        // Items come behind the last piece of the CALL.
+        let is_out = self.until(prepared.deadline, |state| {
+            (!state.out.has_body((Side::Ours, id))).then_some(())
+        });
+        if is_out.is_none() {
+            self.abandon(id);
+            return Err(Error::too_slow().with_peer(&*self.peer));
+        }
         Ok(id)
     }
 
     /// The next item of an answer, or its end.
     pub(super) fn next_event(&self, id: u32, deadline: Option<Instant>) -> Event {
         let key = (Side::Ours, id);
+        let mut granted = false;
         let event = self.until(deadline, |state| {
             let next = state.streams.next(key, None);
             if let Next::Item(body) = next {
-                state.grant(key);
+                granted = state.grant(key);
                 return Some(Event::Item(body));
             }
             if let Some(answer) = state.calls.try_take(id) {
@@ -164,6 +200,10 @@ impl Connection {
         let event = event.unwrap_or_else(|| Event::Over(self.expire(id)));
         if let Event::Over(_) = event {
             self.close_streams(id);
+        }
+        if granted {
+            // Others wait for it, and this thread may be long in coming again.
+            self.flush(Duration::ZERO);
         }
         self.changed.notify_all();
         event

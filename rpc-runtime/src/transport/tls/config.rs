@@ -298,10 +298,28 @@ fn certificates(text: &[u8], what: &str) -> Result<Vec<CertificateDer<'static>>>
     match read {
         Ok(found) if found.is_empty() => Err(Error::invalid(format!(
             "{what}: no CERTIFICATE in the PEM text{}",
-            if text.is_empty() { ", it is empty" } else { "" }
+            instead(text)
         ))),
         Ok(found) => Ok(found),
         Err(error) => Err(Error::invalid(format!("{what}: {error}"))),
+    }
+}
+
+/// What a PEM text holds in place of what is wanted.
+fn instead(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    let held = text.lines().find_map(|line| {
+        line.trim()
+            .strip_prefix("-----BEGIN ")?
+            .strip_suffix("-----")
+    });
+    match held {
+        Some(held) => format!(", but a {held}; was another file meant?"),
+        None if text.is_empty() => ", it is empty".to_owned(),
+        None => {
+            "; PEM begins with `-----BEGIN CERTIFICATE-----`, other forms must be converted first"
+                .to_owned()
+        }
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) fn certificate(error: &TlsError, is_self_signed: bool) -> String {
         Wrong::NotValidForNameContext { expected, presented } => format!(
             "is not for `{}` but for {}; connect by that name, or say it with ClientTls::server_name",
             expected.to_str(),
-            if presented.is_empty() { "no name at all".to_owned() } else { presented.join(", ") }
+            if presented.is_empty() { "no name at all".to_owned() } else { presented.iter().map(|name| plain(name)).collect::<Vec<_>>().join(", ") }
         ),
         Wrong::NotValidForName => {
             "is for another name; say the right one with ClientTls::server_name".to_owned()
@@ -51,6 +51,19 @@ pub(super) fn certificate(error: &TlsError, is_self_signed: bool) -> String {
         Wrong::BadEncoding => "cannot be read".to_owned(),
         other => format!("was refused: {other}"),
     }
+}
+
+/// A name as a certificate has it, without what the library puts around it: `DnsName("localhost")`, `IpAddress(::1)`.
+fn plain(presented: &str) -> &str {
+    let inner = presented
+        .strip_prefix("DnsName(\"")
+        .and_then(|rest| rest.strip_suffix("\")"));
+    let inner = inner.or_else(|| {
+        presented
+            .strip_prefix("IpAddress(")
+            .and_then(|rest| rest.strip_suffix(')'))
+    });
+    inner.unwrap_or(presented)
 }
 
 /// A failed handshake, or a failure of the encrypted connection, as an error; `noted` is why a certificate was refused.

@@ -1,0 +1,384 @@
+//! Streams without a socket: whatever the order of things, no window is exceeded and every item gets through.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Wake, Waker};
+
+use bytes::Bytes;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use tokio::time::Instant;
+
+use super::frame::{self, Frame, Kind, flag};
+use super::hello::Hello;
+use super::inbound::Inbound;
+use super::outbound::Outbound;
+use super::pieces::{Added, Pieces};
+use super::sending::{Sending, Sent};
+use super::streams::{Grant, Key, Next, Side, Streams};
+use crate::limits::Limits;
+
+/// The task of one stream's sender.
+#[derive(Default)]
+struct Task(AtomicBool);
+
+impl Wake for Task {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+struct Sender {
+    sending: Sending,
+    task: Arc<Task>,
+    /// An item is on its way.
+    busy: bool,
+    next: usize,
+}
+
+/// One side that sends, another one that reads, and the bytes between.
+struct Pair {
+    windows: (u32, u32),
+    /// Items of each stream, by their lengths.
+    items: Vec<Vec<usize>>,
+    senders: Vec<Sender>,
+    here: Streams,
+    out: Outbound,
+    there: Streams,
+    pieces: Pieces,
+    back: Outbound,
+    inbound: Inbound,
+    back_in: Inbound,
+    taken: Vec<Vec<usize>>,
+    now: Instant,
+}
+
+fn opened(limits: &Limits) -> Inbound {
+    let mut inbound = Inbound::client(limits);
+    let mut hello = Vec::new();
+    frame::write_hello(&mut hello, &Hello::of(limits, Vec::new()).encode());
+    inbound.buffer().extend_from_slice(&hello);
+    assert!(inbound.next_frame().unwrap().is_some());
+    inbound
+}
+
+fn ours(stream: usize) -> Key {
+    (Side::Ours, stream as u32 + 1)
+}
+
+fn theirs(stream: usize) -> Key {
+    (Side::Theirs, stream as u32 + 1)
+}
+
+impl Pair {
+    fn new(windows: (u32, u32), piece: usize, items: &[Vec<usize>]) -> Self {
+        let limits = Limits::default();
+        let mut here = Streams::new((0, 0), windows, piece);
+        let mut there = Streams::new(windows, (0, 0), piece);
+        let senders = (0..items.len()).map(|stream| {
+            here.open(ours(stream), false, true);
+            there.open(theirs(stream), true, false);
+            Sender {
+                sending: Sending::ours(stream as u32 + 1),
+                task: Arc::new(Task(AtomicBool::new(true))),
+                busy: false,
+                next: 0,
+            }
+        });
+        Self {
+            windows,
+            senders: senders.collect(),
+            items: items.to_vec(),
+            here,
+            out: Outbound::new(piece),
+            there,
+            pieces: Pieces::default(),
+            back: Outbound::default(),
+            inbound: opened(&limits),
+            back_in: opened(&limits),
+            taken: vec![Vec::new(); items.len()],
+            now: Instant::now(),
+        }
+    }
+
+    /// Runs a sender until it waits; it runs only if something has woken it.
+    fn send(&mut self, stream: usize) {
+        let sender = &mut self.senders[stream];
+        if !sender.task.0.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        let waker = Waker::from(sender.task.clone());
+        loop {
+            if !sender.busy {
+                let Some(length) = self.items[stream].get(sender.next) else {
+                    return;
+                };
+                *sender.sending.next_body() = vec![sender.next as u8; *length];
+                (sender.busy, sender.next) = (true, sender.next + 1);
+            }
+            let sent =
+                sender
+                    .sending
+                    .advance(&mut self.here, &mut self.out, u64::MAX, Some(&waker));
+            match sent {
+                Sent::All => sender.busy = false,
+                Sent::Wait => return,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// Moves what was written, and handles up to `most` frames of it.
+    fn deliver(&mut self, most: usize) {
+        let batch = self.out.take(Vec::new());
+        self.inbound.buffer().extend_from_slice(&batch);
+        for _ in 0..most {
+            let Some(frame) = self.inbound.next_frame().unwrap() else {
+                break;
+            };
+            self.came(frame);
+            self.check();
+        }
+    }
+
+    fn came(&mut self, frame: Frame) {
+        let key = (Side::Theirs, frame.request_id);
+        self.there
+            .came(key, frame.cost())
+            .expect("the sender has exceeded a window");
+        if frame.kind == Kind::Item && frame.flags & flag::MORE != 0 {
+            self.pieces.begin(key, frame, true, self.now);
+        } else if frame.kind == Kind::Item {
+            drop(self.there.keep(key, &frame));
+        } else if let Added::Whole(whole, _) = self.pieces.add(key, &frame, u64::MAX, self.now) {
+            drop(self.there.keep(key, &whole));
+        }
+        self.grant(key);
+    }
+
+    fn grant(&mut self, key: Key) {
+        let (connection, stream): (Grant, Grant) = self.there.grants(key);
+        self.back.grant(connection, (key.0, 0));
+        self.back.grant(stream, key);
+    }
+
+    fn take(&mut self, stream: usize) -> bool {
+        let Next::Item(body) = self.there.next(theirs(stream), None) else {
+            return false;
+        };
+        let at = self.taken[stream].len();
+        assert!(
+            body.iter().all(|byte| *byte == at as u8),
+            "items changed places"
+        );
+        self.taken[stream].push(body.len());
+        self.grant(theirs(stream));
+        true
+    }
+
+    /// Brings credit back to the sender.
+    fn credit(&mut self) {
+        let batch = self.back.take(Vec::new());
+        self.back_in.buffer().extend_from_slice(&batch);
+        while let Some(frame) = self.back_in.next_frame().unwrap() {
+            assert_eq!(frame.kind, Kind::Credit);
+            let wakers: Vec<_> = match frame.request_id {
+                0 => self.here.credit_all(frame.credit()),
+                id => {
+                    let key = (Side::Ours, id);
+                    self.here.credit(key, frame.credit()).into_iter().collect()
+                }
+            };
+            wakers.into_iter().for_each(Waker::wake);
+        }
+    }
+
+    /// What is kept is bounded by the windows, but for one item of each stream that is larger than they are.
+    fn check(&self) {
+        let largest = |items: &Vec<usize>| items.iter().max().copied().unwrap_or(0) as u64 + 12;
+        let items: u64 = self.items.iter().map(largest).sum();
+        let kept = self.there.held() + self.pieces.held();
+        assert!(
+            kept <= u64::from(self.windows.1) + items,
+            "{kept} bytes are kept"
+        );
+    }
+
+    /// Everybody goes on until nothing moves any more.
+    fn settle(&mut self, readers: impl Fn(usize) -> bool) {
+        loop {
+            let before: usize = self.taken.iter().map(Vec::len).sum();
+            let mut credit = 0;
+            // An item of one byte a frame takes many rounds.
+            for _ in 0..400 {
+                (0..self.items.len()).for_each(|stream| self.send(stream));
+                self.deliver(usize::MAX);
+                for stream in (0..self.items.len()).filter(|stream| readers(*stream)) {
+                    while self.take(stream) {}
+                }
+                credit += self.back.end() as usize;
+                self.credit();
+            }
+            let after: usize = self.taken.iter().map(Vec::len).sum();
+            let _ = credit;
+            if after == before {
+                return;
+            }
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Send(usize),
+    Deliver(usize),
+    Take(usize),
+    Credit,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        (0..3_usize).prop_map(Step::Send),
+        (1..4_usize).prop_map(Step::Deliver),
+        (0..3_usize).prop_map(Step::Take),
+        Just(Step::Credit),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
+
+    #[test]
+    fn no_order_of_things_exceeds_a_window_loses_a_wake_up_or_keeps_credit(
+        stream_window in 13..400_u32,
+        connection_window in 13..800_u32,
+        piece in 1..100_usize,
+        items in vec(vec(0..300_usize, 0..12), 3),
+        steps in vec(step(), 0..200),
+    ) {
+        let mut pair = Pair::new((stream_window, connection_window), piece, &items);
+        for step in steps {
+            match step {
+                Step::Send(stream) => pair.send(stream),
+                Step::Deliver(most) => pair.deliver(most),
+                Step::Take(stream) => drop(pair.take(stream)),
+                Step::Credit => pair.credit(),
+            }
+            pair.check();
+        }
+        pair.settle(|_| true);
+        prop_assert_eq!(&pair.taken, &items, "items are stuck");
+        prop_assert_eq!(pair.there.held(), 0);
+        prop_assert_eq!(pair.pieces.held(), 0);
+        // More than half of each window is with the sender again, and the rest comes with the next items.
+        let (streams, connection) = pair.here.credits();
+        prop_assert!(connection * 2 > u64::from(connection_window), "{connection} of {connection_window}");
+        for credit in streams {
+            prop_assert!(credit * 2 > u64::from(stream_window), "{credit} of {stream_window}");
+        }
+    }
+}
+
+#[test]
+fn what_slow_readers_leave_of_the_window_is_enough_for_the_others() {
+    // Three streams keep almost all of the connection's window, and their readers never come back.
+    let slow = vec![88; 100];
+    let items = [slow.clone(), slow.clone(), slow, vec![50; 1_000]];
+    let mut pair = Pair::new((1_000, 3_300), 1_000, &items);
+    pair.settle(|stream| stream == 3);
+    assert_eq!(pair.taken[3].len(), 1_000);
+    assert!(pair.there.held() > 2_500);
+}
+
+#[test]
+fn a_call_that_is_over_gives_back_what_its_reader_has_left() {
+    let items = [vec![88; 100], vec![88; 100]];
+    let mut pair = Pair::new((1_000, 1_000), 1_000, &items);
+    pair.settle(|_| false);
+    let held = pair.there.held();
+    assert!(held > 800, "{held}");
+    let (grant, _) = pair.there.close(theirs(0));
+    pair.back.grant(grant, (Side::Theirs, 0));
+    drop(pair.here.close(ours(0)));
+    pair.settle(|stream| stream == 1);
+    assert_eq!(pair.taken[1].len(), 100);
+    assert_eq!(pair.there.held(), 0);
+}
+
+#[test]
+fn small_items_keep_no_read_buffer() {
+    let mut streams = Streams::new((1 << 20, 1 << 20), (0, 0), 65_536);
+    streams.open(theirs(0), true, false);
+    for length in [1, 4_096, 4_097, 65_536] {
+        let buffer = Bytes::from(vec![7; 4 << 20]);
+        streams.came(theirs(0), frame::cost(length)).unwrap();
+        drop(streams.keep(theirs(0), &item(buffer.slice(..length))));
+        assert!(buffer.is_unique(), "an item of {length} bytes keeps 4 MiB");
+    }
+}
+
+#[test]
+fn pieces_of_large_bodies_go_beside_streams_that_never_pause() {
+    let mut out = Outbound::default();
+    out.add_body(ours(0), Bytes::from(vec![1; 300_000]));
+    let mut rounds = 0;
+    while out.has_bodies() {
+        out.buffer().extend_from_slice(&[0; 200_000]);
+        let batch = out.take(Vec::new());
+        assert!(batch.len() > 200_000);
+        rounds += 1;
+    }
+    assert_eq!(rounds, 5);
+}
+
+#[test]
+fn a_body_that_waits_for_its_turn_is_not_late() {
+    let mut pieces = Pieces::default();
+    let front = Frame {
+        kind: Kind::Call,
+        flags: flag::MORE,
+        request_id: 1,
+        fixed: Bytes::new(),
+        metadata: Bytes::new(),
+        body: Bytes::new(),
+    };
+    let start = Instant::now();
+    pieces.begin(theirs(0), front.clone(), true, start);
+    pieces.begin(theirs(1), front.clone(), true, start);
+    let later = start + std::time::Duration::from_secs(60);
+    let data = Frame {
+        kind: Kind::Data,
+        ..front
+    };
+    assert!(matches!(
+        pieces.add(theirs(1), &data, 10, later),
+        Added::More
+    ));
+    assert_eq!(pieces.last_piece(), Some(later));
+    let mut ended: HashMap<Key, bool> = HashMap::new();
+    for stream in 0..2 {
+        let last = Frame {
+            flags: 0,
+            ..data.clone()
+        };
+        let whole = matches!(
+            pieces.add(theirs(stream), &last, 10, later),
+            Added::Whole(..)
+        );
+        ended.insert(theirs(stream), whole);
+    }
+    assert!(ended.values().all(|whole| *whole) && pieces.last_piece().is_none());
+}
+
+/// A whole item as it comes in.
+fn item(body: Bytes) -> Frame {
+    Frame {
+        kind: Kind::Item,
+        flags: 0,
+        request_id: 0,
+        fixed: Bytes::new(),
+        metadata: Bytes::new(),
+        body,
+    }
+}
