@@ -66,7 +66,7 @@ impl Link {
         let packed = frame.flags & flag::COMPRESSED != 0 && frame.flags & flag::MORE == 0;
         if frame.kind != Kind::Reply
             || !packed
-            || !self.lock().calls.is_owed(frame.request_id).is_some()
+            || self.lock().calls.is_owed(frame.request_id).is_none()
         {
             return None;
         }
