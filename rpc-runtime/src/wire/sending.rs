@@ -104,6 +104,8 @@ pub(crate) struct Sending {
     body: Vec<u8>,
     at: usize,
     begun: bool,
+    /// [`flag::COMPRESSED`] if it is.
+    packed: u8,
 }
 
 /// How far an item has come.
@@ -135,6 +137,7 @@ impl Sending {
             body: Vec::new(),
             at: 0,
             begun: false,
+            packed: 0,
         }
     }
 
@@ -144,8 +147,18 @@ impl Sending {
             self.body = Vec::new();
         }
         self.body.clear();
-        (self.at, self.begun) = (0, false);
+        (self.at, self.begun, self.packed) = (0, false, 0);
         &mut self.body
+    }
+
+    /// The body of the next item as it is to be sent.
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Sends this instead, which is the same compressed.
+    pub(crate) fn replace_by_packed(&mut self, packed: Vec<u8>) {
+        (self.body, self.packed) = (packed, flag::COMPRESSED);
     }
 
     /// Sends as much as there is credit for and room, up to `queue` unsent bytes.
@@ -178,12 +191,12 @@ impl Sending {
                 Leave::Wait => return Sent::Wait,
             };
             if whole {
-                frame::write_item(out.buffer(), sender(key), key.1, &self.body);
+                frame::write_item(out.buffer(), sender(key) | self.packed, key.1, &self.body);
                 return Sent::All;
             }
             if !self.begun {
                 self.begun = true;
-                frame::write_front(out.buffer(), Kind::Item, sender(key), key.1);
+                frame::write_front(out.buffer(), Kind::Item, sender(key) | self.packed, key.1);
                 continue;
             }
             let piece = &self.body[self.at..self.at + given];
