@@ -68,6 +68,7 @@ mod fuzz;
 mod generated;
 mod limits;
 mod link;
+mod memory;
 mod metadata;
 mod object;
 mod park;

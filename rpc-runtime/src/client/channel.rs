@@ -286,7 +286,7 @@ impl Channel {
     }
 
     pub(crate) fn limits(&self) -> &Limits {
-        &self.inner.profile.limits
+        &self.inner.profile.terms.limits
     }
 
     pub(crate) fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>

@@ -172,7 +172,7 @@ impl<T, E> Items<T, E> {
                 return None;
             }
             Next::Broken(error) => error,
-            Next::Gone | Next::Wait => Error::new(
+            Next::Gone | Next::Wait | Next::Packed(_) => Error::new(
                 ErrorKind::Cancelled,
                 "the call that the stream belongs to is over",
             )
