@@ -303,7 +303,10 @@ pub struct Unbroken<T> {
 }
 
 impl<T> Items<T> {
-    /// Takes the errors out: where one would come, the call fails with it and the handler is dropped.
+    /// Takes the errors out of a stream parameter: where one would come, the call fails with it and the handler is
+    /// dropped. Generated code calls this, for `impl Stream<Item = T>`; an answered stream has no handler that could be
+    /// dropped, and ends early.
+    #[doc(hidden)]
     pub fn unbroken(self) -> Unbroken<T> {
         Unbroken { items: self }
     }
@@ -324,7 +327,12 @@ impl<T> Stream for Unbroken<T> {
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Ready(Some(Ok(item))) => Poll::Ready(Some(item)),
             Poll::Ready(Some(Err(error))) => {
-                if let (Some((link, id)), CallError::Failed(error)) = (at, error) {
+                let Some((link, id)) = at else {
+                    // Waiting for ever would be worse, and nobody here can be told.
+                    log::warn!("a stream whose errors were taken out has ended early: {error}");
+                    return Poll::Ready(None);
+                };
+                if let CallError::Failed(error) = error {
                     link.fail_handler(id, &error);
                 }
                 Poll::Pending

@@ -609,7 +609,7 @@ impl Link {
         }
         if sends && !self.peer_hello.takes_streams() {
             let text = format!(
-                "{method} answers with a stream, and the caller announced windows of {} and {} bytes for streams",
+                "{method} answers with a stream, and the caller announced windows of {} and {} bytes; raise its `Limits::stream_window` and `connection_window`",
                 self.peer_hello.stream_window, self.peer_hello.connection_window
             );
             return Err((Status::FailedPrecondition, text));

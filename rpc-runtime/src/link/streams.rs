@@ -136,7 +136,7 @@ impl Link {
                 self.give_up(
                     key,
                     Some(front),
-                    &format!("a body of more than {limit} bytes"),
+                    &format!("a body of more than {limit} bytes; send less at once, or raise `Limits::max_message_bytes` of the reader"),
                 );
                 Ok(())
             }

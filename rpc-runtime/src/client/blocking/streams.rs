@@ -227,6 +227,11 @@ impl Connection {
         sent.unwrap_or(false)
     }
 
+    /// Whether the peer takes an item of this length.
+    pub(super) fn check_item(&self, sending: &Sending) -> Result<()> {
+        sending.check_item(&self.hello, &self.peer)
+    }
+
     /// Ends our direction.
     pub(super) fn send_end(&self, id: u32) {
         let mut state = self.lock();
