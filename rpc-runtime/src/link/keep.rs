@@ -130,8 +130,7 @@ impl Link {
     pub(super) fn idle_due(&self, state: &State) -> Option<Instant> {
         // Whoever holds an object will call it some time, on this connection or not at all.
         let unused = state.objects.len() == 0 && state.borrowed == 0;
-        let idle =
-            self.role == Role::Server && unused && !state.works() && state.calls.live() == 0;
+        let idle = self.role == Role::Server && unused && !state.works() && state.calls.live() == 0;
         idle.then(|| state.last_call + self.limits.idle_timeout)
     }
 

@@ -65,7 +65,10 @@ impl Known {
             return Ok(());
         };
         let left = Duration::from_millis((wait.due - now).as_millis() as u64 + 1);
-        let text = format!("{}; the next attempt is due in {left:?}", wait.why.message());
+        let text = format!(
+            "{}; the next attempt is due in {left:?}",
+            wait.why.message()
+        );
         // Of the same kind: who was refused as a stranger is not to take it for a passing failure.
         Err(Error::new(wait.why.kind(), text)
             .with_peer(address.to_string())
