@@ -2,9 +2,9 @@
 
 use std::sync::atomic::Ordering::SeqCst;
 
-use rpc_runtime::Value;
+use rpc_runtime::{Limits, Server, Value};
 
-use crate::service::{Hand, LONG, request, serve, text};
+use crate::service::{Hand, LONG, request, serve, serve_with, text};
 
 #[tokio::test]
 async fn a_call_that_runs_is_answered_before_the_connection_ends() {
@@ -32,9 +32,10 @@ async fn a_call_after_the_line_is_answered_as_not_started() {
     let (mut serving, desk) = serve().await;
     let mut hand = Hand::connect(serving.address()).await;
     hand.send(&request(0, "never", vec![])).await;
+    hand.ask(1, "notes", vec![]).await;
     let going = tokio::spawn(async move { serving.shutdown(LONG).await });
     let mut refused = None;
-    for id in 1..100_000 {
+    for id in 2..100_000 {
         let (error, _) = hand.ask(id, "notes", vec![]).await;
         if error != Value::Nil {
             refused = Some(text(error));
@@ -48,4 +49,20 @@ async fn a_call_after_the_line_is_answered_as_not_started() {
     drop(hand);
     tokio::time::timeout(LONG, going).await.unwrap().unwrap();
     assert_eq!(desk.running.load(SeqCst), 0);
+}
+
+#[tokio::test]
+async fn whoever_is_sent_away_at_once_is_told_in_their_own_words() {
+    let limits = Limits {
+        max_connections: 1,
+        ..Limits::default()
+    };
+    let (serving, _) = serve_with(Server::new(), limits).await;
+    let mut first = Hand::connect(serving.address()).await;
+    first.ask(1, "notes", vec![]).await;
+    let mut second = Hand::connect(serving.address()).await;
+    second.send(&request(7, "notes", vec![])).await;
+    let told = second.error(7).await;
+    assert!(told.contains("more are not taken"), "{told}");
+    assert_eq!(second.next().await, None);
 }
