@@ -318,6 +318,7 @@ pub const STATUSES: &[&str] = &[
     "resource_exhausted",
     "failed_precondition",
     "aborted",
+    "out_of_range",
     "unavailable",
     "deadline_exceeded",
     "unimplemented",

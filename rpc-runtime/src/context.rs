@@ -112,8 +112,8 @@ impl Context {
     }
 
     /// Calls back: a channel to the services that the caller exports, on the connection that the call came on
-    /// ([`ChannelBuilder::export`](crate::ChannelBuilder::export)). `None` where there is no connection: a call of a
-    /// skeleton of this process.
+    /// ([`ChannelBuilder::export`](crate::ChannelBuilder::export)). `None` where there is no connection: a call
+    /// of a skeleton of this process that moves neither streams nor objects.
     ///
     /// Calls fail with `unavailable` once the connection is gone. A call that finds no room
     /// ([`Limits::max_inflight_per_connection`](crate::Limits::max_inflight_per_connection) of the caller) fails at once

@@ -12,6 +12,8 @@ mod client;
 mod context;
 mod descriptor;
 mod error;
+#[cfg(feature = "fuzzing")]
+mod fuzz;
 mod generated;
 mod limits;
 mod link;
@@ -58,6 +60,13 @@ pub mod __private {
     pub use crate::object::Serves;
     pub use crate::server::{Answer, Args, Incoming, Outgoing, Skeleton};
     pub use serde;
+}
+
+/// What the fuzz targets of `fuzz/` call. Not for people: it changes with the inside.
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod __fuzz {
+    pub use crate::fuzz::{End, Listener, dial, frame, handshake};
 }
 
 /// Includes what a build script with `rpc_codegen::build("idl")` generated: one module for each package.

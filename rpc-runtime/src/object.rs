@@ -198,13 +198,14 @@ fn serves(service: &ServiceDescriptor, wanted: &ServiceDescriptor) -> bool {
     service.name == wanted.name || methods.all(|method| service.find(method.id).is_some())
 }
 
-impl<C> serde::Serialize for Handle<C> {
+// Bounded as the codec is, so that a handle of something else is refused by the compiler.
+impl<C: Client> serde::Serialize for Handle<C> {
     fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
         Err(serde::ser::Error::custom(ONLY))
     }
 }
 
-impl<'de, C> serde::Deserialize<'de> for Handle<C> {
+impl<'de, C: Client> serde::Deserialize<'de> for Handle<C> {
     fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
         Err(serde::de::Error::custom(ONLY))
     }

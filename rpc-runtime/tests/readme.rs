@@ -22,6 +22,9 @@ fn block<'a>(page: &'a str, language: &str) -> &'a str {
 #[test]
 fn the_readme_program_is_the_example_and_has_twenty_lines_at_most() {
     let (readme, example) = (read("README.md"), read("examples/hello-trait/src/main.rs"));
+    // The example says in its first line how to run it; the page says so beside it.
+    let (caption, example) = example.split_once("\n\n").expect("a caption");
+    assert!(caption.starts_with("//! ") && caption.contains("cargo run -p hello-trait"));
     assert_eq!(block(&readme, "rust"), example);
     assert!(
         example.lines().count() <= 20,
@@ -48,6 +51,14 @@ fn every_link_of_the_readme_leads_somewhere() {
         .map(|(at, _)| readme.split_at(at + 2))
     {
         let target = rest.split(')').next().unwrap_or_default();
+        if let Some(section) = target.strip_prefix('#') {
+            let found = readme.lines().any(|line| {
+                line.strip_prefix("## ")
+                    .is_some_and(|title| title.to_lowercase().replace(' ', "-") == section)
+            });
+            assert!(found, "#{section} is not there");
+            continue;
+        }
         let path = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("..")
             .join(target);

@@ -112,10 +112,7 @@ impl Pipes for Works {
         }))
     }
     fn panics(&self, after: u64) -> impl Stream<Item = u64> {
-        stream::iter((0..).map(move |number| {
-            assert!(number < after, "enough");
-            number
-        }))
+        stream::iter((0..).inspect(move |number| assert!(*number < after, "enough")))
     }
 }
 
@@ -153,7 +150,8 @@ async fn all<T, E: std::fmt::Debug>(mut items: Items<T, E>) -> Vec<T> {
 }
 
 fn uploaded(sizes: &[u32]) -> impl Stream<Item = Vec<u8>> + Send + 'static {
-    stream::iter(sizes.to_vec().into_iter().map(blob))
+    let sizes = sizes.to_vec();
+    stream::iter(sizes.into_iter().map(blob))
 }
 
 const SIZES: [u32; 9] = [0, 1, 65_535, 65_536, 65_537, 0, 5 << 20, 4_096, 4_097];

@@ -1,3 +1,5 @@
+//! The smallest program: a trait, a server and a client over TCP: `cargo run -p hello-trait`.
+
 use rpc_runtime::{Server, rpc_service};
 
 #[rpc_service]

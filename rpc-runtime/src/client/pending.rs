@@ -17,6 +17,7 @@ use crate::park;
 /// A call that has started: await it, poll it, block on it, or cancel it. Dropping it cancels the call.
 ///
 /// It goes on by itself, whether anybody waits or not; many can be under way at once.
+#[must_use = "dropping it cancels the call; `.forget()` instead of `.start()` lets it go on"]
 pub struct Pending<T, E = Infallible> {
     state: State<T, E>,
 }

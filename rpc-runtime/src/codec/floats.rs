@@ -43,6 +43,7 @@ impl Wire for f32 {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match name_of((*self).into()) {
             Some(name) if serializer.is_human_readable() => serializer.serialize_str(name),
+            _ if self.is_nan() => serializer.serialize_f32(f32::from_bits(0x7fc0_0000)),
             _ => serializer.serialize_f32(*self),
         }
     }
@@ -57,6 +58,7 @@ impl Wire for f64 {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match name_of(*self) {
             Some(name) if serializer.is_human_readable() => serializer.serialize_str(name),
+            _ if self.is_nan() => serializer.serialize_f64(f64::from_bits(0x7ff8_0000_0000_0000)),
             _ => serializer.serialize_f64(*self),
         }
     }

@@ -160,10 +160,22 @@ impl Link {
             }
             _ => {
                 let error = error.with_execution(Execution::Unknown);
+                // The call is over with it: else an answer that says all is well would hide that something is missing.
+                let answered = match key.0 {
+                    Side::Ours => {
+                        frame::write_cancel(state.out.buffer(), key.1);
+                        state.calls.give_up(key.1, error.clone()).flatten()
+                    }
+                    Side::Theirs => {
+                        let flags = sender(key) | flag::STOP;
+                        frame::write_credit(state.out.buffer(), flags, key.1, 0);
+                        None
+                    }
+                };
                 let broke = state.streams.broke(key, error);
-                frame::write_credit(state.out.buffer(), sender(key) | flag::STOP, key.1, 0);
                 self.wake_keeper.notify_one();
-                broke
+                drop(state);
+                return broke.into_iter().chain(answered).for_each(Waker::wake);
             }
         };
         drop(state);

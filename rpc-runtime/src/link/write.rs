@@ -172,10 +172,8 @@ impl Link {
             state.queued_control = 0;
         }
         let full = self.is_full(&state);
-        if state.out.unsent() == 0 {
-            if state.inflight == 0 {
-                self.idle.notify_waiters();
-            }
+        if state.out.unsent() == 0 && state.inflight == 0 {
+            self.idle.notify_waiters();
         }
         let read_on = !self.is_choked(&state);
         drop(state);

@@ -78,6 +78,7 @@ impl Default for SecondDoor {
 
 /// A server that listens. It stops when this is dropped: at once, without waiting for calls; see
 /// [`Serving::shutdown`].
+#[must_use = "dropping it stops the server: keep it, and `.wait().await` to serve for ever"]
 pub struct Serving {
     pub(super) shared: Arc<Shared>,
     addresses: Vec<String>,

@@ -4,7 +4,7 @@
 
 mod address;
 mod custom;
-mod mem;
+pub(crate) mod mem;
 mod secure;
 pub(crate) mod sync;
 #[cfg(feature = "tls")]

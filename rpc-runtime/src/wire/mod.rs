@@ -3,7 +3,7 @@
 //! Read in this order: [`frame`] (what one frame looks like), [`hello`] (what both sides say first), [`inbound`]
 //! (received bytes to frames), [`pieces`] (cut bodies to whole ones), [`outbound`] (frames to bytes, and which of them
 //! the kernel has), [`calls`] (our calls on their way, and what is known of each), [`streams`] (items and credit),
-//! [`sending`] (a call and its items into the output). `link.rs` puts a socket under it, `blocking.rs` another one.
+//! [`sending`] (a call and its items into the output). `link/` puts a socket under it, `client/blocking/` another one.
 
 pub(crate) mod calls;
 pub(crate) mod frame;

@@ -224,14 +224,14 @@ impl Streams {
         if inflow.ended || inflow.broken.is_some() {
             return None;
         }
-        let item = match body.len() {
-            ..=SMALL => {
-                inflow.small.extend_from_slice(&body);
-                Item::Small(body.len())
-            }
+        let item = if body.len() <= SMALL {
+            inflow.small.extend_from_slice(&body);
+            Item::Small(body.len())
+        } else if body.len() <= PIECE {
             // A view of the read buffer would keep all of it, which the windows do not count.
-            ..=PIECE => Item::Large(Bytes::copy_from_slice(&body)),
-            _ => Item::Large(body),
+            Item::Large(Bytes::copy_from_slice(&body))
+        } else {
+            Item::Large(body)
         };
         inflow.lengths.push_back(Held { cost, item });
         inflow.window.untaken += cost;
@@ -254,7 +254,8 @@ impl Streams {
     /// The peer's END.
     pub(crate) fn ended(&mut self, key: Key) -> Option<Waker> {
         let inflow = self.inflow(key)?;
-        inflow.ended = true;
+        // A stream of which something was refused is not complete, whatever is said behind that.
+        inflow.ended = inflow.broken.is_none();
         inflow.waker.take()
     }
 

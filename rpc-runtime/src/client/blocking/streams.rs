@@ -128,8 +128,11 @@ impl State {
                     .with_execution(known)
                     .with_peer(peer);
                 if front.kind == Kind::Item {
+                    // The call is over with it: else an answer that says all is well would hide that something is missing.
+                    if self.calls.give_up(key.1, error.clone()).is_some() {
+                        frame::write_cancel(self.out.buffer(), key.1);
+                    }
                     drop(self.streams.broke(key, error));
-                    frame::write_credit(self.out.buffer(), flag::STOP, key.1, 0);
                 } else {
                     self.calls.answered(key.1, Answer::Failed(error));
                 }
