@@ -332,9 +332,8 @@ impl<T> Stream for Unbroken<T> {
                     log::warn!("a stream whose errors were taken out has ended early: {error}");
                     return Poll::Ready(None);
                 };
-                if let CallError::Failed(error) = error {
-                    link.fail_handler(id, &error);
-                }
+                let CallError::Failed(error) = error;
+                link.fail_handler(id, &error);
                 Poll::Pending
             }
         }
