@@ -7,15 +7,19 @@
 
 mod raw;
 
-use std::sync::Arc;
+use std::io;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rpc_runtime::discovery::{InProcess, Registry};
-use rpc_runtime::{Channel, Server, Serving, rpc_service};
-use tokio::sync::Notify;
+use rpc_runtime::{
+    Acceptor, Channel, Connection, Opening, Server, Serving, Transport, rpc_service,
+};
+use tokio::io::{DuplexStream, duplex, split};
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep, timeout};
 
-use raw::{LONG, PREFACE, Raw, call};
+use raw::{HELLO, LONG, PREFACE, Raw, call};
 
 #[rpc_service(package = "drain")]
 trait Work {
@@ -53,6 +57,69 @@ async fn serve() -> (Serving, Worker) {
     let worker = Worker::default();
     let server = Server::new().add(WorkService::new(worker.clone()));
     (server.listen("tcp://127.0.0.1:0").await.unwrap(), worker)
+}
+
+/// Connections in memory, so that time can be paused.
+struct Wire {
+    open: mpsc::UnboundedSender<Connection>,
+    /// For the acceptor.
+    opened: Mutex<Option<mpsc::UnboundedReceiver<Connection>>>,
+}
+
+struct Accepting(mpsc::UnboundedReceiver<Connection>);
+
+impl Wire {
+    fn new() -> Arc<Self> {
+        let (open, opened) = mpsc::unbounded_channel();
+        let opened = Mutex::new(Some(opened));
+        Arc::new(Self { open, opened })
+    }
+
+    fn silent(&self) -> Raw<DuplexStream> {
+        let (here, there) = duplex(1 << 16);
+        let (reader, writer) = split(there);
+        let connection = Connection {
+            reader: Box::new(reader),
+            writer: Box::new(writer),
+            peer: "by hand".to_owned(),
+        };
+        assert!(self.open.send(connection).is_ok(), "nobody listens");
+        Raw::new(here)
+    }
+
+    async fn open(&self) -> Raw<DuplexStream> {
+        let mut raw = self.silent();
+        raw.send(&[PREFACE, HELLO].concat()).await;
+        assert_eq!(raw.next().await.unwrap().kind, 1);
+        raw
+    }
+}
+
+/// What the server has of it.
+struct End(Arc<Wire>);
+
+impl Transport for End {
+    fn connect<'a>(&'a self, _: &'a str) -> Opening<'a, Connection> {
+        Box::pin(async { Err(io::Error::from(io::ErrorKind::Unsupported)) })
+    }
+
+    fn listen<'a>(&'a self, _: &'a str) -> Opening<'a, Box<dyn Acceptor>> {
+        let opened = self.0.opened.lock().unwrap().take().unwrap();
+        Box::pin(async { Ok(Box::new(Accepting(opened)) as Box<dyn Acceptor>) })
+    }
+}
+
+impl Acceptor for Accepting {
+    fn address(&self) -> String {
+        "tcp://wire:1".to_owned()
+    }
+
+    fn accept(&mut self) -> Opening<'_, Connection> {
+        Box::pin(async {
+            let connection = self.0.recv().await;
+            connection.ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected))
+        })
+    }
 }
 
 /// Last ID, reason and finality of a GOAWAY.
@@ -107,16 +174,19 @@ async fn a_server_announces_serves_on_draws_the_line_refuses_and_finishes() {
     assert!(!timeout(LONG, going).await.unwrap().unwrap());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_client_that_does_not_listen_is_served_as_long_as_it_may_not_have_heard() {
-    let (mut serving, _) = serve().await;
-    let address = serving.address().to_owned();
-    let (mut deaf, _) = Raw::open(&address).await;
+    let wire = Wire::new();
+    let server = Server::new()
+        .transport(End(wire.clone()))
+        .add(WorkService::new(Worker::default()));
+    let mut serving = server.listen("tcp://wire:1").await.unwrap();
+    let mut deaf = wire.open().await;
     let began = Instant::now();
     let going = tokio::spawn(async move { serving.shutdown(LONG).await });
     assert_eq!(go_away(&deaf.next().await.unwrap()).2, 0);
     // Whoever connects meanwhile is served too, and then told the same.
-    let (mut late, _) = Raw::open(&address).await;
+    let mut late = wire.open().await;
     late.send(&call(1, id_of("quick"), &[0x90])).await;
     assert_eq!(late.next().await.unwrap().kind, 3);
     sleep(Duration::from_millis(300)).await;
@@ -125,7 +195,7 @@ async fn a_client_that_does_not_listen_is_served_as_long_as_it_may_not_have_hear
     assert_eq!(deaf.next().await.unwrap().kind, 3, "it may not have heard");
     // The second round: who comes now is sent away with a word, in place of HELLO.
     assert_eq!(go_away(&late.next().await.unwrap()).2, 0);
-    let mut too_late = Raw::silent(&address).await;
+    let mut too_late = wire.silent();
     too_late.send(PREFACE).await;
     let word = too_late.next().await.unwrap();
     assert_eq!(go_away(&word), (0, 0, 1));

@@ -34,6 +34,11 @@ impl __RpcGreeter {
                 timeout: ::core::option::Option::Some(
                     ::core::time::Duration::from_nanos(2000000000u64),
                 ),
+                retry: ::core::option::Option::Some(::rpc_runtime::MethodRetry {
+                    max_attempts: 4u32,
+                    on: &[],
+                    first_pause: ::core::option::Option::None,
+                }),
                 fingerprint: 17428567658918934889u64,
                 signature: "(words: list<string>, limit: u32?) -> u64 throws CountError",
                 served: true,
@@ -48,6 +53,7 @@ impl __RpcGreeter {
                 idempotent: false,
                 finish: false,
                 timeout: ::core::option::Option::None,
+                retry: ::core::option::Option::None,
                 fingerprint: 17042380176033877528u64,
                 signature: "(items: list<Item>)",
                 served: true,
@@ -62,6 +68,7 @@ impl __RpcGreeter {
                 idempotent: false,
                 finish: false,
                 timeout: ::core::option::Option::None,
+                retry: ::core::option::Option::None,
                 fingerprint: 7108795108077113112u64,
                 signature: "(name: string) -> string",
                 served: true,

@@ -237,7 +237,7 @@ fn keep(shared: &Weak<Shared>, connected: Result<Arc<Link>>) -> Result<Arc<Link>
             shared.profile.compare(link);
             // A peer that takes no more calls on it need not be trusted to close it.
             if let Some(old) = old {
-                old.retire();
+                old.replaced();
             }
         }
         Err(error) => {

@@ -16,7 +16,7 @@ use crate::server::router::Router;
 use crate::transport::{Io, ServerSecurity};
 use crate::wire::frame::{self, Frame, GoAwayPart, GoAwayReason, Kind, PREFACE};
 use crate::wire::hello::Hello;
-use crate::wire::inbound::{Inbound, Refusal, plain_client};
+use crate::wire::inbound::{Inbound, Refusal, not_now, plain_client};
 
 /// Bytes read at once while nothing is known of the peer.
 const SMALL_READ: usize = 4 << 10;
@@ -159,9 +159,14 @@ pub(crate) async fn secure(mut io: Io, limits: &Limits, security: &ServerSecurit
     }
 }
 
-/// Tells a new connection that it cannot stay, and closes it.
+/// Tells a new connection that it cannot stay, in the words of whatever it speaks, and closes it.
 pub(crate) async fn turn_away(mut io: Io, limits: &Limits, reason: GoAwayReason, text: &str) {
-    say_goodbye(&mut io, &Refusal::Frame(reason, text.to_owned()), limits).await;
+    // Clients speak first, and at once.
+    let mut start = vec![0; SMALL_READ];
+    let first = timeout(super::keep::LAST_WORDS, io.reader.read(&mut start)).await;
+    let count = first.ok().and_then(Result::ok).unwrap_or(0);
+    let refusal = not_now(&start[..count], reason, text);
+    say_goodbye(&mut io, &refusal, limits).await;
 }
 
 fn open(

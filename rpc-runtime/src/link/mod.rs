@@ -171,8 +171,10 @@ struct State {
     queued_control: u32,
     /// Callers that wait for room.
     waiting_for_room: u32,
-    /// Close when nobody waits for an answer any more, and no object of the peer is held.
+    /// Close when nobody waits for an answer any more.
     retired: bool,
+    /// … and no object of the peer is held: its client is there still, with another connection.
+    replaced: bool,
     /// The peer has drawn the line: it serves nothing more that begins now.
     line_drawn: bool,
     /// A call of the peer is between its admission and its handler.
@@ -269,6 +271,7 @@ impl Link {
             queued_control: 0,
             waiting_for_room: 0,
             retired: false,
+            replaced: false,
             line_drawn: false,
             admitting: false,
             leaving: drain::Leaving::default(),
@@ -473,6 +476,13 @@ impl Link {
         }
     }
 
+    /// Takes no more calls that another connection can take, and closes as soon as nobody waits for an answer and no
+    /// object of the peer is held: for a link whose peer goes, and that has a successor.
+    pub(crate) fn replaced(&self) {
+        self.lock().replaced = true;
+        self.retire();
+    }
+
     /// Takes no more calls and closes as soon as nobody waits for an answer: for the last owner of a client's link.
     pub(crate) fn retire(&self) {
         let mut state = self.lock();
@@ -659,10 +669,10 @@ impl State {
     }
 
     /// Whether a link that is used no more has nothing left to do: nobody waits for an answer, what is on its way
-    /// without one is out, and no object of the peer is held.
+    /// without one is out, and no object of the peer is held, unless the client of all of them is gone.
     fn is_over(&self) -> bool {
         let done = !self.calls.is_awaited() && !self.out.has_bodies();
-        self.retired && done && self.borrowed == 0
+        self.retired && done && (self.borrowed == 0 || !self.replaced)
     }
 }
 

@@ -330,6 +330,18 @@ pub(crate) fn plain_client(start: &[u8]) -> Option<Refusal> {
     }
 }
 
+/// How to tell a client, by its first bytes, that this server does not take it now.
+pub(crate) fn not_now(start: &[u8], reason: GoAwayReason, text: &str) -> Refusal {
+    match foreign_client(start) {
+        Refusal::Foreign { protocol, .. } if protocol == MSGPACK_RPC => Refusal::Foreign {
+            protocol,
+            answer: message_pack_error(start, text),
+        },
+        foreign @ Refusal::Foreign { .. } => foreign,
+        Refusal::Frame(..) => Refusal::Frame(reason, text.to_owned()),
+    }
+}
+
 /// A MessagePack-RPC response: [1, ID, error, nil]. Plain text is what every client shows.
 fn message_pack_error(start: &[u8], text: &str) -> Vec<u8> {
     let mut answer = vec![0x94, 0x01];

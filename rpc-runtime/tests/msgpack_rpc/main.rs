@@ -9,6 +9,7 @@
 mod by_hand;
 mod client;
 mod hostile;
+mod leaving;
 mod peers;
 mod service;
 mod vectors;

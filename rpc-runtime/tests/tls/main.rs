@@ -14,5 +14,6 @@ mod guide;
 mod log;
 mod openssl;
 mod registry;
+mod rolling;
 mod server_certificates;
 mod service;

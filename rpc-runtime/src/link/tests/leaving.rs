@@ -155,11 +155,11 @@ async fn a_connection_on_which_a_body_arrives_is_not_idle() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_link_that_nobody_calls_on_stays_for_the_objects_of_its_peer() {
+async fn a_link_that_has_a_successor_stays_for_the_objects_of_its_peer() {
     let (link, _peer) = connected(1 << 16, 8).await;
     link.borrowed();
     link.borrowed();
-    link.retire();
+    link.replaced();
     link.let_go();
     let early = timeout(Duration::from_secs(60), link.closed()).await;
     assert!(early.is_err(), "one is held");
