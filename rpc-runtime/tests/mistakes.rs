@@ -177,9 +177,9 @@ async fn an_object_that_went_with_its_connection_says_so_and_what_to_do() {
         .unwrap();
     let echo = EchoClient::connect(serving.address()).await.unwrap();
     let object = echo.lend().await.unwrap();
-    // The handle keeps its connection, so the client is not needed for it.
-    drop(echo);
     assert!(!object.ask().await.unwrap().is_empty());
+    // The last client takes its connection along.
+    drop(echo);
     serving.shutdown(Duration::from_millis(100)).await;
     let failure = object.ask().await.expect_err("its connection is gone");
     assert_eq!(failure.kind(), ErrorKind::Unavailable);

@@ -597,7 +597,8 @@ async fn rest(prepared: &Prepared, tried: &mut Tried, pause: Duration) -> Result
     }
 }
 
-const LOST_OBJECT: &str = "the object went with its connection; ask for it anew";
+const LOST_OBJECT: &str =
+    "the object went with its connection; keep the client that it came from, or ask for it anew";
 
 /// The one link that will do, if it is still open.
 fn open(link: &Arc<Link>, what: &str) -> Result<Arc<Link>> {
