@@ -1,4 +1,55 @@
-//! What generated code links against: codec, wire, transports, client, server, registry lookup.
+//! RPC from a trait or an `.idl` file: what programs use, and what generated code links against.
+//!
+//! ```
+//! use rpc_runtime::{Server, rpc_service};
+//!
+//! #[rpc_service]
+//! pub trait Greeter {
+//!     async fn hello(&self, name: &str) -> String;
+//! }
+//!
+//! struct English;
+//!
+//! impl Greeter for English {
+//!     async fn hello(&self, name: &str) -> String {
+//!         format!("Hello, {name}!")
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> rpc_runtime::Result<()> {
+//! let server = Server::new().add(GreeterService::new(English)).listen("tcp://127.0.0.1:0").await?;
+//! let greeter = GreeterClient::connect(server.address()).await?;
+//! assert_eq!(greeter.hello("world").await?, "Hello, world!");
+//! # Ok(()) }
+//! ```
+//!
+//! # Where to look
+//!
+//! | to | see |
+//! |---|---|
+//! | define a service | [`rpc_service`], [`include_idl!`], `idl!` (feature `idl`) |
+//! | serve, listen, stop in order | [`Server`], [`Serving`]; what a handler knows of its call: [`Context`] |
+//! | connect, with more than the defaults | [`Channel`], [`Channel::builder`]; without an async runtime [`BlockingChannel`] |
+//! | finish a call in one of six ways | [`Call`], [`Pending`], [`Callback`], [`OneWay`], [`Batch`] |
+//! | send and read streams | [`stream`], [`StreamCall`], [`Items`], [`BlockingItems`], [`BlockingExchange`] |
+//! | pass objects by reference | [`Handle`] |
+//! | call a client back | [`ChannelBuilder::export`], [`Context::caller`] |
+//! | handle failures, repeat calls | [`CallError`], [`Error`], [`Execution`], [`RetryPolicy`] |
+//! | find instances by name | [`discovery`] |
+//! | say who may do what | [`Token`], [`Authenticator`], [`Rule`], [`Identity`]; `ServerTls` and `ClientTls` (feature `tls`) |
+//! | look into a running server | [`reflection`], [`health`] |
+//! | talk to peers of MessagePack-RPC | [`msgpack_rpc`] |
+//! | bound what peers may cost | [`Limits`] |
+//! | bring a transport of one's own | [`Transport`] |
+//! | hold values that `.idl` files know | [`Value`], [`Timestamp`], [`Decimal`], [`Uuid`] |
+//!
+//! # Features
+//!
+//! | feature | brings | default |
+//! |---|---|---|
+//! | `tls` | `tls://` addresses: TLS 1.3 by rustls and ring, which compiles some C and assembly | off |
+//! | `idl` | the macro `idl!()`: `.idl` files and inline text without a build script | off |
 
 pub mod codec;
 pub mod discovery;
@@ -17,6 +68,7 @@ mod fuzz;
 mod generated;
 mod limits;
 mod link;
+mod memory;
 mod metadata;
 mod object;
 mod park;
@@ -26,10 +78,12 @@ mod status;
 mod transport;
 mod wire;
 
+#[doc(hidden)]
+pub use client::Unbroken;
 pub use client::{
     Batch, BlockingChannel, BlockingChannelBuilder, BlockingExchange, BlockingItems, Call,
     CallFuture, CallOptions, Callback, Channel, ChannelBuilder, Items, OneWay, OneWayFuture,
-    Pending, RetryPolicy, StreamCall, Unbroken,
+    Pending, RetryPolicy, StreamCall,
 };
 pub use codec::{Decimal, DeclaredError, Invalid, RawVariant, Timestamp, Uuid, Value};
 pub use context::Context;

@@ -31,15 +31,29 @@ pub struct Limits {
     pub max_metadata_entries: u16,
     /// Most calls of the peer that are worked on at once on one connection; announced. 256, as in jsonrpsee's client.
     pub max_inflight_per_connection: u32,
+    /// CANCELs of calls that had time left before the connection ends with GOAWAY; a fifth comes back every second, one
+    /// with every call served and every item. 1,000, as gRPC and HTTP/2 libraries allow after "rapid reset".
+    pub cancel_budget: u32,
+    /// Calls refused through a fault of the caller (unknown methods, parameters that cannot be read, more at once than
+    /// announced) before the connection ends with GOAWAY; comes back as `cancel_budget`. 1,024, as resets by the server in h2.
+    pub error_budget: u32,
+    /// Frames that carry nothing (CREDIT, END, RELEASE or CANCEL for what is not there, padding, answers to no call,
+    /// pieces of a few bytes) before the connection ends with GOAWAY; comes back as `cancel_budget`, three with every call
+    /// served and every item. 10,000: a stream of tiny windows brings two with each item.
+    pub control_budget: u32,
     /// Most connections of one server. 10,000.
     pub max_connections: u32,
+    /// Most connections of one server from one IP address; others are told so and closed. No limit unless one is set:
+    /// many clients may stand behind one address.
+    pub max_connections_per_ip: Option<u32>,
     /// Most connections of one server whose handshake is not complete. 1,024.
     pub max_handshaking: u32,
     /// Time from accept to HELLO answered. 10 s.
     pub handshake_timeout: Duration,
     /// Time from the first to the last byte of a frame. 30 s, as hyper's for a request head.
     pub frame_timeout: Duration,
-    /// Time that a peer may leave what we send unread. 30 s.
+    /// Time that a peer may leave what we send unread. 30 s. On Linux the kernel knows it too (`TCP_USER_TIMEOUT`), so that
+    /// a broken network is found out even while nobody looks.
     pub write_stall_timeout: Duration,
     /// Time after which a server closes a connection that has carried no call. 5 min.
     pub idle_timeout: Duration,
@@ -69,6 +83,10 @@ pub struct Limits {
     /// Bytes of one connection that are kept for it: bodies that are not complete, items that nobody has read, parameters
     /// of calls that are worked on. Calls beyond are refused. 64 MiB.
     pub connection_memory: u64,
+    /// The same for all connections of one server, or of one channel, together, with what they have not read of our output.
+    /// When it is used up, calls are refused and items break their stream, except on connections that keep less than
+    /// 16 KiB: whoever hoards does not shut others out. 256 MiB.
+    pub process_memory: u64,
     /// Most objects that one connection has lent to its peer and the peer has not given back. 1,024.
     pub max_objects: u32,
 }
@@ -84,7 +102,11 @@ impl Default for Limits {
             max_metadata_bytes: 8 << 10,
             max_metadata_entries: 64,
             max_inflight_per_connection: 256,
+            cancel_budget: 1_000,
+            error_budget: 1_024,
+            control_budget: 10_000,
             max_connections: 10_000,
+            max_connections_per_ip: None,
             max_handshaking: 1_024,
             handshake_timeout: Duration::from_secs(10),
             frame_timeout: Duration::from_secs(30),
@@ -102,6 +124,7 @@ impl Default for Limits {
             stream_window: 256 << 10,
             connection_window: 1 << 20,
             connection_memory: 64 << 20,
+            process_memory: 256 << 20,
             max_objects: 1_024,
         }
     }

@@ -28,11 +28,10 @@ use crate::server::Skeleton;
 /// side gets a handle to the same object. Both call it as they call any client: a handle derefs to `C`.
 ///
 /// The object is released when the last clone of the received handle, and of clients taken from it, is dropped, or when
-/// the connection ends; calls on it then fail (`failed_precondition`, or `unavailable` where the connection is gone; they do
-/// not run). A handle does not keep its connection open: keep the client that it came from (which does not
-/// give up a connection that its server leaves before the last handle is dropped). A connection lends at most
-/// [`Limits::max_objects`](crate::Limits::max_objects) objects. A handle that was received can be given back to the
-/// side it came from, which finds its own object in it, and to nobody else.
+/// the connection ends; calls on it then fail (`failed_precondition`, or `unavailable` where the connection is gone) and
+/// do not run. A received handle keeps its connection open, also without the client that it came from. A connection
+/// lends at most [`Limits::max_objects`](crate::Limits::max_objects) objects. A handle that was received can be given
+/// back to the side it came from, which finds its own object in it, and to nobody else.
 pub struct Handle<C> {
     object: Object,
     client: OnceLock<C>,

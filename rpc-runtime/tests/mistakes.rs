@@ -1,12 +1,14 @@
 //! What a program is told that uses the runtime in a wrong way.
 #![expect(clippy::panic, reason = "a test's panic is its report")]
 
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use rpc_runtime::{Channel, ErrorKind, Execution, Handle, Items, Server, Stream, rpc_service};
+use rpc_runtime::{
+    Channel, ErrorKind, Execution, Handle, Items, Server, Stream, rpc_service, stream,
+};
 use tokio::runtime::Builder;
 
 #[rpc_service]
@@ -32,6 +34,7 @@ trait Echo {
     async fn ask(&self, context: &rpc_runtime::Context) -> String;
     async fn back(&self, items: Items<u64>) -> impl Stream<Item = u64>;
     async fn lend(&self) -> Handle<EchoClient>;
+    async fn swallow(&self, items: Items<Vec<u8>>) -> u64;
 }
 
 struct Echoing;
@@ -51,6 +54,13 @@ impl Echo for Echoing {
     }
     async fn lend(&self) -> Handle<EchoClient> {
         Handle::new(EchoService::new(Echoing))
+    }
+    async fn swallow(&self, mut items: Items<Vec<u8>>) -> u64 {
+        let mut length = 0;
+        while let Some(Ok(item)) = items.next().await {
+            length += item.len() as u64;
+        }
+        length
     }
 }
 
@@ -159,23 +169,96 @@ async fn calling_back_who_exports_nothing_says_how_to_export() {
 }
 
 #[tokio::test]
-async fn an_object_that_went_with_its_connection_says_what_to_keep() {
-    let serving = Server::new()
+async fn an_object_that_went_with_its_connection_says_so_and_what_to_do() {
+    let mut serving = Server::new()
         .add(EchoService::new(Echoing))
         .listen("tcp://127.0.0.1:0")
         .await
         .unwrap();
     let echo = EchoClient::connect(serving.address()).await.unwrap();
     let object = echo.lend().await.unwrap();
-    assert!(!object.ask().await.unwrap().is_empty());
+    // The handle keeps its connection, so the client is not needed for it.
     drop(echo);
+    assert!(!object.ask().await.unwrap().is_empty());
+    serving.shutdown(Duration::from_millis(100)).await;
     let failure = object.ask().await.expect_err("its connection is gone");
     assert_eq!(failure.kind(), ErrorKind::Unavailable);
-    assert_eq!(failure.execution(), Execution::NotSent);
+    assert!(failure.to_string().contains("ask for it anew"), "{failure}");
+}
+
+#[tokio::test]
+async fn an_answered_stream_without_its_errors_ends_instead_of_waiting_for_ever() {
+    let serving = Server::new()
+        .add(EchoService::new(Echoing))
+        .listen("tcp://127.0.0.1:0")
+        .await
+        .unwrap();
+    let echo = EchoClient::connect(serving.address()).await.unwrap();
+    let (_say, items) = stream::pipe(1);
+    let answers = echo.back(items).start().unbroken();
+    drop(serving);
+    let mut answers = pin!(answers);
+    let next = poll_fn(|cx| answers.as_mut().poll_next(cx));
+    let next = tokio::time::timeout(Duration::from_secs(20), next).await;
+    assert_eq!(next.expect("it ends"), None);
+}
+
+/// Larger than a message may be, by default.
+const HUGE: usize = 17 << 20;
+
+#[tokio::test]
+async fn an_item_that_is_larger_than_the_peer_takes_fails_the_upload_and_says_so() {
+    let serving = Server::new()
+        .add(EchoService::new(Echoing))
+        .listen("tcp://127.0.0.1:0")
+        .await
+        .unwrap();
+    let told = |failure: &dyn std::fmt::Display| {
+        let text = failure.to_string();
+        assert!(text.contains("an item takes 178257"), "{text}");
+        assert!(text.contains("Limits::max_message_bytes"), "{text}");
+    };
+    let echo = EchoClient::connect(serving.address()).await.unwrap();
+    let pieces = stream::iter([vec![1], vec![0; HUGE], vec![2]]);
+    let failure = echo.swallow(pieces).await.expect_err("one is too large");
+    assert_eq!(failure.kind(), ErrorKind::ResourceExhausted);
+    told(&failure);
+    assert_eq!(
+        echo.swallow(stream::iter([vec![1], vec![2]]))
+            .await
+            .unwrap(),
+        2
+    );
+
+    let address = serving.address().to_owned();
+    let work = tokio::task::spawn_blocking(move || {
+        let echo = EchoBlockingClient::connect(&address).unwrap();
+        let failure = echo
+            .swallow([vec![1], vec![0; HUGE]])
+            .expect_err("too large");
+        assert_eq!(failure.kind(), ErrorKind::ResourceExhausted);
+        told(&failure);
+        assert_eq!(echo.swallow([vec![1], vec![2]]).unwrap(), 2);
+    });
+    work.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stream_to_a_peer_of_messagepack_rpc_says_what_the_peer_is() {
+    let serving = Server::new()
+        .add(EchoService::new(Echoing))
+        .listen("tcp://127.0.0.1:0")
+        .await
+        .unwrap();
+    let builder = Channel::builder().msgpack_rpc();
+    let echo: EchoClient = builder.client(serving.address()).await.unwrap();
+    let failure = echo
+        .swallow(stream::iter([vec![1]]))
+        .await
+        .expect_err("no streams");
+    assert_eq!(failure.kind(), ErrorKind::Unimplemented);
     assert!(
-        failure
-            .to_string()
-            .contains("keep the client that it came from"),
+        failure.to_string().contains("speaks MessagePack-RPC"),
         "{failure}"
     );
 }

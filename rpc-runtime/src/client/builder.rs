@@ -43,6 +43,8 @@ pub struct ChannelBuilder {
     spelling: Option<Spelling>,
     security: ClientSecurity,
     wallet: Wallet,
+    /// See `compress()`.
+    compress: bool,
     /// The first mistake in building it, told when it connects.
     mistake: Option<Error>,
 }
@@ -56,6 +58,16 @@ impl ChannelBuilder {
     /// Replaces the limits.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Announces that compressed bodies are read (LZ4), and compresses parameters and items of more than 4 KiB for peers
+    /// that announce it as well, where they get smaller by it. Off unless asked for: it costs time on both sides, which pays
+    /// on slow networks and for text only. `BlockingChannel` neither compresses nor reads what is compressed. Limits hold for
+    /// what a body is without its compression.
+    #[cfg(feature = "lz4")]
+    pub fn compress(mut self, compress: bool) -> Self {
+        self.compress = compress;
         self
     }
 
@@ -176,6 +188,7 @@ impl ChannelBuilder {
             .map(|spelling| Arc::new(Spoken::new(spelling)));
         profile.security = self.security;
         profile.wallet = self.wallet;
+        profile.terms.compress = self.compress;
         if !self.exports.services().is_empty() {
             profile.exports = Some(Arc::new(self.exports));
         }

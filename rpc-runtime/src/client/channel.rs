@@ -185,6 +185,7 @@ impl Channel {
     }
 
     /// Makes a call that has not started. Generated clients call this.
+    #[doc(hidden)]
     pub fn call<T, E>(
         &self,
         method: &'static MethodDescriptor,
@@ -195,6 +196,7 @@ impl Channel {
     }
 
     /// Makes a one-way call that has not started. Generated clients call this.
+    #[doc(hidden)]
     pub fn one_way(
         &self,
         method: &'static MethodDescriptor,
@@ -204,6 +206,7 @@ impl Channel {
     }
 
     /// Makes a call whose answer is a stream. Generated clients call this.
+    #[doc(hidden)]
     pub fn stream<T, E>(
         &self,
         method: &'static MethodDescriptor,
@@ -214,6 +217,7 @@ impl Channel {
     }
 
     /// Makes a call that sends a stream. Generated clients call this.
+    #[doc(hidden)]
     pub fn upload<T, E, I: 'static>(
         &self,
         method: &'static MethodDescriptor,
@@ -228,6 +232,7 @@ impl Channel {
     }
 
     /// Makes a call that sends a stream and whose answer is one. Generated clients call this.
+    #[doc(hidden)]
     pub fn exchange<T, E, I: 'static>(
         &self,
         method: &'static MethodDescriptor,
@@ -281,7 +286,7 @@ impl Channel {
     }
 
     pub(crate) fn limits(&self) -> &Limits {
-        &self.inner.profile.limits
+        &self.inner.profile.terms.limits
     }
 
     pub(crate) fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
@@ -592,7 +597,7 @@ async fn rest(prepared: &Prepared, tried: &mut Tried, pause: Duration) -> Result
     }
 }
 
-const LOST_OBJECT: &str = "the object went with its connection; keep the client that it came from for as long, or ask for it anew";
+const LOST_OBJECT: &str = "the object went with its connection; ask for it anew";
 
 /// The one link that will do, if it is still open.
 fn open(link: &Arc<Link>, what: &str) -> Result<Arc<Link>> {

@@ -181,22 +181,33 @@ impl Direct {
 }
 
 async fn connect(address: &Address, profile: &Profile) -> Result<Arc<Link>> {
+    let patience = profile.terms.limits.write_stall_timeout;
     let attempt = async {
-        let mut io =
-            transport::connect_by(profile.transport.as_ref(), address, &profile.security).await?;
+        let mut io = transport::connect_by(
+            profile.transport.as_ref(),
+            address,
+            &profile.security,
+            patience,
+        )
+        .await?;
         let token = profile.wallet.token(&io.peer, io.is_private).await?;
-        let (limits, mut exports) = (profile.limits.clone(), profile.exports.clone());
+        let (terms, mut exports) = (profile.terms.clone(), profile.exports.clone());
         if let Some(spoken) = &profile.spoken {
             if token.is_some() {
                 let text = "MessagePack-RPC has no place for a token: make this channel without one, and let the transport or the network vouch for it";
                 return Err(Error::new(ErrorKind::FailedPrecondition, text).with_peer(io.peer));
             }
-            exports = msgpack_rpc::translate(&mut io, spoken, &limits, exports);
+            exports = msgpack_rpc::translate(&mut io, spoken, &terms.limits, exports);
         }
-        link::connect(io, limits, exports, token).await
+        link::connect(io, terms, exports, token).await
     };
     // The handshake has a limit of its own; this one is for a host that swallows packets.
-    match timeout(profile.limits.handshake_timeout.saturating_mul(2), attempt).await {
+    match timeout(
+        profile.terms.limits.handshake_timeout.saturating_mul(2),
+        attempt,
+    )
+    .await
+    {
         Ok(outcome) => outcome,
         Err(_) => {
             Err(Error::unavailable(format!("{address} does not answer"))
@@ -301,7 +312,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_attempt_to_connect_outlives_the_call_that_began_it() {
         let address = Address::parse("mem://slow-to-accept").unwrap();
-        let (mut listener, _) = Listener::bind(None, &address).await.unwrap();
+        let (mut listener, _) = Listener::bind(None, &address, Duration::MAX).await.unwrap();
         let profile = Arc::new(Profile::new(Limits::default(), None));
         let direct = Direct::new(address, profile.clone());
         for _ in 0..3 {
@@ -311,7 +322,7 @@ mod tests {
         }
         let io = listener.accept().await.unwrap();
         let router = Arc::new(Router::default());
-        let server = link::accept(io, profile.limits.clone(), router).await;
+        let server = link::accept(io, profile.terms.clone(), router).await;
         let server = server.unwrap();
         assert!(direct.link().await.unwrap().is_open());
         let another = timeout(Duration::from_secs(1), listener.accept()).await;
@@ -323,7 +334,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_peer_that_swallows_packets_is_found_out_whatever_callers_wait() {
         let address = Address::parse("mem://never-accepts").unwrap();
-        let (_listener, _) = Listener::bind(None, &address).await.unwrap();
+        let (_listener, _) = Listener::bind(None, &address, Duration::MAX).await.unwrap();
         let direct = Direct::new(address, Arc::new(Profile::new(Limits::default(), None)));
         let hurry = timeout(Duration::from_secs(1), direct.link());
         hurry.await.expect_err("nobody says HELLO");

@@ -172,7 +172,7 @@ impl<T, E> Items<T, E> {
                 return None;
             }
             Next::Broken(error) => error,
-            Next::Gone | Next::Wait => Error::new(
+            Next::Gone | Next::Wait | Next::Packed(_) => Error::new(
                 ErrorKind::Cancelled,
                 "the call that the stream belongs to is over",
             )
@@ -303,7 +303,10 @@ pub struct Unbroken<T> {
 }
 
 impl<T> Items<T> {
-    /// Takes the errors out: where one would come, the call fails with it and the handler is dropped.
+    /// Takes the errors out of a stream parameter: where one would come, the call fails with it and the handler is
+    /// dropped. Generated code calls this, for `impl Stream<Item = T>`; an answered stream has no handler that could be
+    /// dropped, and ends early.
+    #[doc(hidden)]
     pub fn unbroken(self) -> Unbroken<T> {
         Unbroken { items: self }
     }
@@ -324,9 +327,13 @@ impl<T> Stream for Unbroken<T> {
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Ready(Some(Ok(item))) => Poll::Ready(Some(item)),
             Poll::Ready(Some(Err(error))) => {
-                if let (Some((link, id)), CallError::Failed(error)) = (at, error) {
-                    link.fail_handler(id, &error);
-                }
+                let Some((link, id)) = at else {
+                    // Waiting for ever would be worse, and nobody here can be told.
+                    log::warn!("a stream whose errors were taken out has ended early: {error}");
+                    return Poll::Ready(None);
+                };
+                let CallError::Failed(error) = error;
+                link.fail_handler(id, &error);
                 Poll::Pending
             }
         }

@@ -32,10 +32,10 @@ impl Local {
         let (here, there) = transport::pair("local");
         let mut router = Router::default();
         router.add(self.skeleton.clone())?;
-        let limits = profile.limits.clone();
+        let terms = profile.terms.clone();
         // The serving end closes when the calling end does, or when this one gives up.
-        tokio::spawn(link::accept(there, limits.clone(), Arc::new(router)));
-        let link = link::connect(here, limits, profile.exports.clone(), None).await?;
+        tokio::spawn(link::accept(there, terms.clone(), Arc::new(router)));
+        let link = link::connect(here, terms, profile.exports.clone(), None).await?;
         *known = Some(link.clone());
         Ok(link)
     }

@@ -8,7 +8,7 @@ use crate::client::retry::Retry;
 use crate::descriptor::{MethodDescriptor, ServiceDescriptor};
 use crate::error::{Error, Result};
 use crate::limits::Limits;
-use crate::link::Link;
+use crate::link::{Link, Terms};
 use crate::msgpack_rpc::Spoken;
 use crate::security::Wallet;
 use crate::server::router::Router;
@@ -18,7 +18,7 @@ use crate::transport::Transport;
 
 /// Shared by all connections of a channel.
 pub(crate) struct Profile {
-    pub(crate) limits: Arc<Limits>,
+    pub(crate) terms: Terms,
     /// What the peers may call back.
     pub(crate) exports: Option<Arc<Router>>,
     /// What fails is repeated by this.
@@ -40,7 +40,7 @@ pub(crate) struct Profile {
 impl Profile {
     pub(crate) fn new(limits: Limits, service: Option<&'static ServiceDescriptor>) -> Self {
         Self {
-            limits: Arc::new(limits),
+            terms: Terms::new(limits),
             exports: None,
             retry: Retry::default(),
             transport: None,
@@ -110,7 +110,7 @@ impl Profile {
 impl fmt::Debug for Profile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Profile")
-            .field("limits", &self.limits)
+            .field("limits", &self.terms.limits)
             .field("retry", &self.retry)
             .finish_non_exhaustive()
     }

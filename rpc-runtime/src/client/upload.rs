@@ -113,7 +113,11 @@ async fn send(link: Arc<Link>, id: u32, mut source: Source) {
             }
         });
         match next.await {
-            Ok(Next::Item) => {}
+            Ok(Next::Item) => {
+                if let Err(error) = sending.check_item(link.peer_hello(), link.peer()) {
+                    return link.give_up_call(id, error);
+                }
+            }
             Ok(Next::End) => return link.send_end(id),
             Ok(Next::Stopped) => return,
             Err(panic) => return link.give_up_call(id, panicked(&*panic)),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{timeout, timeout_at};
 
-use super::{Link, Role};
+use super::{Link, Role, Terms};
 use crate::codec::{CheckLimits, check};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
@@ -36,10 +36,11 @@ enum Failed {
 /// The client's side: says HELLO, waits for the server's.
 pub(crate) async fn connect(
     mut io: Io,
-    limits: Arc<Limits>,
+    terms: Terms,
     router: Option<Arc<Router>>,
     token: Option<Token>,
 ) -> Result<Arc<Link>> {
+    let limits = terms.limits.clone();
     let peer = io.peer.clone();
     let services = router
         .as_ref()
@@ -47,7 +48,7 @@ pub(crate) async fn connect(
     let mut first = PREFACE.to_vec();
     let hello = Hello {
         token,
-        ..Hello::of(&limits, services)
+        ..Hello::of(&limits, services).compressing(terms.compress)
     };
     frame::write_hello(&mut first, &hello.encode());
     let mut inbound = Inbound::client(&limits);
@@ -57,7 +58,7 @@ pub(crate) async fn connect(
         read_hello(&mut io, &mut inbound).await
     };
     match timeout(limits.handshake_timeout, exchange).await {
-        Ok(Ok(hello)) => Ok(open(Role::Client, io, inbound, hello, limits, router)),
+        Ok(Ok(hello)) => Ok(open(Role::Client, io, inbound, hello, terms, router)),
         Ok(Err(failed)) => Err(explain(&peer, failed)),
         Err(_) => {
             let text = format!(
@@ -70,11 +71,8 @@ pub(crate) async fn connect(
 }
 
 /// The server's side: waits for HELLO and answers it. A stranger gets a refusal that it can read.
-pub(crate) async fn accept(
-    mut io: Io,
-    limits: Arc<Limits>,
-    router: Arc<Router>,
-) -> Result<Arc<Link>> {
+pub(crate) async fn accept(mut io: Io, terms: Terms, router: Arc<Router>) -> Result<Arc<Link>> {
+    let limits = terms.limits.clone();
     let (peer, since) = (io.peer.clone(), io.since);
     let mut inbound = Inbound::server(&limits);
     let exchange = async {
@@ -92,13 +90,18 @@ pub(crate) async fn accept(
         io.identity = welcome.await.map_err(Failed::Unwelcome)?;
         let services = router.visible(&peer, io.identity.as_ref());
         let mut answer = Vec::new();
-        frame::write_hello(&mut answer, &Hello::of(&limits, services).encode());
+        frame::write_hello(
+            &mut answer,
+            &Hello::of(&limits, services)
+                .compressing(terms.compress)
+                .encode(),
+        );
         io.writer.write_all(&answer).await.map_err(Failed::Lost)?;
         io.writer.flush().await.map_err(Failed::Lost)?;
         Ok(hello)
     };
     match timeout_at(since + limits.handshake_timeout, exchange).await {
-        Ok(Ok(hello)) => Ok(open(Role::Server, io, inbound, hello, limits, Some(router))),
+        Ok(Ok(hello)) => Ok(open(Role::Server, io, inbound, hello, terms, Some(router))),
         Ok(Err(failed)) => {
             match &failed {
                 Failed::Refused(refusal) => say_goodbye(&mut io, refusal, &limits).await,
@@ -171,10 +174,10 @@ fn open(
     io: Io,
     inbound: Inbound,
     hello: Hello,
-    limits: Arc<Limits>,
+    terms: Terms,
     router: Option<Arc<Router>>,
 ) -> Arc<Link> {
-    let (link, input) = Link::new(role, io, hello, limits, router);
+    let (link, input) = Link::new(role, io, hello, terms, router);
     // Both tasks end when the link is closed, which its owner (channel or server) does. A runtime that ends drops them:
     // then the link closes too, or callers on other threads would wait for ever.
     let (read, reading) = (link.clone(), CloseOnDrop(link.clone()));

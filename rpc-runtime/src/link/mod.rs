@@ -4,10 +4,12 @@
 //! keeper (`keep.rs`) writes what could not be written at once (`write.rs`) and watches the clock. The reader never
 //! waits for a handler or a caller; it pauses only while the peer leaves too much of our output unread.
 
+mod budget;
 mod drain;
 mod handshake;
 mod keep;
 mod objects;
+mod packed;
 mod read;
 mod serve;
 mod streams;
@@ -32,11 +34,13 @@ use tokio::time::{Instant, timeout};
 
 use crate::error::{Error, Execution};
 use crate::limits::Limits;
+use crate::memory::{Memory, Share};
 use crate::metadata;
 use crate::object::Objects;
 use crate::security::{AUTHORIZATION, Identity, not_here};
 use crate::server::router::Router;
 use crate::transport::Io;
+use crate::wire::budgets::Budgets;
 use crate::wire::calls::{Answer, Calls};
 use crate::wire::frame::{self, CallFrame, GoAwayPart, GoAwayReason, flag};
 use crate::wire::hello::Hello;
@@ -49,6 +53,25 @@ pub(crate) use handshake::{accept, connect, first_frame, refused, secure, told, 
 pub(crate) use read::read_answer;
 pub(crate) use serve::Responder;
 pub(crate) use streams::{Event, MIXED};
+
+/// What all connections of a server, or of a channel, have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Terms {
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) memory: Arc<Memory>,
+    /// Compressed bodies are read, and large ones are compressed for peers that read them as well.
+    pub(crate) compress: bool,
+}
+
+impl Terms {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            memory: Memory::new(limits.process_memory),
+            limits: Arc::new(limits),
+            compress: false,
+        }
+    }
+}
 
 /// Clients of a peer that went without a word connect again within this time, not all at once.
 pub(crate) const AFTER_A_LOSS: Duration = Duration::from_millis(100);
@@ -66,6 +89,10 @@ pub(crate) struct Link {
     /// Nobody between can read what is sent.
     is_private: bool,
     limits: Arc<Limits>,
+    /// Compressed bodies are read, as we have announced.
+    unpacks: bool,
+    /// Large bodies go out compressed.
+    packs: bool,
     /// What the peer may call here.
     router: Option<Arc<Router>>,
     state: Mutex<State>,
@@ -76,6 +103,8 @@ pub(crate) struct Link {
     room: Notify,
     /// So many replies to control frames are unread that no more frames are taken for now.
     choked: AtomicBool,
+    /// The peer has used up a budget; the reader ends the connection.
+    overdrawn: AtomicBool,
     /// The peer took enough of our output for the reader to go on.
     drained: Notify,
     /// So much of our output is unread that answers and items wait.
@@ -113,6 +142,13 @@ struct State {
     borrowed: usize,
     /// Bytes of parameters that handlers work on.
     params: u64,
+    /// Bytes of a frame that is not complete.
+    reading: u64,
+    /// Our part of what all connections keep.
+    share: Share,
+    budgets: Budgets,
+    /// Which budget is used up.
+    overdrawn: Option<String>,
     phase: Phase,
     /// Handlers that did not finish on their first poll.
     serving: HashMap<u32, serve::Serving>,
@@ -166,6 +202,8 @@ enum Phase {
 struct PingWatch {
     last: Option<Instant>,
     strikes: u32,
+    /// A PING of ours was on its way when something else came.
+    answered: bool,
 }
 
 /// Why a call could not begin on this link; nothing was sent.
@@ -193,9 +231,14 @@ impl Link {
         role: Role,
         io: Io,
         peer_hello: Hello,
-        limits: Arc<Limits>,
+        terms: Terms,
         router: Option<Arc<Router>>,
     ) -> (Arc<Self>, read::Input) {
+        let Terms {
+            limits,
+            memory,
+            compress,
+        } = terms;
         let now = Instant::now();
         let streams = Streams::new(
             (limits.stream_window, limits.connection_window),
@@ -210,6 +253,10 @@ impl Link {
             objects: Objects::default(),
             borrowed: 0,
             params: 0,
+            reading: 0,
+            share: memory.share(),
+            budgets: Budgets::new(&limits, now),
+            overdrawn: None,
             phase: Phase::Open,
             serving: HashMap::new(),
             inflight: 0,
@@ -233,6 +280,8 @@ impl Link {
         let link = Arc::new(Self {
             role,
             peer: io.peer.into(),
+            unpacks: compress,
+            packs: compress && peer_hello.reads_compressed(),
             peer_hello,
             identity: io.identity,
             is_private: io.is_private,
@@ -243,6 +292,7 @@ impl Link {
             wake_keeper: Notify::new(),
             room: Notify::new(),
             choked: AtomicBool::new(false),
+            overdrawn: AtomicBool::new(false),
             drained: Notify::new(),
             full: AtomicBool::new(false),
             writable: Notify::new(),
@@ -295,6 +345,8 @@ impl Link {
         flush: bool,
         bound: bool,
     ) -> Result<Ticket, NotBegun> {
+        let packed = self.packed_call(call);
+        let call = &as_packed(call, packed.as_deref());
         let mut state = self.lock();
         let id = self.write_call(&mut state, call, deadline, bound)?;
         let alone = state.calls.live() == 1;
@@ -335,6 +387,8 @@ impl Link {
         call: &CallFrame<'_>,
         bound: bool,
     ) -> Result<(), NotBegun> {
+        let packed = self.packed_call(call);
+        let call = &as_packed(call, packed.as_deref());
         let mut state = self.lock();
         let id = self.write_call(&mut state, call, None, bound)?;
         state.calls.release(id);
@@ -491,6 +545,7 @@ impl Link {
         wakers.extend(state.streams.end_all(&error));
         state.pieces.clear();
         state.out.drop_bodies();
+        state.share.settle(0);
         let objects = state.objects.take();
         let mut serving: Vec<_> = state.serving.drain().collect();
         // In the order in which they came, so that a simulation runs the same way twice.
@@ -586,6 +641,15 @@ impl Link {
             self.wake_keeper.notify_one();
         }
     }
+}
+
+/// A call with its parameters compressed, if they are.
+fn as_packed<'a>(call: &CallFrame<'a>, packed: Option<&'a [u8]>) -> CallFrame<'a> {
+    packed.map_or(*call, |params| CallFrame {
+        params,
+        flags: call.flags | frame::flag::COMPRESSED,
+        ..*call
+    })
 }
 
 impl State {

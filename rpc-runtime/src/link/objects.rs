@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::{Link, Phase};
 use crate::object::{self, Home};
 use crate::server::Skeleton;
+use crate::wire::budgets::Charge;
 use crate::wire::frame::Frame;
 
 impl Link {
@@ -64,6 +65,9 @@ impl Link {
         let mut state = self.lock();
         state.last_call = state.last_heard;
         let released = state.objects.remove(frame.released());
+        if released.is_none() {
+            self.charge(&mut state, Charge::Control(1));
+        }
         let last = state.objects.len() == 0;
         drop(state);
         if last {

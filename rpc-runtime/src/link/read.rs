@@ -20,6 +20,7 @@ use super::{Link, Phase, State, refused};
 use crate::error::{Error, ErrorKind, Execution};
 use crate::object::LentResult;
 use crate::status::Status;
+use crate::wire::budgets::Charge;
 use crate::wire::calls::Answer;
 use crate::wire::frame::{self, Frame, GoAwayReason, Kind};
 use crate::wire::inbound::{Inbound, Refusal};
@@ -28,7 +29,7 @@ use crate::wire::streams::Side;
 pub(super) type Input = Box<dyn AsyncRead + Send + Unpin>;
 
 /// Room made in the read buffer when less than [`LOW_ROOM`] is left.
-const READ_AHEAD: usize = 64 << 10;
+pub(super) const READ_AHEAD: usize = 64 << 10;
 const LOW_ROOM: usize = 8 << 10;
 
 /// PINGs that come too soon before the connection ends.
@@ -46,7 +47,8 @@ impl Link {
     pub(super) async fn read_loop(self: Arc<Self>, mut input: Input, mut inbound: Inbound) {
         let mut partial_since = None;
         loop {
-            match self.take_frames(&mut inbound) {
+            let taken = self.take_frames(&mut inbound);
+            match taken.and_then(|count| self.count_partial(&inbound).map(|()| count)) {
                 Ok(0) if inbound.has_partial() => {}
                 Ok(_) => partial_since = None,
                 Err(refusal) => {
@@ -122,8 +124,11 @@ impl Link {
             && let Some(frame) = inbound.next_frame()?
         {
             self.on_frame(frame)?;
+            self.check_budgets()?;
             count += 1;
         }
+        self.charge_skipped(inbound);
+        self.check_budgets()?;
         Ok(count)
     }
 
@@ -148,7 +153,10 @@ impl Link {
             Kind::Ping => self.on_ping(&frame),
             Kind::Pong => {
                 let mut state = self.lock();
-                state.ping_sent = None;
+                if state.ping_sent.take().is_none() && !state.pings.answered {
+                    self.charge(&mut state, Charge::Control(1));
+                }
+                state.pings.answered = false;
                 if frame.fixed.as_ref().get_u64_le() == ANNOUNCED {
                     self.on_announcement_heard(&mut state);
                 }
@@ -170,7 +178,8 @@ impl Link {
         }
     }
 
-    pub(super) fn on_answer(self: &Arc<Self>, frame: Frame) {
+    pub(super) fn on_answer(self: &Arc<Self>, mut frame: Frame) {
+        let unreadable = self.unpack_answer(&mut frame);
         let key = (Side::Ours, frame.request_id);
         let mut state = self.lock();
         // The read that brought the answer was a moment ago; asking the clock again would cost more than it tells.
@@ -190,11 +199,17 @@ impl Link {
             self.wake_keeper.notify_one();
             return;
         }
+        if state.calls.is_owed(frame.request_id).is_some() {
+            state.budgets.worked();
+        } else {
+            self.charge(&mut state, Charge::Control(1));
+        }
         // A stream that broke in the middle of an item.
         state.pieces.drop_body(key);
         let lends = frame::flag::LENDS | frame::flag::ERROR | frame::flag::COMPRESSED;
-        let answer = match (frame.kind, frame.flags & lends) {
-            (Kind::Reply, frame::flag::LENDS) => {
+        let answer = match (unreadable, frame.kind, frame.flags & lends) {
+            (Some(unreadable), ..) => unreadable,
+            (None, Kind::Reply, frame::flag::LENDS) => {
                 let (link, body) = (self.clone(), frame.body.clone());
                 state.borrowed += 1;
                 Answer::Lent(Arc::new(LentResult::new(link, body, &state.objects)))
@@ -254,6 +269,7 @@ impl Link {
         let error = Error::unavailable(format!("{} takes no more calls: {text}", self.peer))
             .with_peer(&*self.peer);
         let mut state = self.lock();
+        self.charge(&mut state, Charge::Control(1));
         if state.phase == Phase::Open {
             state.phase = Phase::Draining;
         }
@@ -277,7 +293,8 @@ impl Link {
     fn heard(&self) {
         let mut state = self.lock();
         state.last_heard = Instant::now();
-        state.ping_sent = None;
+        // Whatever comes is a sign of life; the PONG that follows is still an answer.
+        state.pings.answered |= state.ping_sent.take().is_some();
     }
 
     fn input_ended(&self, in_frame: bool) {

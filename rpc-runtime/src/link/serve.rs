@@ -8,10 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
 
 use super::objects::drop_objects;
+use super::read::READ_AHEAD;
 use super::{Link, Phase, State};
 use crate::codec::{CheckLimits, check};
 use crate::context::Context;
@@ -25,6 +27,7 @@ use crate::server::catch_panic::CatchPanic;
 use crate::server::incoming::{Answer, Incoming};
 use crate::server::router::Skeleton;
 use crate::status::Status;
+use crate::wire::budgets::Charge;
 use crate::wire::frame::{self, FailPart, Frame, GoAwayReason, Kind, flag};
 use crate::wire::inbound::Refusal;
 use crate::wire::sending::is_cut;
@@ -32,6 +35,9 @@ use crate::wire::streams::{Key, Side};
 
 /// What a client is told whose credentials were good for a time that is over.
 const EXPIRED: &str = "the credentials have expired";
+
+/// Handlers at work that may keep the read buffers which brought their parameters.
+const FEW: u32 = 16;
 
 /// The body of an answer that has nothing to say.
 const NIL: u8 = 0xc0;
@@ -126,6 +132,17 @@ impl Responder {
                 Ok(lent) => (lent, None),
                 Err(panic) => (object::collect(|| {}), Some(panic)),
             };
+            let packed = match head {
+                Head::Result if lent.is_empty() && panic.is_none() => self.link.packed(scratch),
+                _ => None,
+            };
+            let flags = match packed {
+                Some(packed) => {
+                    *scratch = packed;
+                    flag::COMPRESSED
+                }
+                None => 0,
+            };
             let message = panic.map(|panic| {
                 format!(
                     "encoding the answer of {} panicked: {}",
@@ -133,17 +150,30 @@ impl Responder {
                     text(&*panic)
                 )
             });
-            self.finish(scratch, message, head, &lent);
+            self.finish(scratch, message, (head, flags), &lent);
         });
     }
 
-    fn finish(&self, body: &mut Vec<u8>, panicked: Option<String>, head: Head<'_>, lent: &[Lent]) {
+    fn finish(
+        &self,
+        body: &mut Vec<u8>,
+        panicked: Option<String>,
+        (head, flags): (Head<'_>, u8),
+        lent: &[Lent],
+    ) {
         let link = &*self.link;
         let mut state = link.lock();
         state.serving.remove(&self.request_id);
         state.inflight -= 1;
         state.params -= self.params;
         state.last_call = Instant::now();
+        match &head {
+            Head::Fail(part, _) if is_fault_of_caller(part) => {
+                link.charge(&mut state, Charge::Error)
+            }
+            Head::Fail(part, _) if part.status == Status::Cancelled.code() => {}
+            _ => state.budgets.worked(),
+        }
         let idle = state.inflight == 0;
         let waiting = link.close_streams(&mut state, self.key());
         state.pieces.drop_body(self.key());
@@ -159,13 +189,14 @@ impl Responder {
                 Err(error) => (Vec::new(), Some(error)),
             };
             // An object that comes home needs its connection as well.
-            let flags = if loans.is_empty() { 0 } else { flag::LENDS };
+            let flags = if loans.is_empty() { flags } else { flag::LENDS };
             if !self.write_answer(&mut state, body, failed, head, flags) {
                 back = state.objects.take_back(&loans);
             }
             link.choke(&state);
             link.note_full(&state);
         }
+        state.settle();
         drop(state);
         waiting.into_iter().for_each(Waker::wake);
         drop_objects(back);
@@ -335,6 +366,7 @@ impl Link {
             }
             Ok(found) => found,
             Err((status, text)) => {
+                self.charge_refusal(status);
                 self.refuse_call(id, one_way, status, &text);
                 return Ok(());
             }
@@ -361,7 +393,10 @@ impl Link {
         let one_way = frame.flags & flag::ONE_WAY != 0;
         match self.resolve(&frame) {
             Ok(found) => self.start(frame, found, arrived),
-            Err((status, text)) => self.refuse_call(frame.request_id, one_way, status, &text),
+            Err((status, text)) => {
+                self.charge_refusal(status);
+                self.refuse_call(frame.request_id, one_way, status, &text);
+            }
         }
         Ok(())
     }
@@ -450,7 +485,7 @@ impl Link {
         })
     }
 
-    fn start(self: &Arc<Self>, frame: Frame, found: Found, arrived: Instant) {
+    fn start(self: &Arc<Self>, mut frame: Frame, found: Found, arrived: Instant) {
         let Found {
             skeleton,
             index,
@@ -459,9 +494,16 @@ impl Link {
         } = found;
         let part = frame.call_part();
         let (id, one_way) = (frame.request_id, frame.flags & flag::ONE_WAY != 0);
-        let metadata = match self.read_parts(&frame, method) {
+        let unpacked = self.unpack_call(&mut frame);
+        let unpacked =
+            unpacked.map_err(|(status, text)| (status, format!("{method}: parameters: {text}")));
+        let metadata = unpacked.and_then(|()| self.read_parts(&frame, method));
+        let metadata = match metadata {
             Ok(metadata) => metadata,
-            Err(text) => return self.refuse_call(id, one_way, Status::InvalidArgument, &text),
+            Err((status, text)) => {
+                self.charge_refusal(status);
+                return self.refuse_call(id, one_way, status, &text);
+            }
         };
         let deadline = (part.remaining_ms > 0)
             .then(|| arrived + Duration::from_millis(u64::from(part.remaining_ms)));
@@ -486,19 +528,33 @@ impl Link {
             begun: AtomicBool::new(false),
         };
         let mut state = self.lock();
+        // The read buffer that brought a small body is large: handlers that take their time must not keep many of them.
+        let body = if state.inflight >= FEW && frame.body.len() < READ_AHEAD / 2 {
+            Bytes::copy_from_slice(&frame.body)
+        } else {
+            frame.body
+        };
         state.inflight += 1;
         state.admitting = false;
         state.params += params;
+        state.settle();
         let (receives, sends) = streams_of(method);
         if receives || sends {
             state.streams.open((Side::Theirs, id), receives, sends);
         }
         drop(state);
-        let homes = self.homes(&frame.body);
-        let incoming = Incoming::new(frame.body, context.clone(), responder.into());
+        let homes = self.homes(&body);
+        let incoming = Incoming::new(body, context.clone(), responder.into());
         let incoming = incoming.with_homes(homes);
         if let Some(asked) = asked {
             return self.run(id, context, ask_first(asked, skeleton, index, incoming));
+        }
+        if !one_way && self.full.load(Ordering::Acquire) {
+            return self.run(
+                id,
+                context,
+                room_first(self.clone(), skeleton, index, incoming),
+            );
         }
         // A panic has dropped the call, which has answered by that; the reader goes on.
         if let Ok(answer) = catch_unwind(AssertUnwindSafe(|| skeleton.call(index, incoming))) {
@@ -534,8 +590,10 @@ impl Link {
 
     /// Limits, and whether both sides mean the same kind of method.
     fn admit(&self, frame: &Frame, method: &MethodDescriptor) -> Result<(), (Status, String)> {
-        if frame.flags & flag::COMPRESSED != 0 {
-            let text = format!("{method}: compressed parameters are not served by this version");
+        if frame.flags & flag::COMPRESSED != 0 && !self.unpacks {
+            let text = format!(
+                "{method}: compressed parameters are not read here; send them as they are to a server that does not announce the feature `lz4`"
+            );
             return Err((Status::Unimplemented, text));
         }
         let (receives, sends) = streams_of(method);
@@ -551,45 +609,48 @@ impl Link {
         }
         if sends && !self.peer_hello.takes_streams() {
             let text = format!(
-                "{method} answers with a stream, and the caller announced windows of {} and {} bytes for streams",
+                "{method} answers with a stream, and the caller announced windows of {} and {} bytes; raise its `Limits::stream_window` and `connection_window`",
                 self.peer_hello.stream_window, self.peer_hello.connection_window
             );
             return Err((Status::FailedPrecondition, text));
         }
-        let state = self.lock();
+        let mut state = self.lock();
         // A call whose parameters are being received is one of those that are worked on.
         let own = u32::from(state.pieces.contains((Side::Theirs, frame.request_id)));
         let inflight = state.inflight + state.pieces.calls() - own;
         if inflight >= self.limits.max_inflight_per_connection {
+            // Callers know the limit, but not when calls end to which nothing comes back; MessagePack-RPC has no way to tell.
+            if frame.flags & flag::ONE_WAY == 0 && !self.is_msgpack_rpc() {
+                self.charge(&mut state, Charge::Error);
+            }
             let text =
                 format!("{inflight} calls of this connection are worked on, more are not taken");
             return Err((Status::ResourceExhausted, text));
         }
-        if state.held() + frame.body.len() as u64 > self.limits.connection_memory {
-            let text = format!(
-                "the calls of this connection keep {} bytes already, {} are allowed",
-                state.held(),
-                self.limits.connection_memory
-            );
-            return Err((Status::ResourceExhausted, text));
-        }
-        Ok(())
+        state
+            .check_memory(frame.body.len() as u64, self.limits.connection_memory)
+            .map_err(|text| (Status::ResourceExhausted, text))
     }
 
     /// Metadata and structure of the parameters; nothing of it is decoded for a caller that is refused.
-    fn read_parts(&self, frame: &Frame, method: &MethodDescriptor) -> Result<Metadata, String> {
+    fn read_parts(
+        &self,
+        frame: &Frame,
+        method: &MethodDescriptor,
+    ) -> Result<Metadata, (Status, String)> {
+        let invalid = |text: String| (Status::InvalidArgument, text);
         let limits = CheckLimits {
             max_depth: self.limits.max_depth,
             max_nodes: self.limits.max_nodes,
         };
         if !frame.metadata.is_empty() {
             check(&frame.metadata, &limits)
-                .map_err(|malformed| format!("{method}: metadata: {malformed}"))?;
+                .map_err(|malformed| invalid(format!("{method}: metadata: {malformed}")))?;
         }
         let metadata = Metadata::decode(&frame.metadata, &self.limits)
-            .map_err(|error| format!("{method}: metadata: {error}"))?;
+            .map_err(|error| invalid(format!("{method}: metadata: {error}")))?;
         check(&frame.body, &limits)
-            .map_err(|malformed| format!("{method}: parameters: {malformed}"))?;
+            .map_err(|malformed| invalid(format!("{method}: parameters: {malformed}")))?;
         Ok(metadata)
     }
 
@@ -664,7 +725,21 @@ impl Link {
         let key = (Side::Theirs, id);
         let mut state = self.lock();
         let serving = state.serving.get(&id).cloned();
+        let late = |serving: &Serving| {
+            let deadline = serving.context.deadline();
+            deadline.is_some_and(|deadline| deadline <= state.last_heard)
+        };
+        let charge = match &serving {
+            Some(serving) if late(serving) => None,
+            Some(_) => Some(Charge::Cancel),
+            None if state.pieces.contains(key) => Some(Charge::Cancel),
+            None => Some(Charge::Control(1)),
+        };
+        if let Some(charge) = charge {
+            self.charge(&mut state, charge);
+        }
         let dropped = state.pieces.drop_body(key);
+        state.settle();
         let gone = Error::new(ErrorKind::Cancelled, "the caller has given the call up");
         let reader = state
             .streams
@@ -698,10 +773,25 @@ fn ask_first(
         match asked.await {
             Ok(identity) => {
                 incoming.context().identify(identity);
+                incoming.room().await;
                 skeleton.call(index, incoming).await
             }
             Err(refused) => incoming.refuse_caller(refused.status, &refused.text),
         }
+    })
+}
+
+/// Hands a call over when the caller has read enough of earlier answers: the results of handlers that are done would wait
+/// for it, however large they are.
+fn room_first(
+    link: Arc<Link>,
+    skeleton: Arc<dyn Skeleton>,
+    index: usize,
+    incoming: Incoming,
+) -> Answer {
+    Box::pin(async move {
+        link.until_writable().await;
+        skeleton.call(index, incoming).await
     })
 }
 
@@ -757,6 +847,11 @@ fn fail_part(status: Status, execution: Execution) -> FailPart {
         retryable: false,
         retry_after_ms: 0,
     }
+}
+
+/// Whether the caller could have known better: parameters that cannot be read.
+fn is_fault_of_caller(part: &FailPart) -> bool {
+    part.execution == Execution::NotStarted && part.status == Status::InvalidArgument.code()
 }
 
 fn address(link: &Link) -> usize {

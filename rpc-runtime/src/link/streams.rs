@@ -10,6 +10,7 @@ use bytes::Bytes;
 use super::{Link, Phase, State};
 use crate::error::{Error, ErrorKind, Execution};
 use crate::status::Status;
+use crate::wire::budgets::{Charge, SMALL_PIECE};
 use crate::wire::calls::Answer;
 use crate::wire::frame::{self, Frame, GoAwayReason, Kind, flag};
 use crate::wire::inbound::Refusal;
@@ -44,13 +45,6 @@ fn no_credit(_: NoCredit) -> Refusal {
     Refusal::Frame(GoAwayReason::Protocol, text)
 }
 
-impl State {
-    /// Bytes that are kept for the peer.
-    pub(super) fn held(&self) -> u64 {
-        self.streams.held() + self.pieces.held() + self.params
-    }
-}
-
 // What comes.
 impl Link {
     pub(super) fn on_item(&self, frame: Frame) -> Result<(), Refusal> {
@@ -68,7 +62,14 @@ impl Link {
             let now = state.last_heard;
             state.pieces.begin(key, frame, true, now);
         } else {
-            waker = state.streams.keep(key, frame.body);
+            let room = state.check_memory(frame.body.len() as u64, u64::MAX);
+            if let Err(text) = room {
+                drop(state);
+                self.give_up(key, Some(frame), &text);
+                return Ok(());
+            }
+            waker = state.streams.keep(key, &frame);
+            state.settle();
         }
         self.grant(&mut state, key);
         drop(state);
@@ -90,19 +91,22 @@ impl Link {
         {
             return Err(Refusal::Frame(GoAwayReason::Protocol, MIXED.to_owned()));
         }
-        let held = state.held() + frame.body.len() as u64;
-        if held > self.limits.connection_memory && state.pieces.keeps(key) {
+        if frame.body.len() < SMALL_PIECE && frame.flags & flag::MORE != 0 {
+            self.charge(&mut state, Charge::Control(1));
+        }
+        if state.pieces.keeps(key)
+            && let Err(text) =
+                state.check_memory(frame.body.len() as u64, self.limits.connection_memory)
+        {
             let front = state.pieces.drop_body(key);
-            let text = format!(
-                "more than {} bytes of this connection would be kept",
-                self.limits.connection_memory
-            );
+            state.settle();
             drop(state);
             self.give_up(key, front, &text);
             return Ok(());
         }
         let (now, limit) = (state.last_heard, u64::from(self.limits.max_message_bytes));
         let added = state.pieces.add(key, frame, limit, now);
+        state.settle();
         match added {
             Added::Unknown | Added::More => {
                 self.grant(&mut state, key);
@@ -110,7 +114,7 @@ impl Link {
             }
             Added::Whole(whole, arrived) => match whole.kind {
                 Kind::Item => {
-                    let waker = state.streams.keep(key, whole.body);
+                    let waker = state.streams.keep(key, &whole);
                     self.grant(&mut state, key);
                     drop(state);
                     waker.into_iter().for_each(Waker::wake);
@@ -132,7 +136,7 @@ impl Link {
                 self.give_up(
                     key,
                     Some(front),
-                    &format!("a body of more than {limit} bytes"),
+                    &format!("a body of more than {limit} bytes; send less at once, or raise `Limits::max_message_bytes` of the reader"),
                 );
                 Ok(())
             }
@@ -189,6 +193,7 @@ impl Link {
             let text = "an END in the middle of a body".to_owned();
             return Err(Refusal::Frame(GoAwayReason::Protocol, text));
         }
+        self.charge(&mut state, Charge::Control(1));
         let waker = state.streams.ended(key);
         drop(state);
         waker.into_iter().for_each(Waker::wake);
@@ -199,6 +204,7 @@ impl Link {
         let bytes = frame.credit();
         let key = request(frame);
         let mut state = self.lock();
+        self.charge(&mut state, Charge::Control(1));
         let wakers: Vec<_> = if frame.request_id == 0 {
             state.streams.credit_all(bytes)
         } else if frame.flags & flag::STOP != 0 {
@@ -236,10 +242,21 @@ impl Link {
         if matches!(next, Next::Wait) {
             return Poll::Pending;
         }
-        if matches!(next, Next::Item(_)) && self.grant(&mut state, key) {
-            self.wake_keeper.notify_one();
+        if matches!(next, Next::Item(_) | Next::Packed(_)) {
+            state.budgets.worked();
+            state.settle();
+            if self.grant(&mut state, key) {
+                self.wake_keeper.notify_one();
+            }
         }
-        Poll::Ready(next)
+        drop(state);
+        let Next::Packed(body) = next else {
+            return Poll::Ready(next);
+        };
+        Poll::Ready(match self.unpacked(&body) {
+            Ok(body) => Next::Item(body),
+            Err(error) => Next::Broken(error.with_execution(Execution::Unknown)),
+        })
     }
 
     /// The reader of a stream from a caller is gone: the caller need not send the rest.
@@ -251,6 +268,7 @@ impl Link {
         let open = state.streams.is_open(key);
         state.pieces.drop_body(key);
         let connection = state.streams.stop_reading(key);
+        state.settle();
         write_grant(&mut state, connection, (key.0, 0));
         if open {
             frame::write_credit(state.out.buffer(), sender(key) | flag::STOP, key.1, 0);
@@ -262,6 +280,7 @@ impl Link {
     /// Forgets the streams of a request that is over; gives back who waits to send or to read on it.
     pub(super) fn close_streams(&self, state: &mut State, key: Key) -> Vec<Waker> {
         let (connection, wakers) = state.streams.close(key);
+        state.settle();
         if connection.is_some() && state.phase != Phase::Closed {
             write_grant(state, connection, (key.0, 0));
             self.wake_keeper.notify_one();
@@ -275,6 +294,9 @@ impl Link {
     /// Sends an item; `false`: nobody reads it any more. Dropping the future may leave an item that is never complete,
     /// so it is dropped only with the whole request.
     pub(crate) async fn send_item(&self, sending: &mut Sending) -> bool {
+        if let Some(packed) = self.packed(sending.body()) {
+            sending.replace_by_packed(packed);
+        }
         loop {
             self.until_writable().await;
             match poll_fn(|cx| self.poll_send(sending, cx)).await {
@@ -313,9 +335,16 @@ impl Link {
     /// Sends as much of an item as there is credit for; pending while there is none.
     fn poll_send(&self, sending: &mut Sending, cx: &mut Context<'_>) -> Poll<Sent> {
         let mut state = self.lock();
-        let State { streams, out, .. } = &mut *state;
+        let State {
+            streams,
+            out,
+            budgets,
+            ..
+        } = &mut *state;
         let queue = self.limits.outbound_queue_bytes as u64;
+        let before = out.end();
         let sent = sending.advance(streams, out, queue, Some(cx.waker()));
+        budgets.sent(out.end() - before);
         match sent {
             Sent::Wait | Sent::NoRoom => {
                 self.note_full(&state);

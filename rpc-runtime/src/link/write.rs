@@ -168,6 +168,7 @@ impl Link {
         let mut state = self.lock();
         state.out.handed_over(bytes);
         state.last_written = Instant::now();
+        state.settle();
         if state.out.queued() == 0 {
             state.queued_control = 0;
         }

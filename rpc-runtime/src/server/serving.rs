@@ -1,9 +1,11 @@
 //! Listens on addresses, accepts for ever, and stops in order.
 
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,7 +22,7 @@ use crate::discovery::{Advertised, Provider, Registry};
 use crate::error::{Error, ErrorKind, Result};
 use crate::health::Board;
 use crate::limits::Limits;
-use crate::link::{self, Link};
+use crate::link::{self, Link, Terms};
 use crate::msgpack_rpc::{Door, ErrorForm, Names};
 use crate::reflection;
 use crate::security::{Authenticator, Rule};
@@ -58,6 +60,8 @@ pub struct Server {
     transport: Option<Arc<dyn Transport>>,
     second_door: SecondDoor,
     security: ServerSecurity,
+    /// See `compress()`.
+    compress: bool,
 }
 
 /// Whether and how MessagePack-RPC is served on addresses that are opened from now on.
@@ -98,7 +102,9 @@ pub(super) struct Shared {
     names: Arc<Names>,
     pub(super) security: ServerSecurity,
     pub(super) health: Board,
-    pub(super) limits: Arc<Limits>,
+    pub(super) terms: Terms,
+    /// Connections of each IP address, where they are counted.
+    by_ip: Mutex<HashMap<IpAddr, u32>>,
     links: Mutex<BTreeMap<u64, Arc<Link>>>,
     next_link: AtomicU64,
     connections: AtomicU32,
@@ -146,6 +152,16 @@ impl Server {
         if let Err(error) = self.security.set(&tls) {
             self.mistake.get_or_insert(error);
         }
+        self
+    }
+
+    /// Announces that compressed bodies are read (LZ4), and compresses results and items of more than 4 KiB for peers
+    /// that announce it as well, where they get smaller by it. Off unless asked for: it costs time on both sides, which pays
+    /// on slow networks and for text only. `BlockingChannel` neither compresses nor reads what is compressed. Limits hold for
+    /// what a body is without its compression.
+    #[cfg(feature = "lz4")]
+    pub fn compress(mut self, compress: bool) -> Self {
+        self.compress = compress;
         self
     }
 
@@ -247,7 +263,11 @@ impl Server {
             router: Arc::new(self.router),
             security: self.security,
             health,
-            limits: Arc::new(self.limits),
+            terms: Terms {
+                compress: self.compress,
+                ..Terms::new(self.limits)
+            },
+            by_ip: Mutex::default(),
             links: Mutex::default(),
             next_link: AtomicU64::new(0),
             connections: AtomicU32::new(0),
@@ -301,7 +321,8 @@ impl Serving {
             ));
         }
         self.shared.security.check(&address)?;
-        let (listener, real) = Listener::bind(self.transport.as_ref(), &address).await?;
+        let patience = self.shared.terms.limits.write_stall_timeout;
+        let (listener, real) = Listener::bind(self.transport.as_ref(), &address, patience).await?;
         let is_tls = matches!(real, Address::Tls(_));
         let text = real.to_string();
         for registry in &self.registries {
@@ -392,6 +413,10 @@ impl Shared {
         self.links.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn by_ip(&self) -> MutexGuard<'_, HashMap<IpAddr, u32>> {
+        self.by_ip.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The open connections, in the order in which they came.
     pub(super) fn every_link(&self) -> Vec<Arc<Link>> {
         self.links().values().cloned().collect()
@@ -465,23 +490,29 @@ async fn at_once<F: Future>(future: F) -> Option<F::Output> {
 }
 
 fn take_in(shared: &Arc<Shared>, router: &Arc<Router>, io: Io, is_tls: bool) {
-    let limit = shared.limits.max_handshaking;
+    let limit = shared.terms.limits.max_handshaking;
     let Some(handshaking) = Counted::below(limit, shared, |shared| &shared.handshaking) else {
         // Nobody is left to say why: dropping closes it.
         return;
     };
     let (shared, router) = (shared.clone(), router.clone());
     tokio::spawn(async move {
-        let limit = shared.limits.max_connections;
+        let limit = shared.terms.limits.max_connections;
         let Some(_connection) = Counted::below(limit, &shared, |shared| &shared.connections) else {
             let text = format!(
                 "this server has {} connections, more are not taken",
-                shared.limits.max_connections
+                shared.terms.limits.max_connections
             );
-            return link::turn_away(io, &shared.limits, GoAwayReason::Limit, &text).await;
+            return link::turn_away(io, &shared.terms.limits, GoAwayReason::Limit, &text).await;
+        };
+        let _of_ip = match OfIp::count(&shared, &io.peer) {
+            Ok(of_ip) => of_ip,
+            Err(text) => {
+                return link::turn_away(io, &shared.terms.limits, GoAwayReason::Limit, &text).await;
+            }
         };
         let io = if is_tls {
-            match link::secure(io, &shared.limits, &shared.security).await {
+            match link::secure(io, &shared.terms.limits, &shared.security).await {
                 Ok(io) => io,
                 Err(error) => {
                     let audit = shared.router.guard().audit();
@@ -494,7 +525,7 @@ fn take_in(shared: &Arc<Shared>, router: &Arc<Router>, io: Io, is_tls: bool) {
         if shared.leaving.load(Ordering::Acquire) {
             return send_away(io, &shared).await;
         }
-        let accepted = link::accept(io, shared.limits.clone(), router).await;
+        let accepted = link::accept(io, shared.terms.clone(), router).await;
         let Ok(link) = accepted else { return };
         let number = shared.next_link.fetch_add(1, Ordering::Relaxed);
         shared.links().insert(number, link.clone());
@@ -526,6 +557,52 @@ impl Drop for Counted {
     fn drop(&mut self) {
         (self.counter)(&self.shared).fetch_sub(1, Ordering::AcqRel);
         self.shared.shaken.notify_waiters();
+    }
+}
+
+/// Counts a connection of an IP address for as long as it lives.
+struct OfIp {
+    shared: Arc<Shared>,
+    ip: IpAddr,
+}
+
+impl OfIp {
+    /// Counts one more, if these are counted and the peer has an IP address.
+    ///
+    /// # Errors
+    ///
+    /// There are as many as may be; the text tells the peer.
+    fn count(shared: &Arc<Shared>, peer: &str) -> std::result::Result<Option<Self>, String> {
+        let Some(limit) = shared.terms.limits.max_connections_per_ip else {
+            return Ok(None);
+        };
+        let host = peer.split_once("://").map_or(peer, |(_, host)| host);
+        let Ok(address) = host.parse::<SocketAddr>() else {
+            return Ok(None);
+        };
+        let ip = address.ip().to_canonical();
+        let mut by_ip = shared.by_ip();
+        let count = by_ip.entry(ip).or_default();
+        if *count >= limit {
+            return Err(format!(
+                "{ip} has {count} connections to this server, more are not taken"
+            ));
+        }
+        *count += 1;
+        let shared = shared.clone();
+        Ok(Some(Self { shared, ip }))
+    }
+}
+
+impl Drop for OfIp {
+    fn drop(&mut self) {
+        let mut by_ip = self.shared.by_ip();
+        if let Entry::Occupied(mut count) = by_ip.entry(self.ip) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
     }
 }
 

@@ -148,7 +148,7 @@ pub(super) async fn keep(shared: &Shared, link: &Arc<Link>) {
         // Its handshake was under way; what its client has sent meanwhile is served.
         link.leave(GoAwayReason::Shutdown, SHUTTING_DOWN).await;
     }
-    let due = shared.limits.max_connection_age.map(|age| {
+    let due = shared.terms.limits.max_connection_age.map(|age| {
         let jitter = 0.9 + 0.2 * random_fraction();
         Instant::now() + Duration::try_from_secs_f64(age.as_secs_f64() * jitter).unwrap_or(age)
     });
@@ -158,7 +158,7 @@ pub(super) async fn keep(shared: &Shared, link: &Arc<Link>) {
         let text = "this connection has come to its age; connect again";
         let (reason, grace) = (
             GoAwayReason::Shutdown,
-            shared.limits.max_connection_age_grace,
+            shared.terms.limits.max_connection_age_grace,
         );
         let left = async {
             link.announce(reason, text, Duration::ZERO);
@@ -175,5 +175,11 @@ pub(super) async fn keep(shared: &Shared, link: &Arc<Link>) {
 
 /// Sends a connection away that came while the server goes.
 pub(super) async fn send_away(io: crate::transport::Io, shared: &Shared) {
-    link::turn_away(io, &shared.limits, GoAwayReason::Shutdown, SHUTTING_DOWN).await;
+    link::turn_away(
+        io,
+        &shared.terms.limits,
+        GoAwayReason::Shutdown,
+        SHUTTING_DOWN,
+    )
+    .await;
 }

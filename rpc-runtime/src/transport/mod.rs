@@ -5,6 +5,7 @@
 mod address;
 mod custom;
 pub(crate) mod mem;
+mod patience;
 mod secure;
 pub(crate) mod sync;
 #[cfg(feature = "tls")]
@@ -13,6 +14,7 @@ pub(crate) mod tls;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -78,9 +80,10 @@ pub(crate) async fn connect_by(
     custom: Option<&Arc<dyn Transport>>,
     address: &Address,
     security: &ClientSecurity,
+    patience: Duration,
 ) -> Result<Io> {
     let Some(custom) = custom else {
-        return connect(address, security).await;
+        return connect(address, security, patience).await;
     };
     security.check(address)?;
     let opened = custom.connect(&address.to_string()).await;
@@ -91,14 +94,15 @@ pub(crate) async fn connect_by(
     }
 }
 
-/// Opens a connection.
-async fn connect(address: &Address, security: &ClientSecurity) -> Result<Io> {
+/// Opens a connection; `patience` is how long a peer may take nothing.
+async fn connect(address: &Address, security: &ClientSecurity, patience: Duration) -> Result<Io> {
     match address {
         Address::Tls(host) => {
             security.check(address)?;
             let stream = TcpStream::connect(host.as_str())
                 .await
                 .map_err(|error| cannot_connect(address, &error))?;
+            patience::set(&stream, patience);
             let io = tcp_io(stream, address.to_string())
                 .map_err(|error| cannot_connect(address, &error))?;
             security.connect(io, address::host(host)).await
@@ -107,6 +111,7 @@ async fn connect(address: &Address, security: &ClientSecurity) -> Result<Io> {
             let stream = TcpStream::connect(host.as_str())
                 .await
                 .map_err(|error| cannot_connect(address, &error))?;
+            patience::set(&stream, patience);
             tcp_io(stream, address.to_string()).map_err(|error| cannot_connect(address, &error))
         }
         #[cfg(unix)]
@@ -142,6 +147,7 @@ impl Listener {
     pub(crate) async fn bind(
         custom: Option<&Arc<dyn Transport>>,
         address: &Address,
+        patience: Duration,
     ) -> Result<(Self, Address)> {
         let failed = |error: io::Error| {
             let hint = match error.kind() {
@@ -164,6 +170,7 @@ impl Listener {
         match address {
             Address::Tcp(host) | Address::Tls(host) => {
                 let listener = TcpListener::bind(host.as_str()).await.map_err(failed)?;
+                patience::set(&listener, patience);
                 let real = listener.local_addr().map_err(failed)?.to_string();
                 let real = match address {
                     Address::Tls(_) => Address::Tls(real),

@@ -47,17 +47,20 @@ pub(crate) enum BlockingWriter {
     Mem(PipeWriter),
 }
 
-/// Opens a connection; `limit` bounds the time for each address of a host name.
+/// Opens a connection; `limit` bounds the time for each address of a host name, `patience` is how long a peer may take
+/// nothing.
 pub(crate) fn connect(
     address: &Address,
     security: &ClientSecurity,
     limit: Duration,
+    patience: Duration,
 ) -> Result<BlockingIo> {
     let failed = |error: io::Error| cannot_connect(address, &error);
     match address {
         Address::Tcp(host) => {
             let stream = connect_tcp(host, limit).map_err(failed)?;
             stream.set_nodelay(true).map_err(failed)?;
+            super::patience::set(&stream, patience);
             let peer = stream.peer_addr().map_err(failed)?;
             let reader = BlockingReader::Tcp(stream.try_clone().map_err(failed)?, None);
             Ok(BlockingIo {
@@ -76,6 +79,7 @@ pub(crate) fn connect(
             security.check(address)?;
             let stream = connect_tcp(host, limit).map_err(failed)?;
             stream.set_nodelay(true).map_err(failed)?;
+            super::patience::set(&stream, patience);
             let (name, peer) = (super::address::host(host), address.to_string());
             let (reader, writer) =
                 super::tls::connect_blocking(stream, name, &peer, security.side()?, limit)?;

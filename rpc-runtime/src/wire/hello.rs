@@ -7,6 +7,9 @@ use crate::wire::frame::{HEADER, LENGTH_FIELD};
 use crate::wire::outbound::PIECE;
 use crate::wire::streams::SMALLEST_WINDOW;
 
+/// Feature of those who read bodies compressed with LZ4.
+pub(crate) const LZ4: &str = "lz4";
+
 /// What one side announces.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Hello {
@@ -48,6 +51,19 @@ impl Hello {
             services,
             token: None,
         }
+    }
+
+    /// Adds what it announces if it reads compressed bodies.
+    pub(crate) fn compressing(mut self, reads: bool) -> Self {
+        if reads {
+            self.features.push(LZ4.to_owned());
+        }
+        self
+    }
+
+    /// Whether compressed bodies may be sent to this side.
+    pub(crate) fn reads_compressed(&self) -> bool {
+        self.features.iter().any(|feature| feature == LZ4)
     }
 
     /// Longest body of one frame of a body in pieces, or of one item, that this side takes.

@@ -19,6 +19,8 @@ pub(crate) struct Inbound {
     max_frame: u32,
     max_frame_before_hello: u32,
     max_metadata: u16,
+    /// Frames of unknown kinds that were skipped.
+    skipped: u32,
 }
 
 /// ```text
@@ -79,6 +81,7 @@ impl Inbound {
             max_frame: limits.max_frame_bytes,
             max_frame_before_hello: limits.max_frame_bytes_before_hello,
             max_metadata: limits.max_metadata_bytes,
+            skipped: 0,
         }
     }
 
@@ -90,6 +93,16 @@ impl Inbound {
     /// Whether part of a frame is here and the rest is not.
     pub(crate) fn has_partial(&self) -> bool {
         !self.buffer.is_empty()
+    }
+
+    /// Bytes that are here and not taken.
+    pub(crate) fn unread(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Frames of unknown kinds that were skipped since this was last asked.
+    pub(crate) fn take_skipped(&mut self) -> u32 {
+        std::mem::take(&mut self.skipped)
     }
 
     /// Whether the peer has said HELLO.
@@ -114,6 +127,7 @@ impl Inbound {
                 Some(kind) => return self.take_frame(kind, total).map(Some),
                 None if ignorable && self.phase == Phase::Open => {
                     self.buffer.advance(total);
+                    self.skipped = self.skipped.saturating_add(1);
                     self.leave_large(total);
                 }
                 None => {

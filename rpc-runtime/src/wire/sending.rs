@@ -2,13 +2,13 @@
 
 use std::task::Waker;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Execution};
 use crate::object::Loan;
 use crate::wire::calls::Calls;
 use crate::wire::frame::{self, CallFrame, HEADER, Kind, LENGTH_FIELD, flag};
 use crate::wire::hello::Hello;
 use crate::wire::outbound::{Outbound, PIECE};
-use crate::wire::streams::{Key, Leave, Side, Streams};
+use crate::wire::streams::{Key, Leave, SMALLEST_WINDOW, Side, Streams};
 
 /// Whether a body of this length, behind so much of fixed part and metadata, goes to this peer in pieces.
 pub(crate) fn is_cut(before: usize, length: usize, peer: &Hello) -> bool {
@@ -28,10 +28,15 @@ fn is_call_cut(call: &CallFrame<'_>, peer: &Hello) -> bool {
 /// `resource_exhausted`, not sent.
 pub(crate) fn check_length(call: &CallFrame<'_>, peer: &Hello, name: &str) -> Result<(), Error> {
     if call.flags & flag::STREAM_IN != 0 && !peer.takes_streams() {
-        let text = format!(
-            "{name} takes no streams: the windows that it announces are {} and {} bytes",
-            peer.stream_window, peer.connection_window
-        );
+        let windows = (peer.stream_window, peer.connection_window);
+        let text = match windows {
+            (0, 0) => format!(
+                "{name} takes no streams: it speaks MessagePack-RPC, or has announced no windows for them"
+            ),
+            (stream, connection) => format!(
+                "{name} takes no streams: the windows that it announces are {stream} and {connection} bytes; {SMALLEST_WINDOW} are the least"
+            ),
+        };
         return Err(Error::new(ErrorKind::Unimplemented, text).with_peer(name));
     }
     let (length, limit) = if is_call_cut(call, peer) {
@@ -106,6 +111,8 @@ pub(crate) struct Sending {
     body: Vec<u8>,
     at: usize,
     begun: bool,
+    /// [`flag::COMPRESSED`] if it is.
+    packed: u8,
 }
 
 /// How far an item has come.
@@ -137,6 +144,7 @@ impl Sending {
             body: Vec::new(),
             at: 0,
             begun: false,
+            packed: 0,
         }
     }
 
@@ -146,8 +154,36 @@ impl Sending {
             self.body = Vec::new();
         }
         self.body.clear();
-        (self.at, self.begun) = (0, false);
+        (self.at, self.begun, self.packed) = (0, false, 0);
         &mut self.body
+    }
+
+    /// The body of the next item as it is to be sent.
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Sends this instead, which is the same compressed.
+    pub(crate) fn replace_by_packed(&mut self, packed: Vec<u8>) {
+        (self.body, self.packed) = (packed, flag::COMPRESSED);
+    }
+
+    /// Whether the peer takes the item that was written into the body.
+    ///
+    /// # Errors
+    ///
+    /// `resource_exhausted`: nothing of the item was sent, but the call was, and may be at work.
+    pub(crate) fn check_item(&self, peer: &Hello, name: &str) -> Result<(), Error> {
+        let length = self.body.len();
+        if length <= peer.piece() || length as u64 <= u64::from(peer.max_message) {
+            return Ok(());
+        }
+        let text = format!(
+            "an item takes {length} bytes, {name} accepts {}; send smaller items, or raise `Limits::max_message_bytes` there",
+            peer.max_message
+        );
+        let error = Error::new(ErrorKind::ResourceExhausted, text);
+        Err(error.with_execution(Execution::Unknown).with_peer(name))
     }
 
     /// Sends as much as there is credit for and room, up to `queue` unsent bytes.
@@ -180,12 +216,12 @@ impl Sending {
                 Leave::Wait => return Sent::Wait,
             };
             if whole {
-                frame::write_item(out.buffer(), sender(key), key.1, &self.body);
+                frame::write_item(out.buffer(), sender(key) | self.packed, key.1, &self.body);
                 return Sent::All;
             }
             if !self.begun {
                 self.begun = true;
-                frame::write_front(out.buffer(), Kind::Item, sender(key), key.1);
+                frame::write_front(out.buffer(), Kind::Item, sender(key) | self.packed, key.1);
                 continue;
             }
             let piece = &self.body[self.at..self.at + given];

@@ -150,9 +150,9 @@ impl Pair {
         if frame.kind == Kind::Item && frame.flags & flag::MORE != 0 {
             self.pieces.begin(key, frame, true, self.now);
         } else if frame.kind == Kind::Item {
-            drop(self.there.keep(key, frame.body));
+            drop(self.there.keep(key, &frame));
         } else if let Added::Whole(whole, _) = self.pieces.add(key, &frame, u64::MAX, self.now) {
-            drop(self.there.keep(key, whole.body));
+            drop(self.there.keep(key, &whole));
         }
         self.grant(key);
     }
@@ -313,7 +313,7 @@ fn small_items_keep_no_read_buffer() {
     for length in [1, 4_096, 4_097, 65_536] {
         let buffer = Bytes::from(vec![7; 4 << 20]);
         streams.came(theirs(0), frame::cost(length)).unwrap();
-        drop(streams.keep(theirs(0), buffer.slice(..length)));
+        drop(streams.keep(theirs(0), &item(buffer.slice(..length))));
         assert!(buffer.is_unique(), "an item of {length} bytes keeps 4 MiB");
     }
 }
@@ -369,4 +369,16 @@ fn a_body_that_waits_for_its_turn_is_not_late() {
         ended.insert(theirs(stream), whole);
     }
     assert!(ended.values().all(|whole| *whole) && pieces.last_piece().is_none());
+}
+
+/// A whole item as it comes in.
+fn item(body: Bytes) -> Frame {
+    Frame {
+        kind: Kind::Item,
+        flags: 0,
+        request_id: 0,
+        fixed: Bytes::new(),
+        metadata: Bytes::new(),
+        body,
+    }
 }

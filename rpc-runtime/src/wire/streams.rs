@@ -6,7 +6,7 @@ use std::task::Waker;
 use bytes::{Bytes, BytesMut};
 
 use crate::error::Error;
-use crate::wire::frame;
+use crate::wire::frame::{self, Frame, flag};
 use crate::wire::outbound::PIECE;
 
 /// Who began the request that a stream belongs to; request IDs are counted by each side for itself.
@@ -72,6 +72,7 @@ struct Held {
 enum Item {
     Small(usize),
     Large(Bytes),
+    Packed(Bytes),
 }
 
 /// Credit for items that go out.
@@ -106,6 +107,8 @@ pub(crate) struct NoCredit;
 #[derive(Debug)]
 pub(crate) enum Next {
     Item(Bytes),
+    /// The same, compressed: what is kept is what came, so that windows hold.
+    Packed(Bytes),
     /// The peer has sent END.
     End,
     /// Nothing yet.
@@ -218,13 +221,16 @@ impl Streams {
     }
 
     /// Keeps a whole item until it is taken. Items of requests that are over are dropped.
-    pub(crate) fn keep(&mut self, key: Key, body: Bytes) -> Option<Waker> {
+    pub(crate) fn keep(&mut self, key: Key, whole: &Frame) -> Option<Waker> {
+        let body = whole.body.clone();
         let cost = frame::cost(body.len());
         let inflow = self.streams.get_mut(&key)?.inflow.as_mut()?;
         if inflow.ended || inflow.broken.is_some() {
             return None;
         }
-        let item = if body.len() <= SMALL {
+        let item = if whole.flags & flag::COMPRESSED != 0 {
+            Item::Packed(Bytes::copy_from_slice(&body))
+        } else if body.len() <= SMALL {
             inflow.small.extend_from_slice(&body);
             Item::Small(body.len())
         } else if body.len() <= PIECE {
@@ -281,10 +287,11 @@ impl Streams {
             inflow.window.untaken -= cost;
             self.receiving.untaken -= cost;
             self.held -= cost;
-            return Next::Item(match item {
-                Item::Small(length) => inflow.small.split_to(length).freeze(),
-                Item::Large(body) => body,
-            });
+            return match item {
+                Item::Small(length) => Next::Item(inflow.small.split_to(length).freeze()),
+                Item::Large(body) => Next::Item(body),
+                Item::Packed(body) => Next::Packed(body),
+            };
         }
         if inflow.ended {
             return Next::End;

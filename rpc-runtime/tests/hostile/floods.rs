@@ -26,7 +26,11 @@ async fn narrow(address: &str) -> Raw {
 
 #[tokio::test]
 async fn ten_thousand_refused_calls_are_all_answered_when_they_are_read() {
-    let victim = Victim::new().await;
+    let limits = Limits {
+        error_budget: 10_000,
+        ..Limits::default()
+    };
+    let victim = Victim::with(limits).await;
     let mut raw = narrow(victim.address()).await;
     let flood: Vec<u8> = (1..=10_000).flat_map(|id| call(id, 42, &[0x90])).collect();
     let (mut sent, mut next) = (0, 1);
@@ -115,6 +119,8 @@ async fn calls_beyond_the_limit_are_refused_and_cancelling_frees_a_place_only_wh
 async fn a_storm_of_calls_and_cancels_never_runs_more_handlers_than_allowed() {
     let limits = Limits {
         max_inflight_per_connection: 4,
+        cancel_budget: u32::MAX,
+        error_budget: u32::MAX,
         ..Limits::default()
     };
     let victim = Victim::with(limits).await;

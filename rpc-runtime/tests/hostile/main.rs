@@ -10,8 +10,11 @@
 mod raw;
 
 mod before_hello;
+mod budgets;
+mod connections;
 mod floods;
 mod frames;
+mod memory;
 mod servers;
 
 use std::sync::Arc;
@@ -36,6 +39,8 @@ trait Target {
     async fn never(&self);
     async fn blob(&self, size: u64) -> String;
     async fn echo(&self, text: String) -> String;
+    fn made(&self, size: u64) -> String;
+    async fn count(&self, up_to: u64) -> impl rpc_runtime::Stream<Item = u64>;
 }
 
 #[derive(Clone, Default)]
@@ -43,6 +48,7 @@ struct Bystander {
     running: Arc<AtomicUsize>,
     most: Arc<AtomicUsize>,
     added: Arc<AtomicUsize>,
+    blobs: Arc<AtomicUsize>,
 }
 
 struct Running<'a>(&'a Bystander);
@@ -71,10 +77,18 @@ impl Target for Bystander {
         std::future::pending().await
     }
     async fn blob(&self, size: u64) -> String {
+        self.blobs.fetch_add(1, SeqCst);
         "x".repeat(size as usize)
     }
     async fn echo(&self, text: String) -> String {
         text
+    }
+    fn made(&self, size: u64) -> String {
+        self.blobs.fetch_add(1, SeqCst);
+        "x".repeat(size as usize)
+    }
+    async fn count(&self, up_to: u64) -> impl rpc_runtime::Stream<Item = u64> {
+        rpc_runtime::stream::iter(0..up_to)
     }
 }
 

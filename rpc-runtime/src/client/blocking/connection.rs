@@ -102,7 +102,7 @@ impl Connection {
         own: &Own,
         limit: Duration,
     ) -> Result<Self> {
-        let io = sync::connect(address, &own.security, limit)?;
+        let io = sync::connect(address, &own.security, limit, limits.write_stall_timeout)?;
         let (peer, is_private) = (address.to_string(), io.is_private);
         let mut writer = io.writer;
         let mut first = PREFACE.to_vec();

@@ -84,7 +84,8 @@ impl<I, T, E> BlockingExchange<I, T, E> {
     /// # Errors
     ///
     /// The peer reads no more, or the time is up: what the call has come to is told by the iterator. It was said before
-    /// that nothing more is sent ([`BlockingExchange::finish`]): `failed_precondition`.
+    /// that nothing more is sent ([`BlockingExchange::finish`]): `failed_precondition`. The item is larger than the peer
+    /// takes: `resource_exhausted`, and the exchange goes on.
     pub fn send(&mut self, item: &I) -> Result<()> {
         let method = self.items.method;
         if self.finished {
@@ -98,6 +99,8 @@ impl<I, T, E> BlockingExchange<I, T, E> {
         };
         let open = self.items.open.as_ref().ok_or_else(stopped)?;
         (self.codec.encode)(item, self.sending.next_body());
+        let checked = open.connection.check_item(&self.sending);
+        checked.map_err(|error| error.in_call(method))?;
         if open
             .connection
             .send_item(&mut self.sending, open.prepared.deadline)
@@ -133,6 +136,7 @@ impl BlockingChannel {
     /// # Errors
     ///
     /// It could not be sent; what happens later is told by the iterator.
+    #[doc(hidden)]
     pub fn stream<T, E>(
         &self,
         method: &'static MethodDescriptor,
@@ -152,6 +156,7 @@ impl BlockingChannel {
     /// # Errors
     ///
     /// What the call failed with.
+    #[doc(hidden)]
     pub fn upload<T, E, I>(
         &self,
         method: &'static MethodDescriptor,
@@ -166,6 +171,8 @@ impl BlockingChannel {
         let mut all = true;
         for item in items {
             (codec.encode)(&item, sending.next_body());
+            let checked = open.connection.check_item(&sending);
+            checked.map_err(|error| error.in_call(method))?;
             all = open
                 .connection
                 .send_item(&mut sending, open.prepared.deadline);
@@ -185,6 +192,7 @@ impl BlockingChannel {
     /// # Errors
     ///
     /// It could not be sent; what happens later is told by the iterator.
+    #[doc(hidden)]
     pub fn exchange<I, T, E>(
         &self,
         method: &'static MethodDescriptor,

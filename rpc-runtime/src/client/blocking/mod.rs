@@ -134,6 +134,7 @@ impl BlockingChannel {
     /// # Errors
     ///
     /// What the call failed with.
+    #[doc(hidden)]
     pub fn call<T, E>(
         &self,
         method: &'static MethodDescriptor,
@@ -149,6 +150,7 @@ impl BlockingChannel {
     /// # Errors
     ///
     /// Why it could not be handed to a connection.
+    #[doc(hidden)]
     pub fn one_way(
         &self,
         method: &'static MethodDescriptor,

@@ -78,7 +78,7 @@ impl State {
                 } else if frame.flags & flag::MORE != 0 {
                     self.pieces.begin(key, frame, true, Instant::now());
                 } else {
-                    drop(self.streams.keep(key, frame.body));
+                    drop(self.streams.keep(key, &frame));
                 }
                 self.grant(key);
             }
@@ -112,7 +112,7 @@ impl State {
         match added {
             Added::Unknown | Added::More => {}
             Added::Whole(whole, _) if whole.kind == Kind::Item => {
-                drop(self.streams.keep(key, whole.body));
+                drop(self.streams.keep(key, &whole));
             }
             Added::Whole(whole, _) => self.on_answer(whole, peer),
             Added::TooLarge(front) => {
@@ -189,6 +189,14 @@ impl Connection {
             }
             match next {
                 Next::Broken(error) => Some(Event::Over(Answer::Failed(error))),
+                Next::Packed(_) => {
+                    let text =
+                        "an item is compressed, which this client has not said that it reads";
+                    let error = Error::new(ErrorKind::DataLoss, text);
+                    Some(Event::Over(Answer::Failed(
+                        error.with_execution(Execution::Unknown),
+                    )))
+                }
                 _ => None,
             }
         });
@@ -217,6 +225,11 @@ impl Connection {
         });
         self.flush(TURN);
         sent.unwrap_or(false)
+    }
+
+    /// Whether the peer takes an item of this length.
+    pub(super) fn check_item(&self, sending: &Sending) -> Result<()> {
+        sending.check_item(&self.hello, &self.peer)
     }
 
     /// Ends our direction.

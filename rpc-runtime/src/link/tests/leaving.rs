@@ -122,11 +122,11 @@ async fn a_connection_on_which_a_body_arrives_is_not_idle() {
         let (reader, writer) = split(stream);
         Io::new(reader, writer, "test://peer".to_owned())
     };
-    let limits = Arc::new(Limits::default());
+    let terms = Terms::new(Limits::default());
     let router = Arc::new(Router::default());
     let (server, client) = tokio::join!(
-        accept(io(here), limits.clone(), router),
-        connect(io(there), limits.clone(), None, None)
+        accept(io(here), terms.clone(), router),
+        connect(io(there), terms, None, None)
     );
     let (server, _client) = (server.unwrap(), client.unwrap());
     let mut sent = Vec::new();
@@ -143,7 +143,7 @@ async fn a_connection_on_which_a_body_arrives_is_not_idle() {
     };
     frame::write_hello(&mut sent, &Hello::default().encode());
     frame::write_call(&mut sent, 1, &call);
-    let mut inbound = Inbound::client(&limits);
+    let mut inbound = Inbound::client(&Limits::default());
     inbound.buffer().extend_from_slice(&sent);
     assert_eq!(inbound.next_frame().unwrap().unwrap().kind, Kind::Hello);
     let front = inbound.next_frame().unwrap().unwrap();

@@ -68,17 +68,17 @@ pub(super) async fn connected_to(window: usize, hello: Hello) -> (Arc<Link>, Pee
     let (here, there) = duplex(window);
     let (reader, writer) = split(here);
     let io = Io::new(reader, writer, "test://peer".to_owned());
-    let limits = Arc::new(Limits::default());
+    let terms = Terms::new(Limits::default());
     let mut peer = Peer {
         stream: there,
-        inbound: Inbound::server(&limits),
+        inbound: Inbound::server(&Limits::default()),
     };
     let handshake = async {
         assert_eq!(peer.next().await.unwrap().kind, Kind::Hello);
         peer.send(|out| frame::write_hello(out, &hello.encode()))
             .await;
     };
-    let (link, ()) = tokio::join!(connect(io, limits, None, None), handshake);
+    let (link, ()) = tokio::join!(connect(io, terms, None, None), handshake);
     (link.unwrap(), peer)
 }
 
@@ -251,10 +251,13 @@ async fn accepted(window: usize) -> (Arc<Link>, Peer) {
     let (here, there) = duplex(window);
     let (reader, writer) = split(here);
     let io = Io::new(reader, writer, "test://peer".to_owned());
-    let limits = Arc::new(Limits::default());
+    let terms = Terms::new(Limits {
+        error_budget: 10_000,
+        ..Limits::default()
+    });
     let mut peer = Peer {
         stream: there,
-        inbound: Inbound::client(&limits),
+        inbound: Inbound::client(&Limits::default()),
     };
     let handshake = async {
         peer.send(|out| {
@@ -264,7 +267,7 @@ async fn accepted(window: usize) -> (Arc<Link>, Peer) {
         .await;
         assert_eq!(peer.next().await.unwrap().kind, Kind::Hello);
     };
-    let (link, ()) = tokio::join!(accept(io, limits, Arc::default()), handshake);
+    let (link, ()) = tokio::join!(accept(io, terms, Arc::default()), handshake);
     (link.unwrap(), peer)
 }
 
