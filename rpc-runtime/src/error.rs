@@ -13,6 +13,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What the caller's side knows about the execution of a failed call.
 ///
+/// After several attempts it is the most that any of them may have done.
+///
 /// It comes from the connection's own bookkeeping (which bytes were handed to the kernel, what the peer answered), not
 /// from a guess about the kind of error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,9 +23,11 @@ pub enum Execution {
     NotSent,
     /// The peer said, or the protocol guarantees, that the handler was not started. It can be repeated.
     NotStarted,
-    /// The call was sent and then nothing was heard. Only an idempotent method may be repeated.
+    /// The call was sent, and no answer came before the connection or the time ended: it ran once or not at all, or runs
+    /// still. Only an idempotent method may be repeated.
     Unknown,
-    /// The handler ran and answered.
+    /// The handler ran, to its end or until it was cancelled, and the peer has answered. The error is the answer, unless
+    /// it is marked as retryable and the method is idempotent.
     Executed,
 }
 
@@ -90,6 +94,8 @@ struct Inner {
     retry_after: Option<Duration>,
     /// The peer said that trying again may help.
     marked_retryable: bool,
+    /// The same call fails in the same way wherever and whenever it is made.
+    hopeless: bool,
 }
 
 impl Error {
@@ -104,6 +110,7 @@ impl Error {
             peer: None,
             retry_after: None,
             marked_retryable: false,
+            hopeless: false,
         };
         Self {
             inner: Box::new(inner),
@@ -182,6 +189,16 @@ impl Error {
         self
     }
 
+    /// Says that trying again cannot help.
+    pub(crate) fn hopeless(mut self) -> Self {
+        self.inner.hopeless = true;
+        self
+    }
+
+    pub(crate) fn is_hopeless(&self) -> bool {
+        self.inner.hopeless
+    }
+
     pub(crate) fn is_marked_retryable(&self) -> bool {
         self.inner.marked_retryable
     }
@@ -222,16 +239,19 @@ impl Error {
         self.inner.execution
     }
 
-    /// Whether the same call may succeed when it is made again **and** cannot run twice by that.
+    /// Whether the same call may succeed when it is made again later **and** cannot run twice by that: it did not run, and
+    /// what kept it from running may pass. The framework has tried for as long as the call had; wait before you do, by
+    /// [`Error::retry_after`] if there is one.
     ///
-    /// A call whose execution is [`Execution::Unknown`] is not retryable by this; if the method is idempotent, look at
-    /// [`Error::kind`] yourself.
+    /// `false` for a call whose execution is [`Execution::Unknown`], which may have run: if the method is idempotent, it
+    /// can be made again all the same. `false` also for a call that is too large for its peer, which it will be again.
     pub fn retryable(&self) -> bool {
         let repeatable = matches!(
             self.inner.execution,
             Execution::NotSent | Execution::NotStarted
         );
         repeatable
+            && !self.inner.hopeless
             && matches!(
                 self.inner.kind,
                 ErrorKind::Unavailable | ErrorKind::ResourceExhausted

@@ -40,6 +40,7 @@ trait Work {
     async fn spring(&self) -> impl Stream<Item = u64>;
     #[rpc(idempotent)]
     async fn take(&self, numbers: Items<u64>) -> Result<(), String>;
+    async fn keep(&self, bytes: Vec<u8>) -> Result<(), String>;
 }
 
 /// A HELLO that accepts frames of 4 MiB, and streams.
@@ -425,6 +426,22 @@ async fn the_definition_says_on_which_statuses() {
     let (hand, seen) = server(&[Deed::Fail(EXHAUSTED, NOT_STARTED, 0, 0), Deed::Answer]);
     client(&hand).stubborn().await.unwrap_err();
     assert_eq!(flags(&seen), [false], "not on others");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_too_large_is_not_called_retryable() {
+    let (hand, seen) = server(&[Deed::Answer]);
+    let failure = client(&hand).keep(vec![0; 8 << 20]).await.unwrap_err();
+    assert_eq!(
+        (failure.kind(), failure.execution()),
+        (ErrorKind::ResourceExhausted, Execution::NotSent),
+        "{failure}"
+    );
+    assert!(!failure.retryable(), "it will be as large again: {failure}");
+    assert_eq!(flags(&seen), []);
+    let (hand, _) = server(&[REFUSE]);
+    let failure = client(&hand).once().await.unwrap_err();
+    assert!(failure.retryable(), "{failure}");
 }
 
 #[test]

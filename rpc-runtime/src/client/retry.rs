@@ -229,11 +229,7 @@ impl Tried {
     }
 
     fn judge(&mut self, call: &Prepared, retry: &Retry, stage: Stage, failure: &Error) -> Verdict {
-        // What is too large for one peer is so for the others.
-        let hopeless = failure.kind() == ErrorKind::ResourceExhausted
-            && failure.execution() == Execution::NotSent
-            && stage == Stage::Calling;
-        if hopeless || !may_repeat(call, failure) {
+        if !may_repeat(call, failure) {
             return Verdict::No;
         }
         // A connection that closed under a call that was about to use it was no attempt.
@@ -357,6 +353,10 @@ pub(crate) fn may_repeat(call: &Prepared, failure: &Error) -> bool {
         failure.kind(),
         ErrorKind::Unavailable | ErrorKind::ResourceExhausted
     );
+    // What is too large for one peer is so for the others.
+    if failure.is_hopeless() {
+        return false;
+    }
     let named = call.names(failure.status());
     match failure.execution() {
         // The peer has not seen it, so this is not a repetition to anybody.

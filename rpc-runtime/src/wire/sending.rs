@@ -51,7 +51,9 @@ pub(crate) fn check_length(call: &CallFrame<'_>, peer: &Hello, name: &str) -> Re
     let text = format!(
         "the call takes {length} bytes, {name} accepts {limit}; send less at once, or as a stream, or raise the limits there"
     );
-    Err(Error::new(ErrorKind::ResourceExhausted, text).with_peer(name))
+    Err(Error::new(ErrorKind::ResourceExhausted, text)
+        .with_peer(name)
+        .hopeless())
 }
 
 /// Appends a call that fits, under an ID that was just taken.
