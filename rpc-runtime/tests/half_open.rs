@@ -109,6 +109,22 @@ impl Drop for Cable {
     }
 }
 
+/// Whether namespaces cannot be made here, and need not be: `.ci/run` says that they must be. What was left out is said
+/// aloud.
+fn left_out() -> bool {
+    let required = std::env::var_os("RPC_PEERS").is_some_and(|value| value == "required");
+    let name = format!("rpc-probe-{}", std::process::id());
+    let probe = |verb| {
+        let made = Command::new("ip").args(["netns", verb, &name]).output();
+        made.is_ok_and(|output| output.status.success())
+    };
+    if required || (probe("add") && probe("del")) {
+        return false;
+    }
+    eprintln!("left out: network namespaces need root and iproute2");
+    true
+}
+
 fn ip(arguments: &[&str]) {
     let hint =
         "this test makes network namespaces: it needs root, iproute2 and a kernel that has them";
@@ -154,6 +170,9 @@ fn a_call_over_a_dead_link_fails_in_time_and_the_server_frees_the_connection() {
         Ok("server") => return run(serve()),
         Ok("client") => return run(call()),
         _ => {}
+    }
+    if left_out() {
+        return;
     }
     let cable = Cable::new();
     let mut server = cable.start(&cable.far, "server");
