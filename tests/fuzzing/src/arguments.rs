@@ -48,6 +48,11 @@ fn there_and_back<T: Wire>(data: &[u8]) -> Option<Vec<u8>> {
     let limits = CheckLimits::default();
     assert_eq!(check(&written, &limits), Ok(()), "{written:02x?}");
     assert_eq!(written, again::<T>(&written), "another form by itself");
+    if Value::decode(&mut Reader::new(&written)).is_err() {
+        // What this version does not know of a union is kept as it came, texts that are none included: only those who know
+        // the variant can say that it is malformed.
+        return None;
+    }
     // What this version does not know of a union is kept with its bytes, which need not be the shortest.
     let shortest = again::<Value>(&written);
     assert_eq!(shortest, again::<Value>(&shortest), "another form by any");
