@@ -120,7 +120,10 @@ impl Link {
                 Err(TryLockError::WouldBlock) => return,
             };
             if writer.is_blocked() || writer.failed {
-                return;
+                drop(writer);
+                // The keeper may have come by while this thread held the writer only to look at it, and have left the
+                // rest to this thread: without a word it would never come again.
+                return self.wake_keeper.notify_one();
             }
             let outcome = writer.poll_batches(self, &mut Context::from_waker(Waker::noop()));
             drop(writer);
