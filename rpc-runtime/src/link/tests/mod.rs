@@ -440,3 +440,23 @@ async fn a_token_of_a_call_is_not_sent_where_others_could_read_it() {
     link.close(Error::unavailable("a test"));
     assert_eq!(calls(&peer.rest().await), [1]);
 }
+
+#[tokio::test(start_paused = true)]
+#[expect(
+    clippy::await_holding_lock,
+    reason = "the keeper has to come by while the writer is held"
+)]
+async fn a_keeper_that_found_the_writer_held_comes_again() {
+    let (link, mut peer) = connected(256, 4).await;
+    // The caller writes what the peer takes, and leaves the rest to the keeper.
+    let _call = begin(&link, 2_000, None);
+    let held = link.writer.lock().unwrap();
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    drop(held);
+    // Whoever held it did so to look whether there is something for it to do.
+    link.flush();
+    let call = timeout(Duration::from_secs(1), peer.next()).await;
+    assert_eq!(call.unwrap().unwrap().kind, Kind::Call);
+}
