@@ -32,6 +32,9 @@ async fn connections_of_one_address_beyond_the_limit_are_told_so_and_a_free_plac
 async fn a_flood_of_connections_past_the_limit_leaves_those_within_it_alone() {
     let limits = Limits {
         max_connections: 20,
+        // Those within the limit answer no PING, and must keep their places however long the flood takes.
+        server_ping_after: LONG * 100,
+        idle_timeout: LONG * 100,
         ..Limits::default()
     };
     let victim = Victim::with(limits).await;
