@@ -45,7 +45,7 @@ async fn a_flood_of_connections_past_the_limit_leaves_those_within_it_alone() {
     for _ in 0..2_000 {
         let mut raw = Raw::silent(victim.address()).await;
         // Who says nothing is waited for, to be told in its own words.
-        raw.send(&PREFACE).await;
+        raw.send(PREFACE).await;
         let text = String::from_utf8_lossy(&raw.rest().await).into_owned();
         assert!(text.contains("this server has 20 connections"), "{text}");
     }
