@@ -226,6 +226,7 @@ struct Borrowing {
 }
 
 /// An object of ours that comes home, under its ID.
+#[derive(Clone)]
 pub(crate) struct Home(pub(crate) u64, pub(crate) Arc<dyn Skeleton>);
 
 impl fmt::Debug for Home {
@@ -255,9 +256,15 @@ pub(crate) fn collect(encode: impl FnOnce()) -> Vec<Lent> {
     COLLECTED.take()
 }
 
+/// The same objects, in a message that begins so much later in the buffer that it was encoded into.
+pub(crate) fn moved(mut lent: Vec<Lent>, start: usize) -> Vec<Lent> {
+    lent.iter_mut().for_each(|lent| lent.at -= start);
+    lent
+}
+
 /// Runs a decoder for a message that came on a link; `homes` are our own objects in it.
-pub(crate) fn borrowing<T>(link: &Arc<Link>, homes: &Arc<[Home]>, decode: impl FnOnce() -> T) -> T {
-    let (link, homes) = (link.clone(), homes.clone());
+pub(crate) fn borrowing<T>(link: &Arc<Link>, homes: &[Home], decode: impl FnOnce() -> T) -> T {
+    let (link, homes) = (link.clone(), homes.into());
     borrowing_from(Borrowing { link, homes }, decode)
 }
 

@@ -3,7 +3,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::limits::Limits;
-use crate::wire::frame::{Frame, GoAwayReason, HEADER, IGNORABLE, Kind, LENGTH_FIELD, PREFACE};
+use crate::wire::frame::{Fixed, Frame, GoAwayReason, HEADER, IGNORABLE, Kind, LENGTH_FIELD, PREFACE};
 
 /// Frames above this do not share the read buffer with what comes after them.
 const KEPT_BUFFER: usize = 256 << 10;
@@ -177,10 +177,10 @@ impl Inbound {
             );
             return Err(Refusal::Frame(GoAwayReason::Limit, text));
         }
+        let fixed = Fixed::new(&self.buffer[HEADER..HEADER + fixed_len]);
         let mut frame = self.buffer.split_to(total).freeze();
         self.leave_large(total);
-        frame.advance(HEADER);
-        let fixed = split(&mut frame, fixed_len);
+        frame.advance(HEADER + fixed_len);
         let metadata = split(&mut frame, metadata_len);
         Ok(Frame {
             kind,
