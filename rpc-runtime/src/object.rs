@@ -4,7 +4,7 @@
 //! leaves a gap in the message and the object in a list ([`collect`]); the connection fills the gap when the message is
 //! sent ([`Objects::lend`]). Decoding finds the connection in [`borrowing`].
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::fmt;
@@ -149,6 +149,7 @@ const MARKER: u8 = 0xd7;
 
 impl<C> Encode for Handle<C> {
     fn encode(&self, out: &mut Vec<u8>) {
+        ANY.set(true);
         COLLECTED.with_borrow_mut(|collected| {
             collected.push(Lent {
                 at: out.len(),
@@ -214,6 +215,8 @@ const ONLY: &str = "an object by reference can only be a parameter or a result b
 
 thread_local! {
     static COLLECTED: RefCell<Vec<Lent>> = const { RefCell::new(Vec::new()) };
+    /// Whether there is something in it: looked at for every message, and next to none moves an object.
+    static ANY: Cell<bool> = const { Cell::new(false) };
     static BORROWING: RefCell<Option<Borrowing>> = const { RefCell::new(None) };
 }
 
@@ -251,9 +254,17 @@ impl fmt::Debug for Lent {
 /// Runs an encoder and gives the objects that it came by, with their places in the message.
 pub(crate) fn collect(encode: impl FnOnce()) -> Vec<Lent> {
     // What an encoder that panicked has left here belongs to no message.
-    drop(COLLECTED.take());
+    drop(collected());
     encode();
-    COLLECTED.take()
+    collected()
+}
+
+fn collected() -> Vec<Lent> {
+    if ANY.replace(false) {
+        COLLECTED.take()
+    } else {
+        Vec::new()
+    }
 }
 
 /// The same objects, in a message that begins so much later in the buffer that it was encoded into.

@@ -284,14 +284,17 @@ impl<T, E> Future for CallFuture<T, E> {
                     };
                     Answer::Failed(error)
                 }
-                State::Sent(_, ticket) => {
+                State::Sent(prepared, ticket) => {
                     let Poll::Ready(answer) = ticket.poll_answer(cx) else {
                         return Poll::Pending;
                     };
-                    match self.follow_up(answer) {
-                        Some(answer) => answer,
-                        None => continue,
+                    if needs_more(prepared, &answer) {
+                        self.follow_up(answer);
+                        continue;
                     }
+                    let method = prepared.method;
+                    self.channel.note(method, &answer);
+                    answer
                 }
                 State::Slow(rest) => match rest.as_mut().poll(cx) {
                     Poll::Ready(answer) => answer,
@@ -313,18 +316,13 @@ impl<T, E> Future for CallFuture<T, E> {
 }
 
 impl<T, E> CallFuture<T, E> {
-    /// Gives the answer of the first attempt back, or goes on where another attempt or a better message is due.
-    fn follow_up(&mut self, answer: Answer) -> Option<Answer> {
-        let State::Sent(prepared, ticket) = std::mem::replace(&mut self.state, State::Done) else {
-            return Some(answer);
-        };
-        if needs_more(&prepared, &answer) {
+    /// Goes on after the answer of the first attempt, where another one or a better message is due.
+    #[cold]
+    fn follow_up(&mut self, answer: Answer) {
+        if let State::Sent(prepared, ticket) = std::mem::replace(&mut self.state, State::Done) {
             let link = ticket.link().clone();
             self.state = self.rest(self.channel.clone().go_on(prepared, link, answer));
-            return None;
         }
-        self.channel.note(prepared.method, &answer);
-        Some(answer)
     }
 }
 

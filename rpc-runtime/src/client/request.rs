@@ -218,7 +218,9 @@ impl Prepared {
                     return Err(Error::too_late());
                 }
                 // Rounded up, so that the callee does not give up before the caller.
-                u32::try_from(left.as_micros().div_ceil(1_000)).unwrap_or(u32::MAX)
+                let millis = left.as_secs().saturating_mul(1_000)
+                    + u64::from(left.subsec_nanos().div_ceil(1_000_000));
+                u32::try_from(millis).unwrap_or(u32::MAX)
             }
         };
         let part = CallPart {

@@ -59,6 +59,15 @@ impl Woken {
     }
 }
 
+/// What was done with the frames of a read.
+#[derive(Clone, Copy, Debug, Default)]
+struct Taken {
+    count: usize,
+    /// Some of them were not answers, so that there may be something to write. To what callers write meanwhile who were
+    /// woken by answers, the keeper sees when all of them have had their turn.
+    wrote: bool,
+}
+
 /// What a wait for input ended with.
 enum Event {
     Closed,
@@ -72,15 +81,20 @@ impl Link {
         let mut partial_since = None;
         loop {
             let taken = self.take_frames(&mut inbound);
-            match taken.and_then(|count| self.count_partial(&inbound).map(|()| count)) {
-                Ok(0) if inbound.has_partial() => {}
-                Ok(_) => partial_since = None,
+            let taken = taken.and_then(|taken| self.count_partial(&inbound).map(|()| taken));
+            let taken = match taken {
+                Ok(taken) => taken,
                 Err(refusal) => {
                     self.refuse(refusal);
                     return self.swallow(input).await;
                 }
+            };
+            if taken.count > 0 || !inbound.has_partial() {
+                partial_since = None;
             }
-            self.flush_now();
+            if taken.wrote {
+                self.flush_now();
+            }
             if !self.until_drained().await {
                 return;
             }
@@ -141,32 +155,35 @@ impl Link {
         .await
     }
 
-    /// Handles the whole frames that are here, until too much output is unread; returns how many there were.
-    fn take_frames(self: &Arc<Self>, inbound: &mut Inbound) -> Result<usize, Refusal> {
+    /// Handles the whole frames that are here, until too much output is unread.
+    fn take_frames(self: &Arc<Self>, inbound: &mut Inbound) -> Result<Taken, Refusal> {
         let mut turn = Turn::begin(self);
-        let mut count = 0;
+        let mut taken = Taken::default();
         while !self.choked.load(Ordering::Relaxed)
             && let Some(frame) = inbound.next_frame()?
         {
+            taken.count += 1;
+            taken.wrote |= !is_plain_answer(&frame);
             self.on_frame(frame, &mut turn)?;
             self.check_budgets()?;
-            count += 1;
         }
         drop(turn);
         self.charge_skipped(inbound);
         self.check_budgets()?;
-        Ok(count)
+        Ok(taken)
     }
 
     fn on_frame(self: &Arc<Self>, frame: Frame, turn: &mut Turn<'_>) -> Result<(), Refusal> {
-        if !matches!(frame.kind, Kind::Reply | Kind::Fail) {
-            // What comes behind answers may be about the same calls.
-            turn.settle();
+        if is_plain_answer(&frame) {
+            turn.on_answer(&frame);
+            return Ok(());
         }
+        // What comes behind answers may be about the same calls.
+        turn.settle();
         match frame.kind {
             Kind::Call => self.on_call(frame),
             Kind::Reply | Kind::Fail => {
-                turn.on_answer(self, frame);
+                self.on_answer(frame);
                 Ok(())
             }
             Kind::Item => self.on_item(frame),
@@ -271,7 +288,10 @@ impl Link {
         woken.back.extend(state.objects.settle(id, started));
         woken.wakers.extend(state.calls.answered(id, answer));
         woken.wakers.extend(state.streams.stopped(key));
-        state.out.drop_body(key);
+        if state.out.drop_body(key) {
+            // What waited for the end of the body is in the output now.
+            self.wake_keeper.notify_one();
+        }
         self.made_room(state);
     }
 
@@ -385,6 +405,15 @@ impl Link {
             self.wake_keeper.notify_one();
             self.drained.notified().await;
         }
+    }
+}
+
+/// Whether a frame is an answer that is complete and can be read as it is.
+fn is_plain_answer(frame: &Frame) -> bool {
+    const NOT_PLAIN: u8 = frame::flag::MORE | frame::flag::LENDS | frame::flag::COMPRESSED;
+    match frame.kind {
+        Kind::Reply => frame.flags & NOT_PLAIN == 0,
+        kind => kind == Kind::Fail,
     }
 }
 

@@ -6,13 +6,12 @@
 use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 use super::read::{Woken, read_answer};
 use super::{Link, Phase};
 use crate::object::{self, Lent};
 use crate::wire::calls::Answer;
-use crate::wire::frame::{self, Frame, Kind, flag};
+use crate::wire::frame::{self, Frame};
 use crate::wire::sending::is_cut;
 
 /// Answers longer than this together are handed to the writer before the read is at its end.
@@ -81,14 +80,9 @@ impl<'a> Turn<'a> {
     }
 
     /// An answer to a call of ours.
-    pub(super) fn on_answer(&mut self, link: &Arc<Link>, frame: Frame) {
-        let more = frame.flags & (flag::MORE | flag::LENDS | flag::COMPRESSED) != 0;
-        if more && frame.kind == Kind::Reply {
-            self.settle();
-            return link.on_answer(frame);
-        }
-        self.came
-            .push((frame.request_id, read_answer(&frame, link.peer())));
+    pub(super) fn on_answer(&mut self, frame: &Frame) {
+        let answer = read_answer(frame, self.link.peer());
+        self.came.push((frame.request_id, answer));
         if self.came.len() >= AT_ONCE {
             self.settle();
         }
@@ -151,7 +145,8 @@ pub(super) fn answer(
             frame::end_reply(&mut answers.out, start);
             answers.count += 1;
             answers.params += params;
-            if answers.out.len() >= WRITE_AT {
+            static N: std::sync::LazyLock<u32> = std::sync::LazyLock::new(|| std::env::var("N_AT").ok().and_then(|t| t.parse().ok()).unwrap_or(1000000));
+            if answers.out.len() >= WRITE_AT || answers.count >= *N {
                 link.merge(&mut answers);
                 link.flush_now();
             }
