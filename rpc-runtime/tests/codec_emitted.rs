@@ -53,6 +53,22 @@ impl __private::Record for User {
         to.field("nick", &self.nick)
     }
 
+    fn decode(
+        from: &mut __private::Slots<'_, '_>,
+    ) -> ::core::result::Result<Self, __private::DecodeError> {
+        Ok(Self {
+            id: from.required(1, "id")?,
+            name: from.required(2, "name")?,
+            email: from.optional("email")?,
+            tags: {
+                from.hole()?;
+                from.optional("tags")?.unwrap_or_else(BTreeSet::new)
+            },
+            status: from.optional("status")?.unwrap_or(State::Active),
+            nick: from.optional("nick")?,
+        })
+    }
+
     fn read<'de, S: __private::Source<'de>>(
         from: &mut S,
     ) -> ::core::result::Result<Self, S::Error> {
@@ -220,6 +236,24 @@ impl __private::Union for Shape {
         }
     }
 
+    fn decode_fields(
+        ordinal: u32,
+        input: &mut Reader<'_>,
+    ) -> ::core::result::Result<Self, DecodeError> {
+        match ordinal {
+            2 => {
+                let mut from = __private::Slots::open(input, Self::NAME, &["w", "h"])?;
+                let variant = Self::Rect {
+                    w: from.required(1, "w")?,
+                    h: from.optional("h")?,
+                };
+                from.finish()?;
+                Ok(variant)
+            }
+            _ => Err(DecodeError::unknown_variant(Self::NAME, ordinal.into())),
+        }
+    }
+
     fn read_fields<'de, S: __private::Source<'de>>(
         ordinal: u32,
         from: &mut S,
@@ -288,6 +322,23 @@ impl __private::Union for Refused {
         match self {
             Self::NotFound { id } => to.field("id", id),
             _ => Ok(()),
+        }
+    }
+
+    fn decode_fields(
+        ordinal: u32,
+        input: &mut Reader<'_>,
+    ) -> ::core::result::Result<Self, DecodeError> {
+        match ordinal {
+            1 => {
+                let mut from = __private::Slots::open(input, Self::NAME, &["id"])?;
+                let variant = Self::NotFound {
+                    id: from.required(1, "id")?,
+                };
+                from.finish()?;
+                Ok(variant)
+            }
+            _ => Err(DecodeError::unknown_variant(Self::NAME, ordinal.into())),
         }
     }
 

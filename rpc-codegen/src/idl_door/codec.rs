@@ -27,7 +27,11 @@ pub(super) fn record(scope: &Scope<'_>, id: TypeId, def: &TypeDef, record: &Stru
         owner: id,
         fields: &record.fields,
     };
-    let (taking, values) = (reads.taking(&quote!(Self::FIELDS)), reads.values());
+    let (taking, values, slots_read) = (
+        reads.taking(&quote!(Self::FIELDS)),
+        reads.values(),
+        reads.in_order(),
+    );
     let member = record.fields.iter().any(|field| field.deprecated.is_some());
     let allowed = allow_deprecated(member || def.deprecated.is_some());
     let wire = wire(scope, "record", def);
@@ -40,6 +44,10 @@ pub(super) fn record(scope: &Scope<'_>, id: TypeId, def: &TypeDef, record: &Stru
             fn write<S: #private::Sink>(&self, to: &mut S) -> ::core::result::Result<(), S::Error> {
                 #writes
                 ::core::result::Result::Ok(())
+            }
+
+            fn decode(from: &mut #private::Slots<'_, '_>) -> ::core::result::Result<Self, #private::DecodeError> {
+                ::core::result::Result::Ok(Self { #slots_read })
             }
 
             fn read<'de, S: #private::Source<'de>>(from: &mut S) -> ::core::result::Result<Self, S::Error> {
@@ -217,6 +225,35 @@ impl Reads<'_> {
         }
     }
 
+    /// The fields of a struct expression, taken one after the other out of the slots `from`.
+    fn in_order(&self) -> TokenStream {
+        let mut values = TokenStream::new();
+        let mut next = 0;
+        for field in self.fields {
+            let holes: Vec<_> = (next..slot(field)).map(|_| quote!(from.hole()?;)).collect();
+            let (ident, value) = (names::snake(&field.name), self.next_slot(field));
+            values.extend(match holes.is_empty() {
+                true => quote!(#ident: #value,),
+                false => quote!(#ident: { #(#holes)* #value },),
+            });
+            next = slot(field) + 1;
+        }
+        values
+    }
+
+    fn next_slot(&self, field: &Field) -> TokenStream {
+        let (name, ordinal) = (&field.name, Literal::u32_unsuffixed(field.ordinal));
+        let is_optional = self.scope.is_optional(&field.ty);
+        match absent(self.scope, self.owner, field) {
+            Some(default) if field.default.is_some() && is_optional => {
+                quote!(from.optional(#name)?.or_else(|| #default))
+            }
+            Some(_) if is_optional => quote!(from.optional(#name)?),
+            Some(default) => quote!(from.optional(#name)?.unwrap_or_else(|| #default)),
+            None => quote!(from.required(#ordinal, #name)?),
+        }
+    }
+
     /// The fields of a struct expression, made of the locals.
     fn values(&self) -> TokenStream {
         self.fields.iter().map(|field| self.value(field)).collect()
@@ -348,6 +385,9 @@ impl Variants<'_> {
         let write_arms = records
             .iter()
             .map(|(variant, record)| write_arm(variant, record));
+        let decode_arms = records
+            .iter()
+            .map(|(variant, record)| self.decode_arm(variant, record));
         let read_arms = records
             .iter()
             .map(|(variant, record)| self.read_arm(variant, record));
@@ -361,11 +401,43 @@ impl Variants<'_> {
                 }
             }
 
+            fn decode_fields(ordinal: u32, input: &mut #private::Reader<'_>) -> ::core::result::Result<Self, #private::DecodeError> {
+                match ordinal {
+                    #(#decode_arms)*
+                    _ => ::core::result::Result::Err(
+                        #private::DecodeError::unknown_variant(Self::NAME, ::core::convert::From::from(ordinal))
+                    ),
+                }
+            }
+
             fn read_fields<'de, S: #private::Source<'de>>(ordinal: u32, from: &mut S) -> ::core::result::Result<Self, S::Error> {
                 match ordinal {
                     #(#read_arms)*
                     _ => ::core::result::Result::Err(from.unknown(Self::NAME, ordinal)),
                 }
+            }
+        }
+    }
+
+    fn decode_arm(&self, variant: &Variant, record: &Struct) -> TokenStream {
+        let private = self.scope.options.private();
+        let (ident, ordinal) = (
+            names::camel(&variant.name),
+            Literal::u32_unsuffixed(variant.ordinal),
+        );
+        let slots = slot_names(&record.fields);
+        let reads = Reads {
+            scope: self.scope,
+            owner: self.id,
+            fields: &record.fields,
+        };
+        let values = reads.in_order();
+        quote! {
+            #ordinal => {
+                let mut from = #private::Slots::open(input, Self::NAME, &[#(#slots),*])?;
+                let variant = Self::#ident { #values };
+                from.finish()?;
+                ::core::result::Result::Ok(variant)
             }
         }
     }

@@ -50,6 +50,16 @@ pub mod crate_ {
                         to.field("value", &self.value)?;
                         ::core::result::Result::Ok(())
                     }
+                    fn decode(
+                        from: &mut ::rpc_runtime::__private::Slots<'_, '_>,
+                    ) -> ::core::result::Result<
+                        Self,
+                        ::rpc_runtime::__private::DecodeError,
+                    > {
+                        ::core::result::Result::Ok(Self {
+                            value: from.required(1, "value")?,
+                        })
+                    }
                     fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                         from: &mut S,
                     ) -> ::core::result::Result<Self, S::Error> {
@@ -177,6 +187,37 @@ pub mod crate_ {
                                 ::core::result::Result::Ok(())
                             }
                             _ => ::core::result::Result::Ok(()),
+                        }
+                    }
+                    fn decode_fields(
+                        ordinal: u32,
+                        input: &mut ::rpc_runtime::__private::Reader<'_>,
+                    ) -> ::core::result::Result<
+                        Self,
+                        ::rpc_runtime::__private::DecodeError,
+                    > {
+                        match ordinal {
+                            2 => {
+                                let mut from = ::rpc_runtime::__private::Slots::open(
+                                    input,
+                                    Self::NAME,
+                                    &["all", "other"],
+                                )?;
+                                let variant = Self::Many {
+                                    all: from.required(1, "all")?,
+                                    other: from.optional("other")?,
+                                };
+                                from.finish()?;
+                                ::core::result::Result::Ok(variant)
+                            }
+                            _ => {
+                                ::core::result::Result::Err(
+                                    ::rpc_runtime::__private::DecodeError::unknown_variant(
+                                        Self::NAME,
+                                        ::core::convert::From::from(ordinal),
+                                    ),
+                                )
+                            }
                         }
                     }
                     fn read_fields<'de, S: ::rpc_runtime::__private::Source<'de>>(
@@ -360,6 +401,19 @@ pub mod crate_ {
                         to.field("wait", &self.wait)?;
                         ::core::result::Result::Ok(())
                     }
+                    fn decode(
+                        from: &mut ::rpc_runtime::__private::Slots<'_, '_>,
+                    ) -> ::core::result::Result<
+                        Self,
+                        ::rpc_runtime::__private::DecodeError,
+                    > {
+                        ::core::result::Result::Ok(Self {
+                            name: from.optional("name")?,
+                            names: from.required(2, "names")?,
+                            ratio: from.optional("ratio")?,
+                            wait: from.optional("wait")?,
+                        })
+                    }
                     fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                         from: &mut S,
                     ) -> ::core::result::Result<Self, S::Error> {
@@ -493,6 +547,37 @@ pub mod crate_ {
                             _ => ::core::result::Result::Ok(()),
                         }
                     }
+                    fn decode_fields(
+                        ordinal: u32,
+                        input: &mut ::rpc_runtime::__private::Reader<'_>,
+                    ) -> ::core::result::Result<
+                        Self,
+                        ::rpc_runtime::__private::DecodeError,
+                    > {
+                        match ordinal {
+                            3 => {
+                                let mut from = ::rpc_runtime::__private::Slots::open(
+                                    input,
+                                    Self::NAME,
+                                    &["secret", "code"],
+                                )?;
+                                let variant = Self::HTTPFault {
+                                    secret: from.required(1, "secret")?,
+                                    code: from.required(2, "code")?,
+                                };
+                                from.finish()?;
+                                ::core::result::Result::Ok(variant)
+                            }
+                            _ => {
+                                ::core::result::Result::Err(
+                                    ::rpc_runtime::__private::DecodeError::unknown_variant(
+                                        Self::NAME,
+                                        ::core::convert::From::from(ordinal),
+                                    ),
+                                )
+                            }
+                        }
+                    }
                     fn read_fields<'de, S: ::rpc_runtime::__private::Source<'de>>(
                         ordinal: u32,
                         from: &mut S,
@@ -607,6 +692,14 @@ pub mod crate_ {
                         to.field("odd", &self.odd)?;
                         ::core::result::Result::Ok(())
                     }
+                    fn decode(
+                        from: &mut ::rpc_runtime::__private::Slots<'_, '_>,
+                    ) -> ::core::result::Result<
+                        Self,
+                        ::rpc_runtime::__private::DecodeError,
+                    > {
+                        ::core::result::Result::Ok(Self { odd: from.optional("odd")? })
+                    }
                     fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                         from: &mut S,
                     ) -> ::core::result::Result<Self, S::Error> {
@@ -676,6 +769,16 @@ pub mod crate_ {
                     ) -> ::core::result::Result<(), S::Error> {
                         to.field("text", &self.text)?;
                         ::core::result::Result::Ok(())
+                    }
+                    fn decode(
+                        from: &mut ::rpc_runtime::__private::Slots<'_, '_>,
+                    ) -> ::core::result::Result<
+                        Self,
+                        ::rpc_runtime::__private::DecodeError,
+                    > {
+                        ::core::result::Result::Ok(Self {
+                            text: from.required(1, "text")?,
+                        })
                     }
                     fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                         from: &mut S,
@@ -774,6 +877,21 @@ pub mod crate_ {
                         to.field("link", &self.link)?;
                         ::core::result::Result::Ok(())
                     }
+                    fn decode(
+                        from: &mut ::rpc_runtime::__private::Slots<'_, '_>,
+                    ) -> ::core::result::Result<
+                        Self,
+                        ::rpc_runtime::__private::DecodeError,
+                    > {
+                        ::core::result::Result::Ok(Self {
+                            value: from.required(1, "value")?,
+                            next: from.optional("next")?,
+                            children: from
+                                .optional("children")?
+                                .unwrap_or_else(|| ::std::vec::Vec::new()),
+                            link: from.optional("link")?,
+                        })
+                    }
                     fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                         from: &mut S,
                     ) -> ::core::result::Result<Self, S::Error> {
@@ -851,6 +969,17 @@ pub mod crate_ {
                         to.field("even", &self.even)?;
                         to.field("tree", &self.tree)?;
                         ::core::result::Result::Ok(())
+                    }
+                    fn decode(
+                        from: &mut ::rpc_runtime::__private::Slots<'_, '_>,
+                    ) -> ::core::result::Result<
+                        Self,
+                        ::rpc_runtime::__private::DecodeError,
+                    > {
+                        ::core::result::Result::Ok(Self {
+                            even: from.optional("even")?,
+                            tree: from.required(2, "tree")?,
+                        })
                     }
                     fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                         from: &mut S,
@@ -1008,6 +1137,16 @@ pub mod crate_ {
                         to.field("value", &self.value)?;
                         ::core::result::Result::Ok(())
                     }
+                    fn decode(
+                        from: &mut ::rpc_runtime::__private::Slots<'_, '_>,
+                    ) -> ::core::result::Result<
+                        Self,
+                        ::rpc_runtime::__private::DecodeError,
+                    > {
+                        ::core::result::Result::Ok(Self {
+                            value: from.optional("value")?,
+                        })
+                    }
                     fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                         from: &mut S,
                     ) -> ::core::result::Result<Self, S::Error> {
@@ -1062,6 +1201,17 @@ pub mod crate_ {
                         to.field("left", &self.left)?;
                         to.field("right", &self.right)?;
                         ::core::result::Result::Ok(())
+                    }
+                    fn decode(
+                        from: &mut ::rpc_runtime::__private::Slots<'_, '_>,
+                    ) -> ::core::result::Result<
+                        Self,
+                        ::rpc_runtime::__private::DecodeError,
+                    > {
+                        ::core::result::Result::Ok(Self {
+                            left: from.required(1, "left")?,
+                            right: from.required(2, "right")?,
+                        })
                     }
                     fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                         from: &mut S,
@@ -1131,6 +1281,16 @@ pub mod crate_ {
                     ) -> ::core::result::Result<(), S::Error> {
                         to.field("value", &self.value)?;
                         ::core::result::Result::Ok(())
+                    }
+                    fn decode(
+                        from: &mut ::rpc_runtime::__private::Slots<'_, '_>,
+                    ) -> ::core::result::Result<
+                        Self,
+                        ::rpc_runtime::__private::DecodeError,
+                    > {
+                        ::core::result::Result::Ok(Self {
+                            value: from.optional("value")?.unwrap_or_else(|| 0),
+                        })
                     }
                     fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                         from: &mut S,
@@ -1223,6 +1383,19 @@ pub mod crate_ {
                         to.field("shapes", &self.shapes)?;
                         ::core::result::Result::Ok(())
                     }
+                    fn decode(
+                        from: &mut ::rpc_runtime::__private::Slots<'_, '_>,
+                    ) -> ::core::result::Result<
+                        Self,
+                        ::rpc_runtime::__private::DecodeError,
+                    > {
+                        ::core::result::Result::Ok(Self {
+                            token: from.required(1, "token")?,
+                            shapes: from
+                                .optional("shapes")?
+                                .unwrap_or_else(|| ::std::vec::Vec::new()),
+                        })
+                    }
                     fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                         from: &mut S,
                     ) -> ::core::result::Result<Self, S::Error> {
@@ -1282,6 +1455,16 @@ pub mod crate_ {
                     ) -> ::core::result::Result<(), S::Error> {
                         to.field("value", &self.value)?;
                         ::core::result::Result::Ok(())
+                    }
+                    fn decode(
+                        from: &mut ::rpc_runtime::__private::Slots<'_, '_>,
+                    ) -> ::core::result::Result<
+                        Self,
+                        ::rpc_runtime::__private::DecodeError,
+                    > {
+                        ::core::result::Result::Ok(Self {
+                            value: from.required(1, "value")?,
+                        })
                     }
                     fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                         from: &mut S,
@@ -1381,6 +1564,37 @@ pub mod crate_ {
                             _ => ::core::result::Result::Ok(()),
                         }
                     }
+                    fn decode_fields(
+                        ordinal: u32,
+                        input: &mut ::rpc_runtime::__private::Reader<'_>,
+                    ) -> ::core::result::Result<
+                        Self,
+                        ::rpc_runtime::__private::DecodeError,
+                    > {
+                        match ordinal {
+                            2 => {
+                                let mut from = ::rpc_runtime::__private::Slots::open(
+                                    input,
+                                    Self::NAME,
+                                    &["left", "right"],
+                                )?;
+                                let variant = Self::Fork {
+                                    left: from.required(1, "left")?,
+                                    right: from.optional("right")?,
+                                };
+                                from.finish()?;
+                                ::core::result::Result::Ok(variant)
+                            }
+                            _ => {
+                                ::core::result::Result::Err(
+                                    ::rpc_runtime::__private::DecodeError::unknown_variant(
+                                        Self::NAME,
+                                        ::core::convert::From::from(ordinal),
+                                    ),
+                                )
+                            }
+                        }
+                    }
                     fn read_fields<'de, S: ::rpc_runtime::__private::Source<'de>>(
                         ordinal: u32,
                         from: &mut S,
@@ -1448,6 +1662,16 @@ pub mod crate_ {
                     ) -> ::core::result::Result<(), S::Error> {
                         to.field("value", &self.value)?;
                         ::core::result::Result::Ok(())
+                    }
+                    fn decode(
+                        from: &mut ::rpc_runtime::__private::Slots<'_, '_>,
+                    ) -> ::core::result::Result<
+                        Self,
+                        ::rpc_runtime::__private::DecodeError,
+                    > {
+                        ::core::result::Result::Ok(Self {
+                            value: from.required(1, "value")?,
+                        })
                     }
                     fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                         from: &mut S,
@@ -1525,6 +1749,18 @@ pub mod crate_ {
                         to.field("self", &self.self_)?;
                         to.field("userName", &self.user_name)?;
                         ::core::result::Result::Ok(())
+                    }
+                    fn decode(
+                        from: &mut ::rpc_runtime::__private::Slots<'_, '_>,
+                    ) -> ::core::result::Result<
+                        Self,
+                        ::rpc_runtime::__private::DecodeError,
+                    > {
+                        ::core::result::Result::Ok(Self {
+                            r#fn: from.required(1, "fn")?,
+                            self_: from.optional("self")?.unwrap_or_else(|| 1),
+                            user_name: from.optional("userName")?,
+                        })
                     }
                     fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                         from: &mut S,

@@ -488,6 +488,17 @@ pub mod acme {
                     to.field("price", &self.price)?;
                     ::core::result::Result::Ok(())
                 }
+                fn decode(
+                    from: &mut ::rpc_runtime::__private::Slots<'_, '_>,
+                ) -> ::core::result::Result<
+                    Self,
+                    ::rpc_runtime::__private::DecodeError,
+                > {
+                    ::core::result::Result::Ok(Self {
+                        name: from.required(1, "name")?,
+                        price: from.required(2, "price")?,
+                    })
+                }
                 fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                     from: &mut S,
                 ) -> ::core::result::Result<Self, S::Error> {

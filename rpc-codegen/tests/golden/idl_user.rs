@@ -78,6 +78,17 @@ pub mod acme {
                     to.field("number", &self.number)?;
                     ::core::result::Result::Ok(())
                 }
+                fn decode(
+                    from: &mut ::rpc_runtime::__private::Slots<'_, '_>,
+                ) -> ::core::result::Result<
+                    Self,
+                    ::rpc_runtime::__private::DecodeError,
+                > {
+                    ::core::result::Result::Ok(Self {
+                        text: from.optional("text")?,
+                        number: from.optional("number")?,
+                    })
+                }
                 fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                     from: &mut S,
                 ) -> ::core::result::Result<Self, S::Error> {
@@ -538,6 +549,41 @@ pub mod acme {
                     to.field("any", &self.any)?;
                     ::core::result::Result::Ok(())
                 }
+                fn decode(
+                    from: &mut ::rpc_runtime::__private::Slots<'_, '_>,
+                ) -> ::core::result::Result<
+                    Self,
+                    ::rpc_runtime::__private::DecodeError,
+                > {
+                    ::core::result::Result::Ok(Self {
+                        theme: from
+                            .optional("theme")?
+                            .unwrap_or_else(|| ::std::string::String::from("dark")),
+                        limit: from.optional("limit")?.unwrap_or_else(|| -5),
+                        ratio: from.optional("ratio")?.unwrap_or_else(|| 0.5),
+                        wait: from
+                            .optional("wait")?
+                            .unwrap_or_else(|| ::core::time::Duration::from_nanos(
+                                2000000000,
+                            )),
+                        price: from
+                            .optional("price")?
+                            .unwrap_or_else(|| {
+                                <::rpc_runtime::Decimal as ::core::str::FromStr>::from_str(
+                                        "1.50",
+                                    )
+                                    .unwrap_or_default()
+                            }),
+                        pair: from.optional("pair")?.unwrap_or_else(|| [1, 2]),
+                        names: from
+                            .optional("names")?
+                            .unwrap_or_else(|| ::std::collections::BTreeMap::from([
+                                (::std::string::String::from("a"), 1),
+                            ])),
+                        note: from.optional("note")?,
+                        any: from.optional("any")?,
+                    })
+                }
                 fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                     from: &mut S,
                 ) -> ::core::result::Result<Self, S::Error> {
@@ -679,6 +725,37 @@ pub mod acme {
                             ::core::result::Result::Ok(())
                         }
                         _ => ::core::result::Result::Ok(()),
+                    }
+                }
+                fn decode_fields(
+                    ordinal: u32,
+                    input: &mut ::rpc_runtime::__private::Reader<'_>,
+                ) -> ::core::result::Result<
+                    Self,
+                    ::rpc_runtime::__private::DecodeError,
+                > {
+                    match ordinal {
+                        2 => {
+                            let mut from = ::rpc_runtime::__private::Slots::open(
+                                input,
+                                Self::NAME,
+                                &["w", "h"],
+                            )?;
+                            let variant = Self::Rect {
+                                w: from.required(1, "w")?,
+                                h: from.required(2, "h")?,
+                            };
+                            from.finish()?;
+                            ::core::result::Result::Ok(variant)
+                        }
+                        _ => {
+                            ::core::result::Result::Err(
+                                ::rpc_runtime::__private::DecodeError::unknown_variant(
+                                    Self::NAME,
+                                    ::core::convert::From::from(ordinal),
+                                ),
+                            )
+                        }
                     }
                 }
                 fn read_fields<'de, S: ::rpc_runtime::__private::Source<'de>>(
@@ -1198,6 +1275,38 @@ pub mod acme {
                     to.field("sides", &self.sides)?;
                     ::core::result::Result::Ok(())
                 }
+                fn decode(
+                    from: &mut ::rpc_runtime::__private::Slots<'_, '_>,
+                ) -> ::core::result::Result<
+                    Self,
+                    ::rpc_runtime::__private::DecodeError,
+                > {
+                    ::core::result::Result::Ok(Self {
+                        id: from.required(1, "id")?,
+                        name: from.required(2, "name")?,
+                        email: from.optional("email")?,
+                        status: from
+                            .optional("status")?
+                            .unwrap_or_else(|| Status::Active),
+                        tags: from
+                            .optional("tags")?
+                            .unwrap_or_else(|| ::std::collections::BTreeSet::new()),
+                        attrs: from.required(6, "attrs")?,
+                        nick: from.optional("nick")?,
+                        created: from.required(8, "created")?,
+                        avatar: from.optional("avatar")?,
+                        balance: from.optional("balance")?,
+                        trace: from.optional("trace")?,
+                        age: {
+                            from.hole()?;
+                            from.hole()?;
+                            from.optional("age")?
+                        },
+                        sides: from
+                            .optional("sides")?
+                            .unwrap_or_else(|| ::std::vec::Vec::from([Side::Left])),
+                    })
+                }
                 fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                     from: &mut S,
                 ) -> ::core::result::Result<Self, S::Error> {
@@ -1351,6 +1460,48 @@ pub mod acme {
                             ::core::result::Result::Ok(())
                         }
                         _ => ::core::result::Result::Ok(()),
+                    }
+                }
+                fn decode_fields(
+                    ordinal: u32,
+                    input: &mut ::rpc_runtime::__private::Reader<'_>,
+                ) -> ::core::result::Result<
+                    Self,
+                    ::rpc_runtime::__private::DecodeError,
+                > {
+                    match ordinal {
+                        1 => {
+                            let mut from = ::rpc_runtime::__private::Slots::open(
+                                input,
+                                Self::NAME,
+                                &["id"],
+                            )?;
+                            let variant = Self::NotFound {
+                                id: from.required(1, "id")?,
+                            };
+                            from.finish()?;
+                            ::core::result::Result::Ok(variant)
+                        }
+                        3 => {
+                            let mut from = ::rpc_runtime::__private::Slots::open(
+                                input,
+                                Self::NAME,
+                                &["after"],
+                            )?;
+                            let variant = Self::Busy {
+                                after: from.required(1, "after")?,
+                            };
+                            from.finish()?;
+                            ::core::result::Result::Ok(variant)
+                        }
+                        _ => {
+                            ::core::result::Result::Err(
+                                ::rpc_runtime::__private::DecodeError::unknown_variant(
+                                    Self::NAME,
+                                    ::core::convert::From::from(ordinal),
+                                ),
+                            )
+                        }
                     }
                 }
                 fn read_fields<'de, S: ::rpc_runtime::__private::Source<'de>>(

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::time::Duration;
 
-use crate::codec::{CheckLimits, Codec, DecodeError, ErrorCodec, Reader, check};
+use crate::codec::{CheckLimits, Codec, DecodeError, ErrorCodec, Reader};
 use crate::descriptor::MethodDescriptor;
 use crate::error::{CallError, Error, ErrorKind, Execution};
 use crate::status::Status;
@@ -74,9 +74,8 @@ impl<T, E> Returns<T, E> {
 }
 
 fn decode<T>(body: &[u8], read: Decode<T>) -> Result<T, DecodeError> {
-    check(body, &CheckLimits::default())
-        .map_err(|malformed| DecodeError::custom(malformed.to_string()))?;
-    let mut input = Reader::new(body);
+    // One pass: the reader keeps to the limits of the structure check.
+    let mut input = Reader::bounded(body, &CheckLimits::default());
     let value = read(&mut input)?;
     input.finish()?;
     Ok(value)

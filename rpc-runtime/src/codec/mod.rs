@@ -27,6 +27,18 @@
 //!         to.field("state", &self.state)
 //!     }
 //!
+//!     fn decode(from: &mut __private::Slots<'_, '_>) -> ::core::result::Result<Self, __private::DecodeError> {
+//!         Ok(Self {
+//!             id: from.required(1, "id")?,                                             // required
+//!             email: {
+//!                 from.hole()?;
+//!                 from.optional("email")?                                              // optional
+//!             },
+//!             state: from.optional("state")?.unwrap_or(State::Active),                 // with a default
+//!         })
+//!     }
+//!
+//!     // Only serde formats come by here.
 //!     fn read<'de, S: __private::Source<'de>>(from: &mut S) -> ::core::result::Result<Self, S::Error> {
 //!         let (mut id, mut email, mut state) = (None, None, None);
 //!         while let Some(slot) = from.next(Self::FIELDS)? {
@@ -103,7 +115,7 @@
 //!         }
 //!     }
 //!
-//!     // These two only if a variant has fields.
+//!     // These three only if a variant has fields.
 //!     fn write_fields<S: __private::Sink>(&self, to: &mut S) -> ::core::result::Result<(), S::Error> {
 //!         match self {
 //!             Self::Rect { w, h } => {
@@ -111,6 +123,18 @@
 //!                 to.field("h", h)
 //!             }
 //!             _ => Ok(()),                                                             // left out if all variants have fields
+//!         }
+//!     }
+//!
+//!     fn decode_fields(ordinal: u32, input: &mut __private::Reader<'_>) -> ::core::result::Result<Self, __private::DecodeError> {
+//!         match ordinal {
+//!             2 => {
+//!                 let mut from = __private::Slots::open(input, Self::NAME, &["w", "h"])?;
+//!                 let variant = Self::Rect { w: from.required(1, "w")?, h: from.optional("h")? };
+//!                 from.finish()?;
+//!                 Ok(variant)
+//!             }
+//!             _ => Err(__private::DecodeError::unknown_variant(Self::NAME, ordinal.into())),
 //!         }
 //!     }
 //!
@@ -175,6 +199,7 @@ mod payload;
 mod raw_variant;
 pub mod record;
 mod sink;
+mod slots;
 mod source;
 pub mod union;
 
@@ -209,6 +234,7 @@ pub use raw_variant::RawVariant;
 pub use reader::Reader;
 pub use record::Record;
 pub use sink::Sink;
+pub use slots::Slots;
 pub use source::Source;
 pub use table::{Codec, ErrorCodec};
 pub use timestamp::{NoTimestamp, Timestamp};

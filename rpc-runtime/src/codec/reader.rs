@@ -3,37 +3,61 @@
 use rmp::Marker;
 
 use super::Decode;
+use super::check::{self, CheckLimits, Fault, Malformed};
 use super::error::{DecodeError, kind_of};
 
 /// Reads one message, front to back.
 ///
-/// Whoever makes one runs [`check`](super::check) over the message first: the check bounds depth and counts.
-/// A reader by itself never panics, never trusts a count and never reserves memory.
+/// Decoders of nested types recurse, and what a message holds becomes memory: so depth and counts need a bound. Either
+/// the message has gone through [`check`](super::check) before ([`new`](Self::new)), or the reader keeps to limits while
+/// it reads ([`bounded`](Self::bounded)). By itself it never panics, never trusts a count and never reserves memory.
 #[derive(Clone, Debug)]
 pub struct Reader<'de> {
     rest: &'de [u8],
+    /// How much deeper arrays and maps may be nested here; more than any message can have if there is no limit.
+    depth: u32,
+    /// How many more values there may be.
+    nodes: usize,
 }
 
 impl<'de> Reader<'de> {
-    /// Begins at the front of `bytes`.
+    /// Begins at the front of `bytes`, which have been [checked](super::check).
     #[inline]
     pub fn new(bytes: &'de [u8]) -> Self {
-        Self { rest: bytes }
+        Self {
+            rest: bytes,
+            depth: u32::MAX,
+            nodes: usize::MAX,
+        }
     }
 
-    /// Reads the count of an array; that many values follow.
+    /// Begins at the front of `bytes`, which nobody has looked at: what [`check`](super::check) refuses, the reader
+    /// refuses on the way.
+    #[inline]
+    pub fn bounded(bytes: &'de [u8], limits: &CheckLimits) -> Self {
+        Self {
+            rest: bytes,
+            depth: limits.max_depth.min(check::DEPTH) as u32,
+            // The message itself is a value too.
+            nodes: limits.max_nodes.saturating_sub(1),
+        }
+    }
+
+    /// Reads the count of an array; that many values follow, and then a [`close`](Self::close).
     #[inline]
     pub fn array(&mut self) -> Result<usize, DecodeError> {
-        let count = match self.marker()? {
-            Marker::FixArray(count) => usize::from(count),
-            Marker::Array16 => self.length16()?,
-            Marker::Array32 => self.length32()?,
-            other => return Err(self.unexpected("an array", other)),
+        let count = match self.rest {
+            [byte @ 0x90..=0x9f, rest @ ..] => {
+                self.rest = rest;
+                usize::from(byte & 15)
+            }
+            _ => self.long_array()?,
         };
-        self.claim(count)
+        self.open(count)?;
+        Ok(count)
     }
 
-    /// Reads the count of a map; that many keys, each with its value, follow.
+    /// Reads the count of a map; that many keys, each with its value, follow, and then a [`close`](Self::close).
     #[inline]
     pub fn map(&mut self) -> Result<usize, DecodeError> {
         let count = match self.marker()? {
@@ -42,8 +66,14 @@ impl<'de> Reader<'de> {
             Marker::Map32 => self.length32()?,
             other => return Err(self.unexpected("a map", other)),
         };
-        self.claim(count.saturating_mul(2))?;
+        self.open(count.saturating_mul(2))?;
         Ok(count)
+    }
+
+    /// Ends an array or map: what follows is one level up. Who leaves it out meets the limit of depth too early.
+    #[inline]
+    pub fn close(&mut self) {
+        self.depth = self.depth.saturating_add(1);
     }
 
     /// Reads nil.
@@ -74,9 +104,48 @@ impl<'de> Reader<'de> {
         }
     }
 
+    /// Reads a whole number from 0 up to `max`, in any form; `ty` is the type that must hold it.
+    #[inline]
+    pub(super) fn unsigned(&mut self, max: u64, ty: &'static str) -> Result<u64, DecodeError> {
+        match self.rest {
+            [byte @ 0..=0x7f, rest @ ..] => {
+                self.rest = rest;
+                Ok(u64::from(*byte))
+            }
+            _ => self.long_unsigned(max, ty),
+        }
+    }
+
+    /// Reads a whole number from `min` up to `max`, in any form; `ty` is the type that must hold it.
+    #[inline]
+    pub(super) fn signed(
+        &mut self,
+        min: i64,
+        max: i64,
+        ty: &'static str,
+    ) -> Result<i64, DecodeError> {
+        match self.rest {
+            [byte @ (0..=0x7f | 0xe0..=0xff), rest @ ..] => {
+                self.rest = rest;
+                Ok(i64::from(*byte as i8))
+            }
+            _ => self.long_signed(min, max, ty),
+        }
+    }
+
     /// Reads a float of either size, or an integer.
     #[inline]
     pub fn float(&mut self) -> Result<f64, DecodeError> {
+        match self.rest {
+            [0xcb, rest @ ..] => {
+                self.rest = rest;
+                Ok(f64::from_be_bytes(self.bytes_of()?))
+            }
+            _ => self.other_float(),
+        }
+    }
+
+    fn other_float(&mut self) -> Result<f64, DecodeError> {
         match self.marker()? {
             Marker::F64 => Ok(f64::from_be_bytes(self.bytes_of()?)),
             Marker::F32 => Ok(f32::from_be_bytes(self.bytes_of()?).into()),
@@ -88,16 +157,14 @@ impl<'de> Reader<'de> {
     /// Reads a string, which must be UTF-8.
     #[inline]
     pub fn str(&mut self) -> Result<&'de str, DecodeError> {
-        let marker = self.marker()?;
-        let len = match marker {
-            Marker::FixStr(len) => usize::from(len),
-            Marker::Str8 => self.length8()?,
-            Marker::Str16 => self.length16()?,
-            Marker::Str32 => self.length32()?,
-            other => return Err(self.unexpected("a string", other)),
+        let len = match self.rest {
+            [byte @ 0xa0..=0xbf, rest @ ..] => {
+                self.rest = rest;
+                usize::from(byte & 31)
+            }
+            _ => self.long_str()?,
         };
-        std::str::from_utf8(self.take(len)?)
-            .map_err(|_| DecodeError::custom("a string is not UTF-8"))
+        std::str::from_utf8(self.take(len)?).map_err(|_| not_utf8())
     }
 
     /// Reads binary.
@@ -151,6 +218,9 @@ impl<'de> Reader<'de> {
 
     /// Reads past one value, whatever it is, without recursion.
     pub fn skip(&mut self) -> Result<(), DecodeError> {
+        if self.depth as usize <= check::DEPTH {
+            return self.skip_within_limits();
+        }
         let mut pending = 1_u64;
         while pending > 0 {
             pending -= 1;
@@ -172,6 +242,16 @@ impl<'de> Reader<'de> {
     #[inline]
     pub fn is_nil(&self) -> bool {
         self.rest.first() == Some(&0xc0)
+    }
+
+    /// Reads past nil if it is next, and says whether it was.
+    #[inline]
+    pub(super) fn eat_nil(&mut self) -> bool {
+        let [0xc0, rest @ ..] = self.rest else {
+            return false;
+        };
+        self.rest = rest;
+        true
     }
 
     /// Whether a map is next.
@@ -261,13 +341,100 @@ impl<'de> Reader<'de> {
         Ok(usize::try_from(u32::from_be_bytes(self.bytes_of()?)).unwrap_or(usize::MAX))
     }
 
-    /// Every value takes at least one byte, so a count above the bytes left is a lie.
+    /// Goes one level down, to so many values.
     #[inline]
-    fn claim(&self, values: usize) -> Result<usize, DecodeError> {
-        if values > self.rest.len() {
-            return Err(DecodeError::end_of_input());
+    fn open(&mut self, values: usize) -> Result<(), DecodeError> {
+        // Every value takes at least one byte, so a count above the bytes left is a lie.
+        if self.depth == 0 || values > self.nodes || values > self.rest.len() {
+            return Err(self.too_much(values));
         }
-        Ok(values)
+        self.depth -= 1;
+        self.nodes -= values;
+        Ok(())
+    }
+
+    #[cold]
+    fn too_much(&self, values: usize) -> DecodeError {
+        if self.depth == 0 {
+            return DecodeError::custom("values are nested too deep");
+        }
+        if values > self.nodes {
+            return DecodeError::custom("the message has too many values");
+        }
+        DecodeError::end_of_input()
+    }
+
+    fn skip_within_limits(&mut self) -> Result<(), DecodeError> {
+        let limits = CheckLimits {
+            max_depth: self.depth as usize,
+            // The value itself was counted with the array or map that it is in.
+            max_nodes: self.nodes.saturating_add(1),
+        };
+        let (end, nodes) = check::scan(self.rest, &limits, true).map_err(refused)?;
+        self.rest = &self.rest[end..];
+        self.nodes = nodes;
+        Ok(())
+    }
+
+    fn long_array(&mut self) -> Result<usize, DecodeError> {
+        match self.marker()? {
+            Marker::Array16 => self.length16(),
+            Marker::Array32 => self.length32(),
+            other => Err(self.unexpected("an array", other)),
+        }
+    }
+
+    fn long_str(&mut self) -> Result<usize, DecodeError> {
+        match self.marker()? {
+            Marker::Str8 => self.length8(),
+            Marker::Str16 => self.length16(),
+            Marker::Str32 => self.length32(),
+            other => Err(self.unexpected("a string", other)),
+        }
+    }
+
+    fn long_unsigned(&mut self, max: u64, ty: &'static str) -> Result<u64, DecodeError> {
+        let value = match self.rest {
+            [0xcc, ..] => self.number(|bytes| u64::from(u8::from_be_bytes(bytes)))?,
+            [0xcd, ..] => self.number(|bytes| u64::from(u16::from_be_bytes(bytes)))?,
+            [0xce, ..] => self.number(|bytes| u64::from(u32::from_be_bytes(bytes)))?,
+            [0xcf, ..] => self.number(u64::from_be_bytes)?,
+            _ => {
+                let value = self.integer()?;
+                u64::try_from(value).map_err(|_| DecodeError::out_of_range(value, ty))?
+            }
+        };
+        if value > max {
+            return Err(DecodeError::out_of_range(value, ty));
+        }
+        Ok(value)
+    }
+
+    fn long_signed(&mut self, min: i64, max: i64, ty: &'static str) -> Result<i64, DecodeError> {
+        let value = match self.rest {
+            [0xcc, ..] => self.number(|bytes| i64::from(u8::from_be_bytes(bytes)))?,
+            [0xcd, ..] => self.number(|bytes| i64::from(u16::from_be_bytes(bytes)))?,
+            [0xce, ..] => self.number(|bytes| i64::from(u32::from_be_bytes(bytes)))?,
+            [0xd0, ..] => self.number(|bytes| i64::from(i8::from_be_bytes(bytes)))?,
+            [0xd1, ..] => self.number(|bytes| i64::from(i16::from_be_bytes(bytes)))?,
+            [0xd2, ..] => self.number(|bytes| i64::from(i32::from_be_bytes(bytes)))?,
+            [0xd3, ..] => self.number(i64::from_be_bytes)?,
+            _ => {
+                let value = self.integer()?;
+                i64::try_from(value).map_err(|_| DecodeError::out_of_range(value, ty))?
+            }
+        };
+        if value < min || value > max {
+            return Err(DecodeError::out_of_range(value, ty));
+        }
+        Ok(value)
+    }
+
+    /// Reads past a marker that has been seen, and the number after it.
+    #[inline]
+    fn number<const N: usize, T>(&mut self, make: fn([u8; N]) -> T) -> Result<T, DecodeError> {
+        self.rest = self.rest.get(1..).unwrap_or_default();
+        self.bytes_of().map(make)
     }
 
     fn wide_integer(&mut self, marker: Marker) -> Result<i128, DecodeError> {
@@ -322,6 +489,9 @@ impl<'de> Reader<'de> {
 
     #[cold]
     fn unexpected(&self, what: &str, found: Marker) -> DecodeError {
+        if found == Marker::Reserved {
+            return DecodeError::custom(check::reserved(self.rest).to_string());
+        }
         // msgpackr writes JavaScript's undefined so, and nobody else writes type 0.
         if found == Marker::FixExt1 && self.rest.starts_with(&[0, 0]) {
             return DecodeError::expected(
@@ -330,6 +500,20 @@ impl<'de> Reader<'de> {
             );
         }
         DecodeError::expected(what, kind_of(found))
+    }
+}
+
+#[cold]
+fn not_utf8() -> DecodeError {
+    DecodeError::custom("a string is not UTF-8")
+}
+
+/// What the check says of a value that is only read past.
+#[cold]
+fn refused(malformed: Malformed) -> DecodeError {
+    match malformed.fault {
+        Fault::Ends | Fault::Claim { .. } => DecodeError::end_of_input(),
+        fault => DecodeError::custom(fault.to_string()),
     }
 }
 

@@ -48,6 +48,7 @@ pub trait Decode<'de>: Sized {
         for index in 0..count {
             items.push(Self::decode(input).map_err(|error| error.in_index(index))?);
         }
+        input.close();
         Ok(items)
     }
 

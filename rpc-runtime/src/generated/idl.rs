@@ -568,6 +568,23 @@ pub mod rpc {
                     to.field("served", &self.served)?;
                     ::core::result::Result::Ok(())
                 }
+                fn decode(
+                    from: &mut crate::__private::Slots<'_, '_>,
+                ) -> ::core::result::Result<Self, crate::__private::DecodeError> {
+                    ::core::result::Result::Ok(Self {
+                        call_id: from.required(1, "call_id")?,
+                        service: from.required(2, "service")?,
+                        name: from.required(3, "name")?,
+                        signature: from.required(4, "signature")?,
+                        fingerprint: from.required(5, "fingerprint")?,
+                        oneway: from.optional("oneway")?.unwrap_or_else(|| false),
+                        idempotent: from
+                            .optional("idempotent")?
+                            .unwrap_or_else(|| false),
+                        timeout: from.optional("timeout")?,
+                        served: from.optional("served")?.unwrap_or_else(|| true),
+                    })
+                }
                 fn read<'de, S: crate::__private::Source<'de>>(
                     from: &mut S,
                 ) -> ::core::result::Result<Self, S::Error> {
@@ -701,6 +718,21 @@ pub mod rpc {
                     to.field("docs", &self.docs)?;
                     to.field("methods", &self.methods)?;
                     ::core::result::Result::Ok(())
+                }
+                fn decode(
+                    from: &mut crate::__private::Slots<'_, '_>,
+                ) -> ::core::result::Result<Self, crate::__private::DecodeError> {
+                    ::core::result::Result::Ok(Self {
+                        name: from.required(1, "name")?,
+                        fingerprint: from.required(2, "fingerprint")?,
+                        version: from.optional("version")?,
+                        docs: from
+                            .optional("docs")?
+                            .unwrap_or_else(|| ::std::string::String::from("")),
+                        methods: from
+                            .optional("methods")?
+                            .unwrap_or_else(|| ::std::vec::Vec::new()),
+                    })
                 }
                 fn read<'de, S: crate::__private::Source<'de>>(
                     from: &mut S,
@@ -1167,6 +1199,22 @@ pub mod rpc {
                     to.field("metadata", &self.metadata)?;
                     ::core::result::Result::Ok(())
                 }
+                fn decode(
+                    from: &mut crate::__private::Slots<'_, '_>,
+                ) -> ::core::result::Result<Self, crate::__private::DecodeError> {
+                    ::core::result::Result::Ok(Self {
+                        id: from.required(1, "id")?,
+                        service: from.required(2, "service")?,
+                        address: from.required(3, "address")?,
+                        weight: from.optional("weight")?.unwrap_or_else(|| 100),
+                        zone: from.optional("zone")?,
+                        version: from.optional("version")?,
+                        fingerprint: from.optional("fingerprint")?,
+                        metadata: from
+                            .optional("metadata")?
+                            .unwrap_or_else(|| ::std::collections::BTreeMap::new()),
+                    })
+                }
                 fn read<'de, S: crate::__private::Source<'de>>(
                     from: &mut S,
                 ) -> ::core::result::Result<Self, S::Error> {
@@ -1271,6 +1319,16 @@ pub mod rpc {
                     to.field("ttl", &self.ttl)?;
                     ::core::result::Result::Ok(())
                 }
+                fn decode(
+                    from: &mut crate::__private::Slots<'_, '_>,
+                ) -> ::core::result::Result<Self, crate::__private::DecodeError> {
+                    ::core::result::Result::Ok(Self {
+                        service: from.required(1, "service")?,
+                        instance: from.required(2, "instance")?,
+                        token: from.required(3, "token")?,
+                        ttl: from.required(4, "ttl")?,
+                    })
+                }
                 fn read<'de, S: crate::__private::Source<'de>>(
                     from: &mut S,
                 ) -> ::core::result::Result<Self, S::Error> {
@@ -1359,6 +1417,16 @@ pub mod rpc {
                     to.field("instances", &self.instances)?;
                     to.field("cursor", &self.cursor)?;
                     ::core::result::Result::Ok(())
+                }
+                fn decode(
+                    from: &mut crate::__private::Slots<'_, '_>,
+                ) -> ::core::result::Result<Self, crate::__private::DecodeError> {
+                    ::core::result::Result::Ok(Self {
+                        instances: from
+                            .optional("instances")?
+                            .unwrap_or_else(|| ::std::vec::Vec::new()),
+                        cursor: from.required(2, "cursor")?,
+                    })
                 }
                 fn read<'de, S: crate::__private::Source<'de>>(
                     from: &mut S,
