@@ -27,10 +27,11 @@ pub(super) fn record(scope: &Scope<'_>, id: TypeId, def: &TypeDef, record: &Stru
         owner: id,
         fields: &record.fields,
     };
-    let (taking, values, slots_read) = (
+    let (taking, values, in_order, locals) = (
         reads.taking(&quote!(Self::FIELDS)),
         reads.values(),
         reads.in_order(),
+        reads.locals(),
     );
     let member = record.fields.iter().any(|field| field.deprecated.is_some());
     let allowed = allow_deprecated(member || def.deprecated.is_some());
@@ -47,7 +48,8 @@ pub(super) fn record(scope: &Scope<'_>, id: TypeId, def: &TypeDef, record: &Stru
             }
 
             fn decode(from: &mut #private::Slots<'_, '_>) -> ::core::result::Result<Self, #private::DecodeError> {
-                ::core::result::Result::Ok(Self { #slots_read })
+                #in_order
+                ::core::result::Result::Ok(Self { #locals })
             }
 
             fn read<'de, S: #private::Source<'de>>(from: &mut S) -> ::core::result::Result<Self, S::Error> {
@@ -225,20 +227,28 @@ impl Reads<'_> {
         }
     }
 
-    /// The fields of a struct expression, taken one after the other out of the slots `from`.
+    /// Takes each field out of the slots `from` into a local, one after the other, up to the end.
+    ///
+    /// The struct is put together when nothing can fail any more: so it is made where it is returned, and not moved.
     fn in_order(&self) -> TokenStream {
-        let mut values = TokenStream::new();
+        let mut statements = TokenStream::new();
         let mut next = 0;
         for field in self.fields {
-            let holes: Vec<_> = (next..slot(field)).map(|_| quote!(from.hole()?;)).collect();
-            let (ident, value) = (names::snake(&field.name), self.next_slot(field));
-            values.extend(match holes.is_empty() {
-                true => quote!(#ident: #value,),
-                false => quote!(#ident: { #(#holes)* #value },),
-            });
+            let holes = (next..slot(field)).map(|_| quote!(from.hole()?;));
+            let (local, value) = (local(field), self.next_slot(field));
+            statements.extend(quote!(#(#holes)* let #local = #value;));
             next = slot(field) + 1;
         }
-        values
+        quote!(#statements from.finish()?;)
+    }
+
+    /// The fields of a struct expression, which are locals.
+    fn locals(&self) -> TokenStream {
+        let fields = self.fields.iter().map(|field| {
+            let (ident, local) = (names::snake(&field.name), local(field));
+            quote!(#ident: #local,)
+        });
+        fields.collect()
     }
 
     fn next_slot(&self, field: &Field) -> TokenStream {
@@ -431,13 +441,12 @@ impl Variants<'_> {
             owner: self.id,
             fields: &record.fields,
         };
-        let values = reads.in_order();
+        let (in_order, locals) = (reads.in_order(), reads.locals());
         quote! {
             #ordinal => {
-                let mut from = #private::Slots::open(input, Self::NAME, &[#(#slots),*])?;
-                let variant = Self::#ident { #values };
-                from.finish()?;
-                ::core::result::Result::Ok(variant)
+                let from = &mut #private::Slots::open(input, Self::NAME, &[#(#slots),*])?;
+                #in_order
+                ::core::result::Result::Ok(Self::#ident { #locals })
             }
         }
     }

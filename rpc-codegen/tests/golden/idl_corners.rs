@@ -56,9 +56,9 @@ pub mod crate_ {
                         Self,
                         ::rpc_runtime::__private::DecodeError,
                     > {
-                        ::core::result::Result::Ok(Self {
-                            value: from.required(1, "value")?,
-                        })
+                        let field_1 = from.required(1, "value")?;
+                        from.finish()?;
+                        ::core::result::Result::Ok(Self { value: field_1 })
                     }
                     fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                         from: &mut S,
@@ -198,17 +198,18 @@ pub mod crate_ {
                     > {
                         match ordinal {
                             2 => {
-                                let mut from = ::rpc_runtime::__private::Slots::open(
+                                let from = &mut ::rpc_runtime::__private::Slots::open(
                                     input,
                                     Self::NAME,
                                     &["all", "other"],
                                 )?;
-                                let variant = Self::Many {
-                                    all: from.required(1, "all")?,
-                                    other: from.optional("other")?,
-                                };
+                                let field_1 = from.required(1, "all")?;
+                                let field_2 = from.optional("other")?;
                                 from.finish()?;
-                                ::core::result::Result::Ok(variant)
+                                ::core::result::Result::Ok(Self::Many {
+                                    all: field_1,
+                                    other: field_2,
+                                })
                             }
                             _ => {
                                 ::core::result::Result::Err(
@@ -407,11 +408,16 @@ pub mod crate_ {
                         Self,
                         ::rpc_runtime::__private::DecodeError,
                     > {
+                        let field_1 = from.optional("name")?;
+                        let field_2 = from.required(2, "names")?;
+                        let field_3 = from.optional("ratio")?;
+                        let field_4 = from.optional("wait")?;
+                        from.finish()?;
                         ::core::result::Result::Ok(Self {
-                            name: from.optional("name")?,
-                            names: from.required(2, "names")?,
-                            ratio: from.optional("ratio")?,
-                            wait: from.optional("wait")?,
+                            name: field_1,
+                            names: field_2,
+                            ratio: field_3,
+                            wait: field_4,
                         })
                     }
                     fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
@@ -556,17 +562,18 @@ pub mod crate_ {
                     > {
                         match ordinal {
                             3 => {
-                                let mut from = ::rpc_runtime::__private::Slots::open(
+                                let from = &mut ::rpc_runtime::__private::Slots::open(
                                     input,
                                     Self::NAME,
                                     &["secret", "code"],
                                 )?;
-                                let variant = Self::HTTPFault {
-                                    secret: from.required(1, "secret")?,
-                                    code: from.required(2, "code")?,
-                                };
+                                let field_1 = from.required(1, "secret")?;
+                                let field_2 = from.required(2, "code")?;
                                 from.finish()?;
-                                ::core::result::Result::Ok(variant)
+                                ::core::result::Result::Ok(Self::HTTPFault {
+                                    secret: field_1,
+                                    code: field_2,
+                                })
                             }
                             _ => {
                                 ::core::result::Result::Err(
@@ -698,7 +705,9 @@ pub mod crate_ {
                         Self,
                         ::rpc_runtime::__private::DecodeError,
                     > {
-                        ::core::result::Result::Ok(Self { odd: from.optional("odd")? })
+                        let field_1 = from.optional("odd")?;
+                        from.finish()?;
+                        ::core::result::Result::Ok(Self { odd: field_1 })
                     }
                     fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                         from: &mut S,
@@ -776,9 +785,9 @@ pub mod crate_ {
                         Self,
                         ::rpc_runtime::__private::DecodeError,
                     > {
-                        ::core::result::Result::Ok(Self {
-                            text: from.required(1, "text")?,
-                        })
+                        let field_1 = from.required(1, "text")?;
+                        from.finish()?;
+                        ::core::result::Result::Ok(Self { text: field_1 })
                     }
                     fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                         from: &mut S,
@@ -883,13 +892,18 @@ pub mod crate_ {
                         Self,
                         ::rpc_runtime::__private::DecodeError,
                     > {
+                        let field_1 = from.required(1, "value")?;
+                        let field_2 = from.optional("next")?;
+                        let field_3 = from
+                            .optional("children")?
+                            .unwrap_or_else(|| ::std::vec::Vec::new());
+                        let field_4 = from.optional("link")?;
+                        from.finish()?;
                         ::core::result::Result::Ok(Self {
-                            value: from.required(1, "value")?,
-                            next: from.optional("next")?,
-                            children: from
-                                .optional("children")?
-                                .unwrap_or_else(|| ::std::vec::Vec::new()),
-                            link: from.optional("link")?,
+                            value: field_1,
+                            next: field_2,
+                            children: field_3,
+                            link: field_4,
                         })
                     }
                     fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
@@ -976,9 +990,12 @@ pub mod crate_ {
                         Self,
                         ::rpc_runtime::__private::DecodeError,
                     > {
+                        let field_1 = from.optional("even")?;
+                        let field_2 = from.required(2, "tree")?;
+                        from.finish()?;
                         ::core::result::Result::Ok(Self {
-                            even: from.optional("even")?,
-                            tree: from.required(2, "tree")?,
+                            even: field_1,
+                            tree: field_2,
                         })
                     }
                     fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
@@ -1143,9 +1160,9 @@ pub mod crate_ {
                         Self,
                         ::rpc_runtime::__private::DecodeError,
                     > {
-                        ::core::result::Result::Ok(Self {
-                            value: from.optional("value")?,
-                        })
+                        let field_1 = from.optional("value")?;
+                        from.finish()?;
+                        ::core::result::Result::Ok(Self { value: field_1 })
                     }
                     fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                         from: &mut S,
@@ -1208,9 +1225,12 @@ pub mod crate_ {
                         Self,
                         ::rpc_runtime::__private::DecodeError,
                     > {
+                        let field_1 = from.required(1, "left")?;
+                        let field_2 = from.required(2, "right")?;
+                        from.finish()?;
                         ::core::result::Result::Ok(Self {
-                            left: from.required(1, "left")?,
-                            right: from.required(2, "right")?,
+                            left: field_1,
+                            right: field_2,
                         })
                     }
                     fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
@@ -1288,9 +1308,9 @@ pub mod crate_ {
                         Self,
                         ::rpc_runtime::__private::DecodeError,
                     > {
-                        ::core::result::Result::Ok(Self {
-                            value: from.optional("value")?.unwrap_or_else(|| 0),
-                        })
+                        let field_1 = from.optional("value")?.unwrap_or_else(|| 0);
+                        from.finish()?;
+                        ::core::result::Result::Ok(Self { value: field_1 })
                     }
                     fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                         from: &mut S,
@@ -1389,11 +1409,14 @@ pub mod crate_ {
                         Self,
                         ::rpc_runtime::__private::DecodeError,
                     > {
+                        let field_1 = from.required(1, "token")?;
+                        let field_2 = from
+                            .optional("shapes")?
+                            .unwrap_or_else(|| ::std::vec::Vec::new());
+                        from.finish()?;
                         ::core::result::Result::Ok(Self {
-                            token: from.required(1, "token")?,
-                            shapes: from
-                                .optional("shapes")?
-                                .unwrap_or_else(|| ::std::vec::Vec::new()),
+                            token: field_1,
+                            shapes: field_2,
                         })
                     }
                     fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
@@ -1462,9 +1485,9 @@ pub mod crate_ {
                         Self,
                         ::rpc_runtime::__private::DecodeError,
                     > {
-                        ::core::result::Result::Ok(Self {
-                            value: from.required(1, "value")?,
-                        })
+                        let field_1 = from.required(1, "value")?;
+                        from.finish()?;
+                        ::core::result::Result::Ok(Self { value: field_1 })
                     }
                     fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                         from: &mut S,
@@ -1573,17 +1596,18 @@ pub mod crate_ {
                     > {
                         match ordinal {
                             2 => {
-                                let mut from = ::rpc_runtime::__private::Slots::open(
+                                let from = &mut ::rpc_runtime::__private::Slots::open(
                                     input,
                                     Self::NAME,
                                     &["left", "right"],
                                 )?;
-                                let variant = Self::Fork {
-                                    left: from.required(1, "left")?,
-                                    right: from.optional("right")?,
-                                };
+                                let field_1 = from.required(1, "left")?;
+                                let field_2 = from.optional("right")?;
                                 from.finish()?;
-                                ::core::result::Result::Ok(variant)
+                                ::core::result::Result::Ok(Self::Fork {
+                                    left: field_1,
+                                    right: field_2,
+                                })
                             }
                             _ => {
                                 ::core::result::Result::Err(
@@ -1669,9 +1693,9 @@ pub mod crate_ {
                         Self,
                         ::rpc_runtime::__private::DecodeError,
                     > {
-                        ::core::result::Result::Ok(Self {
-                            value: from.required(1, "value")?,
-                        })
+                        let field_1 = from.required(1, "value")?;
+                        from.finish()?;
+                        ::core::result::Result::Ok(Self { value: field_1 })
                     }
                     fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                         from: &mut S,
@@ -1756,10 +1780,14 @@ pub mod crate_ {
                         Self,
                         ::rpc_runtime::__private::DecodeError,
                     > {
+                        let field_1 = from.required(1, "fn")?;
+                        let field_2 = from.optional("self")?.unwrap_or_else(|| 1);
+                        let field_3 = from.optional("userName")?;
+                        from.finish()?;
                         ::core::result::Result::Ok(Self {
-                            r#fn: from.required(1, "fn")?,
-                            self_: from.optional("self")?.unwrap_or_else(|| 1),
-                            user_name: from.optional("userName")?,
+                            r#fn: field_1,
+                            self_: field_2,
+                            user_name: field_3,
                         })
                     }
                     fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(

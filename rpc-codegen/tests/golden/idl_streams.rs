@@ -494,9 +494,12 @@ pub mod acme {
                     Self,
                     ::rpc_runtime::__private::DecodeError,
                 > {
+                    let field_1 = from.required(1, "name")?;
+                    let field_2 = from.required(2, "price")?;
+                    from.finish()?;
                     ::core::result::Result::Ok(Self {
-                        name: from.required(1, "name")?,
-                        price: from.required(2, "price")?,
+                        name: field_1,
+                        price: field_2,
                     })
                 }
                 fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(

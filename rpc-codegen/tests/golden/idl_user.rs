@@ -84,9 +84,12 @@ pub mod acme {
                     Self,
                     ::rpc_runtime::__private::DecodeError,
                 > {
+                    let field_1 = from.optional("text")?;
+                    let field_2 = from.optional("number")?;
+                    from.finish()?;
                     ::core::result::Result::Ok(Self {
-                        text: from.optional("text")?,
-                        number: from.optional("number")?,
+                        text: field_1,
+                        number: field_2,
                     })
                 }
                 fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
@@ -555,33 +558,43 @@ pub mod acme {
                     Self,
                     ::rpc_runtime::__private::DecodeError,
                 > {
+                    let field_1 = from
+                        .optional("theme")?
+                        .unwrap_or_else(|| ::std::string::String::from("dark"));
+                    let field_2 = from.optional("limit")?.unwrap_or_else(|| -5);
+                    let field_3 = from.optional("ratio")?.unwrap_or_else(|| 0.5);
+                    let field_4 = from
+                        .optional("wait")?
+                        .unwrap_or_else(|| ::core::time::Duration::from_nanos(
+                            2000000000,
+                        ));
+                    let field_5 = from
+                        .optional("price")?
+                        .unwrap_or_else(|| {
+                            <::rpc_runtime::Decimal as ::core::str::FromStr>::from_str(
+                                    "1.50",
+                                )
+                                .unwrap_or_default()
+                        });
+                    let field_6 = from.optional("pair")?.unwrap_or_else(|| [1, 2]);
+                    let field_7 = from
+                        .optional("names")?
+                        .unwrap_or_else(|| ::std::collections::BTreeMap::from([
+                            (::std::string::String::from("a"), 1),
+                        ]));
+                    let field_8 = from.optional("note")?;
+                    let field_9 = from.optional("any")?;
+                    from.finish()?;
                     ::core::result::Result::Ok(Self {
-                        theme: from
-                            .optional("theme")?
-                            .unwrap_or_else(|| ::std::string::String::from("dark")),
-                        limit: from.optional("limit")?.unwrap_or_else(|| -5),
-                        ratio: from.optional("ratio")?.unwrap_or_else(|| 0.5),
-                        wait: from
-                            .optional("wait")?
-                            .unwrap_or_else(|| ::core::time::Duration::from_nanos(
-                                2000000000,
-                            )),
-                        price: from
-                            .optional("price")?
-                            .unwrap_or_else(|| {
-                                <::rpc_runtime::Decimal as ::core::str::FromStr>::from_str(
-                                        "1.50",
-                                    )
-                                    .unwrap_or_default()
-                            }),
-                        pair: from.optional("pair")?.unwrap_or_else(|| [1, 2]),
-                        names: from
-                            .optional("names")?
-                            .unwrap_or_else(|| ::std::collections::BTreeMap::from([
-                                (::std::string::String::from("a"), 1),
-                            ])),
-                        note: from.optional("note")?,
-                        any: from.optional("any")?,
+                        theme: field_1,
+                        limit: field_2,
+                        ratio: field_3,
+                        wait: field_4,
+                        price: field_5,
+                        pair: field_6,
+                        names: field_7,
+                        note: field_8,
+                        any: field_9,
                     })
                 }
                 fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
@@ -736,17 +749,18 @@ pub mod acme {
                 > {
                     match ordinal {
                         2 => {
-                            let mut from = ::rpc_runtime::__private::Slots::open(
+                            let from = &mut ::rpc_runtime::__private::Slots::open(
                                 input,
                                 Self::NAME,
                                 &["w", "h"],
                             )?;
-                            let variant = Self::Rect {
-                                w: from.required(1, "w")?,
-                                h: from.required(2, "h")?,
-                            };
+                            let field_1 = from.required(1, "w")?;
+                            let field_2 = from.required(2, "h")?;
                             from.finish()?;
-                            ::core::result::Result::Ok(variant)
+                            ::core::result::Result::Ok(Self::Rect {
+                                w: field_1,
+                                h: field_2,
+                            })
                         }
                         _ => {
                             ::core::result::Result::Err(
@@ -1281,30 +1295,42 @@ pub mod acme {
                     Self,
                     ::rpc_runtime::__private::DecodeError,
                 > {
+                    let field_1 = from.required(1, "id")?;
+                    let field_2 = from.required(2, "name")?;
+                    let field_3 = from.optional("email")?;
+                    let field_4 = from
+                        .optional("status")?
+                        .unwrap_or_else(|| Status::Active);
+                    let field_5 = from
+                        .optional("tags")?
+                        .unwrap_or_else(|| ::std::collections::BTreeSet::new());
+                    let field_6 = from.required(6, "attrs")?;
+                    let field_7 = from.optional("nick")?;
+                    let field_8 = from.required(8, "created")?;
+                    let field_9 = from.optional("avatar")?;
+                    let field_10 = from.optional("balance")?;
+                    let field_11 = from.optional("trace")?;
+                    from.hole()?;
+                    from.hole()?;
+                    let field_14 = from.optional("age")?;
+                    let field_15 = from
+                        .optional("sides")?
+                        .unwrap_or_else(|| ::std::vec::Vec::from([Side::Left]));
+                    from.finish()?;
                     ::core::result::Result::Ok(Self {
-                        id: from.required(1, "id")?,
-                        name: from.required(2, "name")?,
-                        email: from.optional("email")?,
-                        status: from
-                            .optional("status")?
-                            .unwrap_or_else(|| Status::Active),
-                        tags: from
-                            .optional("tags")?
-                            .unwrap_or_else(|| ::std::collections::BTreeSet::new()),
-                        attrs: from.required(6, "attrs")?,
-                        nick: from.optional("nick")?,
-                        created: from.required(8, "created")?,
-                        avatar: from.optional("avatar")?,
-                        balance: from.optional("balance")?,
-                        trace: from.optional("trace")?,
-                        age: {
-                            from.hole()?;
-                            from.hole()?;
-                            from.optional("age")?
-                        },
-                        sides: from
-                            .optional("sides")?
-                            .unwrap_or_else(|| ::std::vec::Vec::from([Side::Left])),
+                        id: field_1,
+                        name: field_2,
+                        email: field_3,
+                        status: field_4,
+                        tags: field_5,
+                        attrs: field_6,
+                        nick: field_7,
+                        created: field_8,
+                        avatar: field_9,
+                        balance: field_10,
+                        trace: field_11,
+                        age: field_14,
+                        sides: field_15,
                     })
                 }
                 fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
@@ -1471,28 +1497,24 @@ pub mod acme {
                 > {
                     match ordinal {
                         1 => {
-                            let mut from = ::rpc_runtime::__private::Slots::open(
+                            let from = &mut ::rpc_runtime::__private::Slots::open(
                                 input,
                                 Self::NAME,
                                 &["id"],
                             )?;
-                            let variant = Self::NotFound {
-                                id: from.required(1, "id")?,
-                            };
+                            let field_1 = from.required(1, "id")?;
                             from.finish()?;
-                            ::core::result::Result::Ok(variant)
+                            ::core::result::Result::Ok(Self::NotFound { id: field_1 })
                         }
                         3 => {
-                            let mut from = ::rpc_runtime::__private::Slots::open(
+                            let from = &mut ::rpc_runtime::__private::Slots::open(
                                 input,
                                 Self::NAME,
                                 &["after"],
                             )?;
-                            let variant = Self::Busy {
-                                after: from.required(1, "after")?,
-                            };
+                            let field_1 = from.required(1, "after")?;
                             from.finish()?;
-                            ::core::result::Result::Ok(variant)
+                            ::core::result::Result::Ok(Self::Busy { after: field_1 })
                         }
                         _ => {
                             ::core::result::Result::Err(

@@ -28,14 +28,12 @@
 //!     }
 //!
 //!     fn decode(from: &mut __private::Slots<'_, '_>) -> ::core::result::Result<Self, __private::DecodeError> {
-//!         Ok(Self {
-//!             id: from.required(1, "id")?,                                             // required
-//!             email: {
-//!                 from.hole()?;
-//!                 from.optional("email")?                                              // optional
-//!             },
-//!             state: from.optional("state")?.unwrap_or(State::Active),                 // with a default
-//!         })
+//!         let id = from.required(1, "id")?;                                            // required
+//!         from.hole()?;
+//!         let email = from.optional("email")?;                                         // optional
+//!         let state = from.optional("state")?.unwrap_or(State::Active);                // with a default
+//!         from.finish()?;
+//!         Ok(Self { id, email, state })
 //!     }
 //!
 //!     // Only serde formats come by here.

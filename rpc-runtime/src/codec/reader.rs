@@ -137,9 +137,9 @@ impl<'de> Reader<'de> {
     #[inline]
     pub fn float(&mut self) -> Result<f64, DecodeError> {
         match self.rest {
-            [0xcb, rest @ ..] => {
+            [0xcb, a, b, c, d, e, f, g, h, rest @ ..] => {
                 self.rest = rest;
-                Ok(f64::from_be_bytes(self.bytes_of()?))
+                Ok(f64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h]))
             }
             _ => self.other_float(),
         }
@@ -157,14 +157,26 @@ impl<'de> Reader<'de> {
     /// Reads a string, which must be UTF-8.
     #[inline]
     pub fn str(&mut self) -> Result<&'de str, DecodeError> {
-        let len = match self.rest {
-            [byte @ 0xa0..=0xbf, rest @ ..] => {
-                self.rest = rest;
-                usize::from(byte & 31)
-            }
-            _ => self.long_str()?,
-        };
-        std::str::from_utf8(self.take(len)?).map_err(|_| not_utf8())
+        std::str::from_utf8(self.text()?).map_err(|_| not_utf8())
+    }
+
+    /// Reads a string of one's own.
+    pub(super) fn string(&mut self) -> Result<String, DecodeError> {
+        // Copied first: looking for ASCII is faster in memory that is aligned.
+        let bytes = self.text()?.to_vec();
+        String::from_utf8(bytes).map_err(|_| not_utf8())
+    }
+
+    /// Reads the bytes of a string.
+    #[inline]
+    fn text(&mut self) -> Result<&'de [u8], DecodeError> {
+        if let [byte @ 0xa0..=0xbf, rest @ ..] = self.rest
+            && let Some((text, rest)) = rest.split_at_checked(usize::from(byte & 31))
+        {
+            self.rest = rest;
+            return Ok(text);
+        }
+        self.long_text()
     }
 
     /// Reads binary.
@@ -290,6 +302,14 @@ impl<'de> Reader<'de> {
         self.rest.first().map(|byte| Marker::from_u8(*byte))
     }
 
+    /// How many elements to reserve for a list that claims `count`: as many as fit into twice the bytes that are left, and
+    /// into 64 KiB. Beyond that the list grows as elements really arrive, so memory follows the bytes received.
+    #[inline]
+    pub(super) fn room_for<T>(&self, count: usize) -> usize {
+        let bytes = (2 * self.rest.len()).min(64 << 10);
+        count.min(bytes / size_of::<T>().max(1))
+    }
+
     /// Fails unless the input is at its end.
     #[inline]
     pub fn finish(&self) -> Result<(), DecodeError> {
@@ -384,26 +404,41 @@ impl<'de> Reader<'de> {
         }
     }
 
-    fn long_str(&mut self) -> Result<usize, DecodeError> {
-        match self.marker()? {
-            Marker::Str8 => self.length8(),
-            Marker::Str16 => self.length16(),
-            Marker::Str32 => self.length32(),
-            other => Err(self.unexpected("a string", other)),
+    fn long_text(&mut self) -> Result<&'de [u8], DecodeError> {
+        if let [0xd9, len, rest @ ..] = self.rest
+            && let Some((text, rest)) = rest.split_at_checked(usize::from(*len))
+        {
+            self.rest = rest;
+            return Ok(text);
         }
+        let len = match self.marker()? {
+            Marker::FixStr(len) => usize::from(len),
+            Marker::Str8 => self.length8()?,
+            Marker::Str16 => self.length16()?,
+            Marker::Str32 => self.length32()?,
+            other => return Err(self.unexpected("a string", other)),
+        };
+        self.take(len)
     }
 
     fn long_unsigned(&mut self, max: u64, ty: &'static str) -> Result<u64, DecodeError> {
-        let value = match self.rest {
-            [0xcc, ..] => self.number(|bytes| u64::from(u8::from_be_bytes(bytes)))?,
-            [0xcd, ..] => self.number(|bytes| u64::from(u16::from_be_bytes(bytes)))?,
-            [0xce, ..] => self.number(|bytes| u64::from(u32::from_be_bytes(bytes)))?,
-            [0xcf, ..] => self.number(u64::from_be_bytes)?,
+        let (value, rest) = match *self.rest {
+            [0xcc, a, ref rest @ ..] => (u64::from(a), rest),
+            [0xcd, a, b, ref rest @ ..] => (u64::from(u16::from_be_bytes([a, b])), rest),
+            [0xce, a, b, c, d, ref rest @ ..] => {
+                (u64::from(u32::from_be_bytes([a, b, c, d])), rest)
+            }
+            [0xcf, a, b, c, d, e, f, g, h, ref rest @ ..] => {
+                (u64::from_be_bytes([a, b, c, d, e, f, g, h]), rest)
+            }
             _ => {
                 let value = self.integer()?;
-                u64::try_from(value).map_err(|_| DecodeError::out_of_range(value, ty))?
+                let value =
+                    u64::try_from(value).map_err(|_| DecodeError::out_of_range(value, ty))?;
+                (value, self.rest)
             }
         };
+        self.rest = rest;
         if value > max {
             return Err(DecodeError::out_of_range(value, ty));
         }
@@ -411,30 +446,34 @@ impl<'de> Reader<'de> {
     }
 
     fn long_signed(&mut self, min: i64, max: i64, ty: &'static str) -> Result<i64, DecodeError> {
-        let value = match self.rest {
-            [0xcc, ..] => self.number(|bytes| i64::from(u8::from_be_bytes(bytes)))?,
-            [0xcd, ..] => self.number(|bytes| i64::from(u16::from_be_bytes(bytes)))?,
-            [0xce, ..] => self.number(|bytes| i64::from(u32::from_be_bytes(bytes)))?,
-            [0xd0, ..] => self.number(|bytes| i64::from(i8::from_be_bytes(bytes)))?,
-            [0xd1, ..] => self.number(|bytes| i64::from(i16::from_be_bytes(bytes)))?,
-            [0xd2, ..] => self.number(|bytes| i64::from(i32::from_be_bytes(bytes)))?,
-            [0xd3, ..] => self.number(i64::from_be_bytes)?,
+        let (value, rest) = match *self.rest {
+            [0xcc, a, ref rest @ ..] => (i64::from(a), rest),
+            [0xcd, a, b, ref rest @ ..] => (i64::from(u16::from_be_bytes([a, b])), rest),
+            [0xce, a, b, c, d, ref rest @ ..] => {
+                (i64::from(u32::from_be_bytes([a, b, c, d])), rest)
+            }
+            [0xd0, a, ref rest @ ..] => (i64::from(a as i8), rest),
+            [0xd1, a, b, ref rest @ ..] => (i64::from(i16::from_be_bytes([a, b])), rest),
+            [0xd2, a, b, c, d, ref rest @ ..] => {
+                (i64::from(i32::from_be_bytes([a, b, c, d])), rest)
+            }
+            // Above the highest `i64` it is for the general way to say so.
+            [0xcf, a @ 0..=0x7f, b, c, d, e, f, g, h, ref rest @ ..]
+            | [0xd3, a, b, c, d, e, f, g, h, ref rest @ ..] => {
+                (i64::from_be_bytes([a, b, c, d, e, f, g, h]), rest)
+            }
             _ => {
                 let value = self.integer()?;
-                i64::try_from(value).map_err(|_| DecodeError::out_of_range(value, ty))?
+                let value =
+                    i64::try_from(value).map_err(|_| DecodeError::out_of_range(value, ty))?;
+                (value, self.rest)
             }
         };
+        self.rest = rest;
         if value < min || value > max {
             return Err(DecodeError::out_of_range(value, ty));
         }
         Ok(value)
-    }
-
-    /// Reads past a marker that has been seen, and the number after it.
-    #[inline]
-    fn number<const N: usize, T>(&mut self, make: fn([u8; N]) -> T) -> Result<T, DecodeError> {
-        self.rest = self.rest.get(1..).unwrap_or_default();
-        self.bytes_of().map(make)
     }
 
     fn wide_integer(&mut self, marker: Marker) -> Result<i128, DecodeError> {

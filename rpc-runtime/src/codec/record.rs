@@ -28,7 +28,7 @@ pub trait Record: Sized {
     /// Those of the sink.
     fn write<S: Sink>(&self, to: &mut S) -> Result<(), S::Error>;
 
-    /// Takes each slot in order, holes too.
+    /// Takes each slot in order, holes too, and [finishes](Slots::finish).
     ///
     /// # Errors
     ///
@@ -63,18 +63,7 @@ pub fn encode<R: Record>(record: &R, out: &mut Vec<u8>) {
 /// When the bytes do not fit.
 #[inline]
 pub fn decode<R: Record>(input: &mut Reader<'_>) -> Result<R, DecodeError> {
-    match decode_slots(input) {
-        Ok(record) => Ok(record),
-        Err(error) => Err(error.in_type(R::NAME)),
-    }
-}
-
-#[inline]
-fn decode_slots<R: Record>(input: &mut Reader<'_>) -> Result<R, DecodeError> {
-    let mut slots = Slots::open(input, R::NAME, R::FIELDS)?;
-    let record = R::decode(&mut slots)?;
-    slots.finish()?;
-    Ok(record)
+    R::decode(&mut Slots::open(input, R::NAME, R::FIELDS)?)
 }
 
 /// Gives a struct to a serde format.

@@ -15,7 +15,7 @@ pub struct Slots<'a, 'de> {
     ty: &'static str,
     /// Elements of the array that nobody has asked for yet.
     left: usize,
-    named: Option<Named<'de>>,
+    named: Option<Box<Named<'de>>>,
 }
 
 /// Where the value of each slot begins, and the next slot.
@@ -31,16 +31,19 @@ impl<'a, 'de> Slots<'a, 'de> {
     /// # Errors
     ///
     /// If neither is next.
-    #[inline]
+    #[inline(always)]
     pub fn open(
         input: &'a mut Reader<'de>,
         ty: &'static str,
         fields: &'static [&'static str],
     ) -> Result<Self, DecodeError> {
         if input.is_map() {
-            return Self::by_name(input, ty, fields);
+            return Self::by_name(input, ty, fields).map_err(|error| error.in_type(ty));
         }
-        let left = input.array()?;
+        let left = match input.array() {
+            Ok(left) => left,
+            Err(error) => return Err(error.in_type(ty)),
+        };
         Ok(Self {
             input,
             ty,
@@ -54,14 +57,17 @@ impl<'a, 'de> Slots<'a, 'de> {
     /// # Errors
     ///
     /// If it is missing, nil, or of another type.
-    #[inline]
+    #[inline(always)]
     pub fn required<T: Decode<'de>>(
         &mut self,
         ordinal: u32,
         name: &'static str,
     ) -> Result<T, DecodeError> {
         if let Some(input) = self.place() {
-            return T::decode(input).map_err(|error| error.in_field(name));
+            return match T::decode(input) {
+                Ok(value) => Ok(value),
+                Err(error) => Err(self.blame(error, name)),
+            };
         }
         match T::absent() {
             Some(value) => Ok(value),
@@ -74,7 +80,7 @@ impl<'a, 'de> Slots<'a, 'de> {
     /// # Errors
     ///
     /// If it is of another type.
-    #[inline]
+    #[inline(always)]
     pub fn optional<T: Decode<'de>>(
         &mut self,
         name: &'static str,
@@ -82,7 +88,7 @@ impl<'a, 'de> Slots<'a, 'de> {
         match self.place() {
             Some(input) => match T::decode(input) {
                 Ok(value) => Ok(Some(value)),
-                Err(error) => Err(error.in_field(name)),
+                Err(error) => Err(self.blame(error, name)),
             },
             None => Ok(None),
         }
@@ -93,10 +99,11 @@ impl<'a, 'de> Slots<'a, 'de> {
     /// # Errors
     ///
     /// If there is no value.
-    #[inline]
+    #[inline(always)]
     pub fn hole(&mut self) -> Result<(), DecodeError> {
+        let ty = self.ty;
         match self.place() {
-            Some(input) => input.skip(),
+            Some(input) => input.skip().map_err(|error| error.in_type(ty)),
             None => Ok(()),
         }
     }
@@ -106,23 +113,35 @@ impl<'a, 'de> Slots<'a, 'de> {
     /// # Errors
     ///
     /// If there are fewer bytes than fields.
-    #[inline]
-    pub fn finish(self) -> Result<(), DecodeError> {
-        for _ in 0..self.left {
-            self.input.skip()?;
+    #[inline(always)]
+    pub fn finish(&mut self) -> Result<(), DecodeError> {
+        if self.left > 0 {
+            self.pass_rest()?;
         }
         self.input.close();
         Ok(())
     }
 
     /// Where the value of the next slot begins, unless it is nil or missing.
-    #[inline]
+    #[inline(always)]
     fn place(&mut self) -> Option<&mut Reader<'de>> {
         if self.left == 0 {
-            return self.named.as_mut().and_then(Named::place);
+            return self.named.as_mut().and_then(|named| named.place());
         }
         self.left -= 1;
         (!self.input.eat_nil()).then_some(&mut *self.input)
+    }
+
+    #[cold]
+    fn blame(&self, error: DecodeError, name: &'static str) -> DecodeError {
+        error.in_field(name).in_type(self.ty)
+    }
+
+    #[cold]
+    fn pass_rest(&mut self) -> Result<(), DecodeError> {
+        let mut rest = 0..std::mem::take(&mut self.left);
+        rest.try_for_each(|_| self.input.skip())
+            .map_err(|error| error.in_type(self.ty))
     }
 
     #[cold]
@@ -141,7 +160,7 @@ impl<'a, 'de> Slots<'a, 'de> {
             }
             input.skip()?;
         }
-        let (left, named) = (0, Some(Named { values, next: 0 }));
+        let (left, named) = (0, Some(Box::new(Named { values, next: 0 })));
         Ok(Self {
             input,
             ty,

@@ -37,7 +37,7 @@ impl Encode for Cow<'_, str> {
 impl<'de> Decode<'de> for String {
     #[inline]
     fn decode(input: &mut Reader<'de>) -> Result<Self, DecodeError> {
-        input.str().map(str::to_owned)
+        input.string()
     }
 }
 

@@ -571,18 +571,26 @@ pub mod rpc {
                 fn decode(
                     from: &mut crate::__private::Slots<'_, '_>,
                 ) -> ::core::result::Result<Self, crate::__private::DecodeError> {
+                    let field_1 = from.required(1, "call_id")?;
+                    let field_2 = from.required(2, "service")?;
+                    let field_3 = from.required(3, "name")?;
+                    let field_4 = from.required(4, "signature")?;
+                    let field_5 = from.required(5, "fingerprint")?;
+                    let field_6 = from.optional("oneway")?.unwrap_or_else(|| false);
+                    let field_7 = from.optional("idempotent")?.unwrap_or_else(|| false);
+                    let field_8 = from.optional("timeout")?;
+                    let field_9 = from.optional("served")?.unwrap_or_else(|| true);
+                    from.finish()?;
                     ::core::result::Result::Ok(Self {
-                        call_id: from.required(1, "call_id")?,
-                        service: from.required(2, "service")?,
-                        name: from.required(3, "name")?,
-                        signature: from.required(4, "signature")?,
-                        fingerprint: from.required(5, "fingerprint")?,
-                        oneway: from.optional("oneway")?.unwrap_or_else(|| false),
-                        idempotent: from
-                            .optional("idempotent")?
-                            .unwrap_or_else(|| false),
-                        timeout: from.optional("timeout")?,
-                        served: from.optional("served")?.unwrap_or_else(|| true),
+                        call_id: field_1,
+                        service: field_2,
+                        name: field_3,
+                        signature: field_4,
+                        fingerprint: field_5,
+                        oneway: field_6,
+                        idempotent: field_7,
+                        timeout: field_8,
+                        served: field_9,
                     })
                 }
                 fn read<'de, S: crate::__private::Source<'de>>(
@@ -722,16 +730,22 @@ pub mod rpc {
                 fn decode(
                     from: &mut crate::__private::Slots<'_, '_>,
                 ) -> ::core::result::Result<Self, crate::__private::DecodeError> {
+                    let field_1 = from.required(1, "name")?;
+                    let field_2 = from.required(2, "fingerprint")?;
+                    let field_3 = from.optional("version")?;
+                    let field_4 = from
+                        .optional("docs")?
+                        .unwrap_or_else(|| ::std::string::String::from(""));
+                    let field_5 = from
+                        .optional("methods")?
+                        .unwrap_or_else(|| ::std::vec::Vec::new());
+                    from.finish()?;
                     ::core::result::Result::Ok(Self {
-                        name: from.required(1, "name")?,
-                        fingerprint: from.required(2, "fingerprint")?,
-                        version: from.optional("version")?,
-                        docs: from
-                            .optional("docs")?
-                            .unwrap_or_else(|| ::std::string::String::from("")),
-                        methods: from
-                            .optional("methods")?
-                            .unwrap_or_else(|| ::std::vec::Vec::new()),
+                        name: field_1,
+                        fingerprint: field_2,
+                        version: field_3,
+                        docs: field_4,
+                        methods: field_5,
                     })
                 }
                 fn read<'de, S: crate::__private::Source<'de>>(
@@ -1202,17 +1216,26 @@ pub mod rpc {
                 fn decode(
                     from: &mut crate::__private::Slots<'_, '_>,
                 ) -> ::core::result::Result<Self, crate::__private::DecodeError> {
+                    let field_1 = from.required(1, "id")?;
+                    let field_2 = from.required(2, "service")?;
+                    let field_3 = from.required(3, "address")?;
+                    let field_4 = from.optional("weight")?.unwrap_or_else(|| 100);
+                    let field_5 = from.optional("zone")?;
+                    let field_6 = from.optional("version")?;
+                    let field_7 = from.optional("fingerprint")?;
+                    let field_8 = from
+                        .optional("metadata")?
+                        .unwrap_or_else(|| ::std::collections::BTreeMap::new());
+                    from.finish()?;
                     ::core::result::Result::Ok(Self {
-                        id: from.required(1, "id")?,
-                        service: from.required(2, "service")?,
-                        address: from.required(3, "address")?,
-                        weight: from.optional("weight")?.unwrap_or_else(|| 100),
-                        zone: from.optional("zone")?,
-                        version: from.optional("version")?,
-                        fingerprint: from.optional("fingerprint")?,
-                        metadata: from
-                            .optional("metadata")?
-                            .unwrap_or_else(|| ::std::collections::BTreeMap::new()),
+                        id: field_1,
+                        service: field_2,
+                        address: field_3,
+                        weight: field_4,
+                        zone: field_5,
+                        version: field_6,
+                        fingerprint: field_7,
+                        metadata: field_8,
                     })
                 }
                 fn read<'de, S: crate::__private::Source<'de>>(
@@ -1322,11 +1345,16 @@ pub mod rpc {
                 fn decode(
                     from: &mut crate::__private::Slots<'_, '_>,
                 ) -> ::core::result::Result<Self, crate::__private::DecodeError> {
+                    let field_1 = from.required(1, "service")?;
+                    let field_2 = from.required(2, "instance")?;
+                    let field_3 = from.required(3, "token")?;
+                    let field_4 = from.required(4, "ttl")?;
+                    from.finish()?;
                     ::core::result::Result::Ok(Self {
-                        service: from.required(1, "service")?,
-                        instance: from.required(2, "instance")?,
-                        token: from.required(3, "token")?,
-                        ttl: from.required(4, "ttl")?,
+                        service: field_1,
+                        instance: field_2,
+                        token: field_3,
+                        ttl: field_4,
                     })
                 }
                 fn read<'de, S: crate::__private::Source<'de>>(
@@ -1421,11 +1449,14 @@ pub mod rpc {
                 fn decode(
                     from: &mut crate::__private::Slots<'_, '_>,
                 ) -> ::core::result::Result<Self, crate::__private::DecodeError> {
+                    let field_1 = from
+                        .optional("instances")?
+                        .unwrap_or_else(|| ::std::vec::Vec::new());
+                    let field_2 = from.required(2, "cursor")?;
+                    from.finish()?;
                     ::core::result::Result::Ok(Self {
-                        instances: from
-                            .optional("instances")?
-                            .unwrap_or_else(|| ::std::vec::Vec::new()),
-                        cursor: from.required(2, "cursor")?,
+                        instances: field_1,
+                        cursor: field_2,
                     })
                 }
                 fn read<'de, S: crate::__private::Source<'de>>(
