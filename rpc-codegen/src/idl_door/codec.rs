@@ -26,6 +26,7 @@ pub(super) fn record(scope: &Scope<'_>, id: TypeId, def: &TypeDef, record: &Stru
         scope,
         owner: id,
         fields: &record.fields,
+        absent,
     };
     let (taking, values, in_order, locals) = (
         reads.taking(&quote!(Self::FIELDS)),
@@ -94,7 +95,7 @@ pub(super) fn enumeration(scope: &Scope<'_>, def: &TypeDef, definition: &Enum) -
         _ => quote!(i64::from(Self::number(*self))),
     };
     let allowed = allow_deprecated(is_deprecated(def, definition));
-    let wire = wire(scope, "enumeration", def);
+    let (wire, view) = (wire(scope, "enumeration", def), owned_view(scope, def));
     quote! {
         #allowed
         impl #private::Enumeration for #name {
@@ -113,6 +114,7 @@ pub(super) fn enumeration(scope: &Scope<'_>, def: &TypeDef, definition: &Enum) -
             }
         }
         #wire
+        #view
     }
 }
 
@@ -136,7 +138,7 @@ pub(super) fn union(scope: &Scope<'_>, id: TypeId, def: &TypeDef, union: &Union)
     let (ordinal, write, read, fields) =
         (parts.ordinal(), parts.write(), parts.read(), parts.fields());
     let allowed = parts.allow_deprecated(def);
-    let wire = wire(scope, "union", def);
+    let (wire, view) = (wire(scope, "union", def), owned_view(scope, def));
     quote! {
         #allowed
         impl #private::Union for #name {
@@ -148,6 +150,7 @@ pub(super) fn union(scope: &Scope<'_>, id: TypeId, def: &TypeDef, union: &Union)
             #fields
         }
         #wire
+        #view
     }
 }
 
@@ -158,12 +161,22 @@ fn wire(scope: &Scope<'_>, kind: &str, def: &TypeDef) -> TokenStream {
         format_ident!("{kind}"),
         names::camel(&def.name),
     );
+    within(def, &quote!(#private::wire!(#kind #name);))
+}
+
+/// What says that a type is its own view: it has nothing to borrow.
+pub(super) fn owned_view(scope: &Scope<'_>, def: &TypeDef) -> TokenStream {
+    let (private, name) = (scope.options.private(), names::camel(&def.name));
+    within(def, &quote!(#private::viewable!(owned #name);))
+}
+
+fn within(def: &TypeDef, call: &TokenStream) -> TokenStream {
     let allowed = allow_deprecated(def.deprecated.is_some());
     if allowed.is_some() {
         // An attribute on a macro call reaches nothing inside of it; on a block it does.
-        return quote!(#allowed const _: () = { #private::wire!(#kind #name); };);
+        return quote!(#allowed const _: () = { #call };);
     }
-    quote!(#private::wire!(#kind #name);)
+    call.clone()
 }
 
 /// The name of each slot, holes included.
@@ -194,10 +207,12 @@ fn writes(fields: &[Field], place: impl Fn(&Ident) -> TokenStream) -> TokenStrea
 }
 
 /// Takes fields out of the source `from`.
-struct Reads<'a> {
-    scope: &'a Scope<'a>,
-    owner: TypeId,
-    fields: &'a [Field],
+pub(super) struct Reads<'a> {
+    pub(super) scope: &'a Scope<'a>,
+    pub(super) owner: TypeId,
+    pub(super) fields: &'a [Field],
+    /// What an absent field is.
+    pub(super) absent: fn(&Scope<'_>, TypeId, &Field) -> Option<TokenStream>,
 }
 
 impl Reads<'_> {
@@ -230,7 +245,7 @@ impl Reads<'_> {
     /// Takes each field out of the slots `from` into a local, one after the other, up to the end.
     ///
     /// The struct is put together when nothing can fail any more: so it is made where it is returned, and not moved.
-    fn in_order(&self) -> TokenStream {
+    pub(super) fn in_order(&self) -> TokenStream {
         let mut statements = TokenStream::new();
         let mut next = 0;
         for field in self.fields {
@@ -243,7 +258,7 @@ impl Reads<'_> {
     }
 
     /// The fields of a struct expression, which are locals.
-    fn locals(&self) -> TokenStream {
+    pub(super) fn locals(&self) -> TokenStream {
         let fields = self.fields.iter().map(|field| {
             let (ident, local) = (names::snake(&field.name), local(field));
             quote!(#ident: #local,)
@@ -254,7 +269,7 @@ impl Reads<'_> {
     fn next_slot(&self, field: &Field) -> TokenStream {
         let (name, ordinal) = (&field.name, Literal::u32_unsuffixed(field.ordinal));
         let is_optional = self.scope.is_optional(&field.ty);
-        match absent(self.scope, self.owner, field) {
+        match (self.absent)(self.scope, self.owner, field) {
             Some(default) if field.default.is_some() && is_optional => {
                 quote!(from.optional(#name)?.or_else(|| #default))
             }
@@ -273,7 +288,7 @@ impl Reads<'_> {
         let (local, ident, name) = (local(field), names::snake(&field.name), &field.name);
         let ordinal = Literal::u32_unsuffixed(field.ordinal);
         let is_optional = self.scope.is_optional(&field.ty);
-        let value = match absent(self.scope, self.owner, field) {
+        let value = match (self.absent)(self.scope, self.owner, field) {
             Some(default) if field.default.is_some() && is_optional => {
                 quote!(#local.or_else(|| #default))
             }
@@ -440,6 +455,7 @@ impl Variants<'_> {
             scope: self.scope,
             owner: self.id,
             fields: &record.fields,
+            absent,
         };
         let (in_order, locals) = (reads.in_order(), reads.locals());
         quote! {
@@ -461,6 +477,7 @@ impl Variants<'_> {
             scope: self.scope,
             owner: self.id,
             fields: &record.fields,
+            absent,
         };
         let (taking, values) = (reads.taking(&quote!(&[#(#slots),*])), reads.values());
         quote! {

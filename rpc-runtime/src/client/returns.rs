@@ -4,6 +4,9 @@ use std::convert::Infallible;
 use std::fmt;
 use std::time::Duration;
 
+use bytes::Bytes;
+
+use crate::client::view::View;
 use crate::codec::{CheckLimits, Codec, DecodeError, ErrorCodec, Reader};
 use crate::descriptor::MethodDescriptor;
 use crate::error::{CallError, Error, ErrorKind, Execution};
@@ -34,6 +37,14 @@ impl<T, E> Returns<T, E> {
         Self {
             result: result.decode,
             error: Some(error.codec.decode),
+        }
+    }
+
+    /// The same method, whose result is not decoded.
+    pub const fn view(&self) -> Returns<View<T>, E> {
+        Returns {
+            result: |input| View::take(input),
+            error: self.error,
         }
     }
 
@@ -73,9 +84,9 @@ impl<T, E> Returns<T, E> {
     }
 }
 
-fn decode<T>(body: &[u8], read: Decode<T>) -> Result<T, DecodeError> {
+fn decode<T>(body: &Bytes, read: Decode<T>) -> Result<T, DecodeError> {
     // One pass: the reader keeps to the limits of the structure check.
-    let mut input = Reader::bounded(body, &CheckLimits::default());
+    let mut input = Reader::bounded(body, &CheckLimits::default()).in_frame(body);
     let value = read(&mut input)?;
     input.finish()?;
     Ok(value)

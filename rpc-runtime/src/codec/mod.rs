@@ -205,6 +205,7 @@ mod error_facts;
 mod foreign;
 mod probe;
 mod table;
+mod viewable;
 
 mod invalid;
 mod pattern;
@@ -213,6 +214,8 @@ pub mod validate;
 #[doc(hidden)]
 pub use ::serde;
 
+#[doc(hidden)]
+pub use crate::__rpc_viewable as viewable;
 #[doc(hidden)]
 pub use crate::__rpc_wire as wire;
 
@@ -239,4 +242,5 @@ pub use timestamp::{NoTimestamp, Timestamp};
 pub use union::Union;
 pub use uuid::{NoUuid, Uuid};
 pub use value::Value;
+pub use viewable::Viewable;
 pub use wire::{De, Decode, Encode, Ser, Wire};

@@ -1,5 +1,6 @@
 //! Reads MessagePack from a slice, without copies and without recursion.
 
+use bytes::Bytes;
 use rmp::Marker;
 
 use super::Decode;
@@ -18,6 +19,8 @@ pub struct Reader<'de> {
     depth: u32,
     /// How many more values there may be.
     nodes: usize,
+    /// What the message is a piece of, for values that keep a piece of it.
+    frame: Option<&'de Bytes>,
 }
 
 impl<'de> Reader<'de> {
@@ -28,6 +31,7 @@ impl<'de> Reader<'de> {
             rest: bytes,
             depth: u32::MAX,
             nodes: usize::MAX,
+            frame: None,
         }
     }
 
@@ -40,6 +44,18 @@ impl<'de> Reader<'de> {
             depth: limits.max_depth.min(check::DEPTH) as u32,
             // The message itself is a value too.
             nodes: limits.max_nodes.saturating_sub(1),
+            frame: None,
+        }
+    }
+
+    /// The same reader, of a message that is all of `frame` or in it: large binary is then shared with the frame, not
+    /// copied.
+    #[inline]
+    #[must_use]
+    pub fn in_frame(self, frame: &'de Bytes) -> Self {
+        Self {
+            frame: Some(frame),
+            ..self
         }
     }
 
@@ -189,6 +205,20 @@ impl<'de> Reader<'de> {
             other => return Err(self.unexpected("binary", other)),
         };
         self.take(len)
+    }
+
+    /// Reads binary that outlives the message: a piece of the frame if it is large, a copy if it is small.
+    pub(super) fn shared_bin(&mut self) -> Result<Bytes, DecodeError> {
+        let frame = self.frame;
+        self.bin().map(|bytes| share(frame, bytes))
+    }
+
+    /// Takes all that is left, unread.
+    pub(crate) fn rest(&mut self) -> Bytes {
+        match self.frame {
+            Some(frame) => frame.slice_ref(std::mem::take(&mut self.rest)),
+            None => Bytes::copy_from_slice(std::mem::take(&mut self.rest)),
+        }
     }
 
     /// Reads an extension: its type and its bytes.
@@ -542,6 +572,14 @@ impl<'de> Reader<'de> {
     }
 }
 
+/// A small piece would keep the whole frame, and what it was read together with, for little.
+fn share(frame: Option<&Bytes>, bytes: &[u8]) -> Bytes {
+    match frame {
+        Some(frame) if bytes.len() >= SHARED => frame.slice_ref(bytes),
+        _ => Bytes::copy_from_slice(bytes),
+    }
+}
+
 #[cold]
 fn not_utf8() -> DecodeError {
     DecodeError::custom("a string is not UTF-8")
@@ -572,3 +610,6 @@ pub(super) fn integral(value: f64) -> Result<i128, DecodeError> {
 
 /// 2^53: up to here a float tells neighbouring integers apart.
 const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// From this length on, binary stays where it was received.
+const SHARED: usize = 4096;

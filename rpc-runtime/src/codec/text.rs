@@ -94,6 +94,9 @@ impl Encode for Bytes {
 impl<'de> Decode<'de> for Bytes {
     #[inline]
     fn decode(input: &mut Reader<'de>) -> Result<Self, DecodeError> {
+        if input.is_bin() {
+            return input.shared_bin();
+        }
         u8::decode_list(input).map(Bytes::from)
     }
 }

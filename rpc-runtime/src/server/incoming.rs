@@ -259,8 +259,8 @@ enum Form<'a> {
 }
 
 impl<'a> Args<'a> {
-    fn open(body: &'a [u8], count: usize) -> Result<Self, DecodeError> {
-        let mut input = Reader::new(body);
+    fn open(body: &'a Bytes, count: usize) -> Result<Self, DecodeError> {
+        let mut input = Reader::new(body).in_frame(body);
         if !input.is_map() {
             let present = input.array()?;
             return Ok(Self {
