@@ -80,6 +80,7 @@ mod status;
 mod transport;
 mod wire;
 
+pub use bytes::Bytes;
 #[doc(hidden)]
 pub use client::Unbroken;
 pub use client::{

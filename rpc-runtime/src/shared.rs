@@ -4,6 +4,8 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 /// A reply that is held by others too, or lives forever: it is encoded where it is, never cloned.
 ///
 /// Handlers of methods with `@shared` in an `.idl` file give one, and make it `.into()` of what they have:
@@ -98,6 +100,18 @@ impl<T: Send + Sync> From<Vec<T>> for Shared<[T]> {
 impl<T: Send + Sync> From<Arc<Vec<T>>> for Shared<[T]> {
     fn from(value: Arc<Vec<T>>) -> Self {
         Self(Holder::Around(value))
+    }
+}
+
+impl Holds<[u8]> for Bytes {
+    fn held(&self) -> &[u8] {
+        self
+    }
+}
+
+impl From<Bytes> for Shared<[u8]> {
+    fn from(value: Bytes) -> Self {
+        Self(Holder::Around(Arc::new(value)))
     }
 }
 

@@ -2951,6 +2951,30 @@ pub mod crate_ {
                                 },
                             )
                     }
+                    /// [`connect`](Self::connect), with the reply as it came: strings and bytes are read where they are.
+                    pub fn connect_view(
+                        &self,
+                        address: &Result,
+                    ) -> ::core::result::Result<
+                        ::rpc_runtime::View<Vec>,
+                        ::rpc_runtime::CallError<::core::convert::Infallible>,
+                    > {
+                        self.channel
+                            .call(
+                                &__RpcSend::SERVICE.methods[0],
+                                ::rpc_runtime::__private::Returns::plain(
+                                        ::rpc_runtime::__private::Codec::<Vec>::direct(),
+                                    )
+                                    .view(),
+                                |__rpc_out| {
+                                    ::rpc_runtime::__private::write::array(__rpc_out, 1);
+                                    ::rpc_runtime::__private::Encode::encode(
+                                        &address,
+                                        __rpc_out,
+                                    );
+                                },
+                            )
+                    }
                     /// Calls `chat`.
                     pub fn chat(
                         &self,
@@ -2981,6 +3005,25 @@ pub mod crate_ {
                                 ::rpc_runtime::__private::Returns::plain(
                                     ::rpc_runtime::__private::Codec::<Option>::direct(),
                                 ),
+                                |__rpc_out| {
+                                    ::rpc_runtime::__private::write::array(__rpc_out, 0);
+                                },
+                            )
+                    }
+                    /// [`new`](Self::new), with the reply as it came: strings and bytes are read where they are.
+                    pub fn new_view(
+                        &self,
+                    ) -> ::core::result::Result<
+                        ::rpc_runtime::View<Option>,
+                        ::rpc_runtime::CallError<::core::convert::Infallible>,
+                    > {
+                        self.channel
+                            .call(
+                                &__RpcSend::SERVICE.methods[2],
+                                ::rpc_runtime::__private::Returns::plain(
+                                        ::rpc_runtime::__private::Codec::<Option>::direct(),
+                                    )
+                                    .view(),
                                 |__rpc_out| {
                                     ::rpc_runtime::__private::write::array(__rpc_out, 0);
                                 },
@@ -3036,6 +3079,38 @@ pub mod crate_ {
                                     ::rpc_runtime::__private::Codec::<String>::direct(),
                                     ::rpc_runtime::__private::ErrorCodec::<Error>::direct(),
                                 ),
+                                |__rpc_out| {
+                                    ::rpc_runtime::__private::write::array(__rpc_out, 3);
+                                    ::rpc_runtime::__private::Encode::encode(
+                                        &r#type,
+                                        __rpc_out,
+                                    );
+                                    ::rpc_runtime::__private::Encode::encode(&self_, __rpc_out);
+                                    ::rpc_runtime::__private::Encode::encode(
+                                        &channel,
+                                        __rpc_out,
+                                    );
+                                },
+                            )
+                    }
+                    /// [`r#type`](Self::r#type), with the reply as it came: strings and bytes are read where they are.
+                    pub fn type_view(
+                        &self,
+                        r#type: &Type,
+                        self_: u8,
+                        channel: &str,
+                    ) -> ::core::result::Result<
+                        ::rpc_runtime::View<String>,
+                        ::rpc_runtime::CallError<Error>,
+                    > {
+                        self.channel
+                            .call(
+                                &__RpcSend::SERVICE.methods[4],
+                                ::rpc_runtime::__private::Returns::result(
+                                        ::rpc_runtime::__private::Codec::<String>::direct(),
+                                        ::rpc_runtime::__private::ErrorCodec::<Error>::direct(),
+                                    )
+                                    .view(),
                                 |__rpc_out| {
                                     ::rpc_runtime::__private::write::array(__rpc_out, 3);
                                     ::rpc_runtime::__private::Encode::encode(

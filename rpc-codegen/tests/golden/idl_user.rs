@@ -411,6 +411,27 @@ pub mod acme {
                             },
                         )
                 }
+                /// [`ping`](Self::ping), with the reply as it came: strings and bytes are read where they are.
+                pub fn ping_view(
+                    &self,
+                ) -> ::core::result::Result<
+                    ::rpc_runtime::View<::std::string::String>,
+                    ::rpc_runtime::CallError<::core::convert::Infallible>,
+                > {
+                    self.channel
+                        .call(
+                            &__RpcHealth::SERVICE.methods[0],
+                            ::rpc_runtime::__private::Returns::plain(
+                                    ::rpc_runtime::__private::Codec::<
+                                        ::std::string::String,
+                                    >::direct(),
+                                )
+                                .view(),
+                            |__rpc_out| {
+                                ::rpc_runtime::__private::write::array(__rpc_out, 0);
+                            },
+                        )
+                }
             }
             #[automatically_derived]
             impl ::core::convert::From<::rpc_runtime::BlockingChannel>
@@ -2986,6 +3007,38 @@ pub mod acme {
                             },
                         )
                 }
+                /// [`find`](Self::find), with the reply as it came: strings and bytes are read where they are.
+                pub fn find_view(
+                    &self,
+                    prefix: &str,
+                    limit: ::core::option::Option<u32>,
+                    sides: &[Side],
+                    shape: ::core::option::Option<&Shape>,
+                ) -> ::core::result::Result<
+                    ::rpc_runtime::View<::std::vec::Vec<User>>,
+                    ::rpc_runtime::CallError<::core::convert::Infallible>,
+                > {
+                    self.channel
+                        .call(
+                            &__RpcUserService::SERVICE.methods[3],
+                            ::rpc_runtime::__private::Returns::plain(
+                                    ::rpc_runtime::__private::Codec::<
+                                        ::std::vec::Vec<User>,
+                                    >::direct(),
+                                )
+                                .view(),
+                            |__rpc_out| {
+                                ::rpc_runtime::__private::write::array(__rpc_out, 4);
+                                ::rpc_runtime::__private::Encode::encode(
+                                    &prefix,
+                                    __rpc_out,
+                                );
+                                ::rpc_runtime::__private::Encode::encode(&limit, __rpc_out);
+                                ::rpc_runtime::__private::Encode::encode(&sides, __rpc_out);
+                                ::rpc_runtime::__private::Encode::encode(&shape, __rpc_out);
+                            },
+                        )
+                }
                 /// Calls `old`.
                 #[deprecated(note = "use get_user")]
                 pub fn old(
@@ -3007,6 +3060,28 @@ pub mod acme {
                             },
                         )
                 }
+                /// [`old`](Self::old), with the reply as it came: strings and bytes are read where they are.
+                #[deprecated]
+                pub fn old_view(
+                    &self,
+                ) -> ::core::result::Result<
+                    ::rpc_runtime::View<::core::option::Option<::std::string::String>>,
+                    ::rpc_runtime::CallError<::core::convert::Infallible>,
+                > {
+                    self.channel
+                        .call(
+                            &__RpcUserService::SERVICE.methods[4],
+                            ::rpc_runtime::__private::Returns::plain(
+                                    ::rpc_runtime::__private::Codec::<
+                                        ::core::option::Option<::std::string::String>,
+                                    >::direct(),
+                                )
+                                .view(),
+                            |__rpc_out| {
+                                ::rpc_runtime::__private::write::array(__rpc_out, 0);
+                            },
+                        )
+                }
                 /// Answers if it is.
                 pub fn ping(
                     &self,
@@ -3022,6 +3097,27 @@ pub mod acme {
                                     ::std::string::String,
                                 >::direct(),
                             ),
+                            |__rpc_out| {
+                                ::rpc_runtime::__private::write::array(__rpc_out, 0);
+                            },
+                        )
+                }
+                /// [`ping`](Self::ping), with the reply as it came: strings and bytes are read where they are.
+                pub fn ping_view(
+                    &self,
+                ) -> ::core::result::Result<
+                    ::rpc_runtime::View<::std::string::String>,
+                    ::rpc_runtime::CallError<::core::convert::Infallible>,
+                > {
+                    self.channel
+                        .call(
+                            &__RpcUserService::SERVICE.methods[5],
+                            ::rpc_runtime::__private::Returns::plain(
+                                    ::rpc_runtime::__private::Codec::<
+                                        ::std::string::String,
+                                    >::direct(),
+                                )
+                                .view(),
                             |__rpc_out| {
                                 ::rpc_runtime::__private::write::array(__rpc_out, 0);
                             },
@@ -3062,6 +3158,28 @@ pub mod acme {
                                 ::rpc_runtime::__private::Codec::<User>::direct(),
                                 ::rpc_runtime::__private::ErrorCodec::<UserError>::direct(),
                             ),
+                            |__rpc_out| {
+                                ::rpc_runtime::__private::write::array(__rpc_out, 1);
+                                ::rpc_runtime::__private::Encode::encode(&id, __rpc_out);
+                            },
+                        )
+                }
+                /// [`get_user`](Self::get_user), with the reply as it came: strings and bytes are read where they are.
+                pub fn get_user_view(
+                    &self,
+                    id: UserId,
+                ) -> ::core::result::Result<
+                    ::rpc_runtime::View<User>,
+                    ::rpc_runtime::CallError<UserError>,
+                > {
+                    self.channel
+                        .call(
+                            &__RpcUserService::SERVICE.methods[7],
+                            ::rpc_runtime::__private::Returns::result(
+                                    ::rpc_runtime::__private::Codec::<User>::direct(),
+                                    ::rpc_runtime::__private::ErrorCodec::<UserError>::direct(),
+                                )
+                                .view(),
                             |__rpc_out| {
                                 ::rpc_runtime::__private::write::array(__rpc_out, 1);
                                 ::rpc_runtime::__private::Encode::encode(&id, __rpc_out);

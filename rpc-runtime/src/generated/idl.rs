@@ -1184,6 +1184,27 @@ pub mod rpc {
                             },
                         )
                 }
+                /// [`services`](Self::services), with the reply as it came: strings and bytes are read where they are.
+                pub fn services_view(
+                    &self,
+                ) -> ::core::result::Result<
+                    crate::View<::std::vec::Vec<ServiceInfo>>,
+                    crate::CallError<::core::convert::Infallible>,
+                > {
+                    self.channel
+                        .call(
+                            &__RpcReflection::SERVICE.methods[0],
+                            crate::__private::Returns::plain(
+                                    crate::__private::Codec::<
+                                        ::std::vec::Vec<ServiceInfo>,
+                                    >::direct(),
+                                )
+                                .view(),
+                            |__rpc_out| {
+                                crate::__private::write::array(__rpc_out, 0);
+                            },
+                        )
+                }
             }
             #[automatically_derived]
             impl ::core::convert::From<crate::BlockingChannel>
@@ -2581,6 +2602,30 @@ pub mod rpc {
                             },
                         )
                 }
+                /// [`register`](Self::register), with the reply as it came: strings and bytes are read where they are.
+                pub fn register_view(
+                    &self,
+                    instance: &Instance,
+                    ttl: ::core::time::Duration,
+                ) -> ::core::result::Result<
+                    crate::View<Lease>,
+                    crate::CallError<RegistryError>,
+                > {
+                    self.channel
+                        .call(
+                            &__RpcRegistry::SERVICE.methods[0],
+                            crate::__private::Returns::result(
+                                    crate::__private::Codec::<Lease>::direct(),
+                                    crate::__private::ErrorCodec::<RegistryError>::direct(),
+                                )
+                                .view(),
+                            |__rpc_out| {
+                                crate::__private::write::array(__rpc_out, 2);
+                                crate::__private::Encode::encode(&instance, __rpc_out);
+                                crate::__private::Encode::encode(&ttl, __rpc_out);
+                            },
+                        )
+                }
                 /// Extends a lease by its time; false if the registry does not know it.
                 pub fn renew(
                     &self,
@@ -2641,6 +2686,27 @@ pub mod rpc {
                             },
                         )
                 }
+                /// [`lookup`](Self::lookup), with the reply as it came: strings and bytes are read where they are.
+                pub fn lookup_view(
+                    &self,
+                    service: &str,
+                ) -> ::core::result::Result<
+                    crate::View<Listing>,
+                    crate::CallError<::core::convert::Infallible>,
+                > {
+                    self.channel
+                        .call(
+                            &__RpcRegistry::SERVICE.methods[3],
+                            crate::__private::Returns::plain(
+                                    crate::__private::Codec::<Listing>::direct(),
+                                )
+                                .view(),
+                            |__rpc_out| {
+                                crate::__private::write::array(__rpc_out, 1);
+                                crate::__private::Encode::encode(&service, __rpc_out);
+                            },
+                        )
+                }
                 /// Waits until the list differs from the one at `cursor`, or for `wait`, and gives the whole list.
                 pub fn watch(
                     &self,
@@ -2665,6 +2731,31 @@ pub mod rpc {
                             },
                         )
                 }
+                /// [`watch`](Self::watch), with the reply as it came: strings and bytes are read where they are.
+                pub fn watch_view(
+                    &self,
+                    service: &str,
+                    cursor: u64,
+                    wait: ::core::time::Duration,
+                ) -> ::core::result::Result<
+                    crate::View<Listing>,
+                    crate::CallError<::core::convert::Infallible>,
+                > {
+                    self.channel
+                        .call(
+                            &__RpcRegistry::SERVICE.methods[4],
+                            crate::__private::Returns::plain(
+                                    crate::__private::Codec::<Listing>::direct(),
+                                )
+                                .view(),
+                            |__rpc_out| {
+                                crate::__private::write::array(__rpc_out, 3);
+                                crate::__private::Encode::encode(&service, __rpc_out);
+                                crate::__private::Encode::encode(&cursor, __rpc_out);
+                                crate::__private::Encode::encode(&wait, __rpc_out);
+                            },
+                        )
+                }
                 /// Names of all services that have instances.
                 pub fn names(
                     &self,
@@ -2680,6 +2771,27 @@ pub mod rpc {
                                     ::std::vec::Vec<::std::string::String>,
                                 >::direct(),
                             ),
+                            |__rpc_out| {
+                                crate::__private::write::array(__rpc_out, 0);
+                            },
+                        )
+                }
+                /// [`names`](Self::names), with the reply as it came: strings and bytes are read where they are.
+                pub fn names_view(
+                    &self,
+                ) -> ::core::result::Result<
+                    crate::View<::std::vec::Vec<::std::string::String>>,
+                    crate::CallError<::core::convert::Infallible>,
+                > {
+                    self.channel
+                        .call(
+                            &__RpcRegistry::SERVICE.methods[5],
+                            crate::__private::Returns::plain(
+                                    crate::__private::Codec::<
+                                        ::std::vec::Vec<::std::string::String>,
+                                    >::direct(),
+                                )
+                                .view(),
                             |__rpc_out| {
                                 crate::__private::write::array(__rpc_out, 0);
                             },
