@@ -268,6 +268,8 @@ pub struct Method {
     pub lb_key: Option<Arc<str>>,
     /// `@on_cancel(finish)`: the handler runs to its end although the caller is gone.
     pub finish: bool,
+    /// `@shared`: the handler answers with something that it does not give away; nothing of it is on the wire.
+    pub shared: bool,
     /// `@deprecated`.
     pub deprecated: Option<Box<Deprecated>>,
     /// All annotations as written.

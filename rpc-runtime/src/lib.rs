@@ -75,18 +75,20 @@ mod object;
 mod park;
 mod security;
 mod server;
+mod shared;
 mod status;
 mod transport;
 mod wire;
 
+pub use bytes::Bytes;
 #[doc(hidden)]
 pub use client::Unbroken;
 pub use client::{
     Batch, BlockingChannel, BlockingChannelBuilder, BlockingExchange, BlockingItems, Call,
     CallFuture, CallOptions, Callback, Channel, ChannelBuilder, Items, OneWay, OneWayFuture,
-    Pending, RetryPolicy, StreamCall,
+    Pending, RetryPolicy, StreamCall, View, Views,
 };
-pub use codec::{Decimal, DeclaredError, Invalid, RawVariant, Timestamp, Uuid, Value};
+pub use codec::{Decimal, DeclaredError, Invalid, RawVariant, Timestamp, Uuid, Value, Viewable};
 pub use context::Context;
 pub use descriptor::{Client, MethodDescriptor, MethodKind, MethodRetry, ServiceDescriptor};
 pub use error::{CallError, Error, ErrorKind, Execution, Result};
@@ -101,6 +103,7 @@ pub use security::{
     Access, Authenticator, Credentials, Identity, IdentityKind, Login, Rule, Token, Tokens,
 };
 pub use server::{Server, Serving};
+pub use shared::Shared;
 pub use status::Status;
 #[cfg(feature = "tls")]
 pub use transport::tls::{ClientTls, ServerTls};

@@ -349,7 +349,7 @@ impl LentResult {
     /// Decodes the body where handles find their connection.
     pub(crate) fn decode<T>(
         &self,
-        decode: impl FnOnce(&[u8]) -> Result<T, DecodeError>,
+        decode: impl FnOnce(&Bytes) -> Result<T, DecodeError>,
     ) -> Result<T, DecodeError> {
         let borrowing = Borrowing {
             link: self.link.clone(),

@@ -190,6 +190,79 @@ fn a_prefix_is_incomplete_or_hopeless() {
     assert!(check_prefix(&[0x92, 0xc1], &limits).is_err());
 }
 
+/// What the check refuses, a reader with limits refuses while it reads or passes over the value, on a stack of 256 KiB.
+fn refused_on_the_way(message: Vec<u8>, limits: CheckLimits) {
+    let run = move || {
+        let read = |mut input: Reader<'_>| {
+            Value::decode(&mut input)?;
+            input.finish()
+        };
+        let skip = |mut input: Reader<'_>| {
+            input.skip()?;
+            input.finish()
+        };
+        let list = |mut input: Reader<'_>| {
+            Vec::<Value>::decode(&mut input)?;
+            input.finish()
+        };
+        let whole = check(&message, &limits).is_ok();
+        let begin = || Reader::bounded(&message, &limits);
+        assert_eq!(read(begin()).is_ok(), whole, "{message:x?}");
+        assert_eq!(skip(begin()).is_ok(), whole, "{message:x?}");
+        assert_eq!(
+            list(begin()).is_ok(),
+            whole && Reader::new(&message).is_array(),
+            "{message:x?}"
+        );
+    };
+    std::thread::Builder::new()
+        .stack_size(256 * 1024)
+        .spawn(run)
+        .unwrap()
+        .join()
+        .unwrap();
+}
+
+#[test]
+fn a_reader_with_limits_needs_no_check_before() {
+    let small = CheckLimits {
+        max_depth: 3,
+        max_nodes: 8,
+    };
+    let messages: [&[u8]; 12] = [
+        &[7],
+        &[7, 7],
+        &[0x91, 0x91, 0x91, 1],
+        &[0x91, 0x91, 0x91, 0x90],
+        &[0x93, 0x91, 0x90, 0x91, 0x90, 0x91, 0x90],
+        &[0x93, 0x91, 0x90, 0x91, 0x90, 0x92, 0x90, 1],
+        &[0x82, 1, 0x81, 1, 2, 3, 4],
+        &[0x82, 1, 0x81, 1, 2, 3, 0x91, 4],
+        &[0x87, 1, 2],
+        &[0x92, 0xc1, 1],
+        &[0xdd, 0xff, 0xff, 0xff, 0xff, 1],
+        &[0x91, 0xdb, 0xff, 0xff, 0xff, 0xff, 1],
+    ];
+    for message in messages {
+        refused_on_the_way(message.to_vec(), small);
+    }
+    for levels in [63, 64, 65, 1_000, 100_000] {
+        for open in [&[0x91][..], &[0x81, 0x01], &[0x92, 0xc0]] {
+            refused_on_the_way(nested(open, levels, &[0xc0]), CheckLimits::default());
+        }
+    }
+    let many = [vec![0xdd, 0, 0x10, 0, 0], vec![0x80; 1 << 20]].concat();
+    refused_on_the_way(many, CheckLimits::default());
+}
+
+#[test]
+fn what_the_sender_could_not_write_is_said_by_the_reader_too() {
+    let failure = [&[0x91, 0xc1, 0xa3][..], b"why"].concat();
+    let mut input = Reader::bounded(&failure, &CheckLimits::default());
+    let error = Vec::<String>::decode(&mut input).unwrap_err().to_string();
+    assert_eq!(error, "[0]: the sender could not write the value: why");
+}
+
 #[test]
 fn skipping_does_not_recurse() {
     let message = nested(&[0x92, 0xc0], 100_000, &[0xc0]);

@@ -53,6 +53,27 @@ impl __private::Record for User {
         to.field("nick", &self.nick)
     }
 
+    fn decode(
+        from: &mut __private::Slots<'_, '_>,
+    ) -> ::core::result::Result<Self, __private::DecodeError> {
+        let id = from.required(1, "id")?;
+        let name = from.required(2, "name")?;
+        let email = from.optional("email")?;
+        from.hole()?;
+        let tags = from.optional("tags")?.unwrap_or_else(BTreeSet::new);
+        let status = from.optional("status")?.unwrap_or(State::Active);
+        let nick = from.optional("nick")?;
+        from.finish()?;
+        Ok(Self {
+            id,
+            name,
+            email,
+            tags,
+            status,
+            nick,
+        })
+    }
+
     fn read<'de, S: __private::Source<'de>>(
         from: &mut S,
     ) -> ::core::result::Result<Self, S::Error> {
@@ -220,6 +241,24 @@ impl __private::Union for Shape {
         }
     }
 
+    fn decode_fields(
+        ordinal: u32,
+        input: &mut Reader<'_>,
+    ) -> ::core::result::Result<Self, DecodeError> {
+        match ordinal {
+            2 => {
+                let mut from = __private::Slots::open(input, Self::NAME, &["w", "h"])?;
+                let variant = Self::Rect {
+                    w: from.required(1, "w")?,
+                    h: from.optional("h")?,
+                };
+                from.finish()?;
+                Ok(variant)
+            }
+            _ => Err(DecodeError::unknown_variant(Self::NAME, ordinal.into())),
+        }
+    }
+
     fn read_fields<'de, S: __private::Source<'de>>(
         ordinal: u32,
         from: &mut S,
@@ -288,6 +327,23 @@ impl __private::Union for Refused {
         match self {
             Self::NotFound { id } => to.field("id", id),
             _ => Ok(()),
+        }
+    }
+
+    fn decode_fields(
+        ordinal: u32,
+        input: &mut Reader<'_>,
+    ) -> ::core::result::Result<Self, DecodeError> {
+        match ordinal {
+            1 => {
+                let mut from = __private::Slots::open(input, Self::NAME, &["id"])?;
+                let variant = Self::NotFound {
+                    id: from.required(1, "id")?,
+                };
+                from.finish()?;
+                Ok(variant)
+            }
+            _ => Err(DecodeError::unknown_variant(Self::NAME, ordinal.into())),
         }
     }
 
@@ -450,6 +506,37 @@ fn a_missing_or_wrong_field_is_named() {
         nested.to_string(),
         "[1].name: expected a string, found an array"
     );
+}
+
+#[test]
+fn a_recursive_type_is_read_no_deeper_than_the_limit() {
+    // Each level of groups is two arrays deep: the pair and the list in it.
+    let nested = |levels: usize| [[0x92, 4, 0x91].repeat(levels), vec![0x91, 3]].concat();
+    let run = move |levels: usize| {
+        let message = nested(levels);
+        let limits = __private::CheckLimits::default();
+        let mut input = Reader::bounded(&message, &limits);
+        let read = Shape::decode(&mut input).and_then(|_| input.finish());
+        assert_eq!(read.is_ok(), __private::check(&message, &limits).is_ok());
+        read
+    };
+    let outcomes = std::thread::Builder::new()
+        .stack_size(256 * 1024)
+        .spawn(move || [1, 31, 32, 33, 20_000].map(|levels| run(levels).is_ok()))
+        .unwrap()
+        .join()
+        .unwrap();
+    assert_eq!(outcomes, [true, true, false, false, false]);
+    // What a newer version has beyond the fields counts too.
+    let newer = [
+        b"\x98\x07\xa3ann\xc0\xc0\xc0\xc0\xc0".to_vec(),
+        [0x91].repeat(64),
+        vec![0xc0],
+    ]
+    .concat();
+    let mut input = Reader::bounded(&newer, &__private::CheckLimits::default());
+    let error = User::decode(&mut input).unwrap_err().to_string();
+    assert!(error.contains("nested"), "{error}");
 }
 
 #[test]

@@ -195,6 +195,11 @@ proptest! {
         try_read::<BTreeMap<u64, BTreeSet<String>>>(&message);
         try_read::<Value>(&message);
         let _ = rmp_serde::from_slice::<Value>(&message);
+        // In one pass, what is read is what the check lets through.
+        let mut bounded = Reader::bounded(&message, &limits);
+        let read = Value::decode(&mut bounded).and_then(|value| bounded.finish().map(|()| value));
+        let checked = if sound { Value::decode(&mut Reader::new(&message)).ok() } else { None };
+        prop_assert_eq!(format!("{:?}", read.ok()), format!("{:?}", checked));
         if sound {
             let timestamps = message.contains(&0xff);
             match Value::decode(&mut Reader::new(&message)) {

@@ -217,6 +217,7 @@ pub(super) const KNOWN: &[Known] = &[
         METHOD,
         &[required("do", Kind::Word(&["finish"]))],
     ),
+    known("shared", METHOD, &[]),
     known("version", SERVICE, &[required("version", Kind::Text)]),
 ];
 

@@ -273,6 +273,7 @@ impl<'t> Resolver<'t, '_> {
                 .or(defaults.max_size),
             lb_key: lb_key.map(|key| self.shared(&key)),
             finish: notes.has("on_cancel"),
+            shared: notes.has("shared"),
             deprecated: notes.deprecated(),
             annotations: notes.list.into(),
             source: self.source(scope, method.name),

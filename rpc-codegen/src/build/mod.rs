@@ -129,6 +129,14 @@ impl Build {
         self
     }
 
+    /// Whether `bytes` become `bytes::Bytes`, which large ones share with the frame that they came in, instead of
+    /// `Vec<u8>`.
+    #[must_use]
+    pub fn shared_bytes(mut self, wanted: bool) -> Self {
+        self.options = self.options.shared_bytes(wanted);
+        self
+    }
+
     /// Reads and generates, without writing anything or talking to cargo.
     pub fn generate(&self) -> Generated {
         let loaded = rpc_idl::compile_paths(&self.roots);

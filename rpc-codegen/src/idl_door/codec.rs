@@ -26,8 +26,14 @@ pub(super) fn record(scope: &Scope<'_>, id: TypeId, def: &TypeDef, record: &Stru
         scope,
         owner: id,
         fields: &record.fields,
+        absent,
     };
-    let (taking, values) = (reads.taking(&quote!(Self::FIELDS)), reads.values());
+    let (taking, values, in_order, locals) = (
+        reads.taking(&quote!(Self::FIELDS)),
+        reads.values(),
+        reads.in_order(),
+        reads.locals(),
+    );
     let member = record.fields.iter().any(|field| field.deprecated.is_some());
     let allowed = allow_deprecated(member || def.deprecated.is_some());
     let wire = wire(scope, "record", def);
@@ -40,6 +46,11 @@ pub(super) fn record(scope: &Scope<'_>, id: TypeId, def: &TypeDef, record: &Stru
             fn write<S: #private::Sink>(&self, to: &mut S) -> ::core::result::Result<(), S::Error> {
                 #writes
                 ::core::result::Result::Ok(())
+            }
+
+            fn decode(from: &mut #private::Slots<'_, '_>) -> ::core::result::Result<Self, #private::DecodeError> {
+                #in_order
+                ::core::result::Result::Ok(Self { #locals })
             }
 
             fn read<'de, S: #private::Source<'de>>(from: &mut S) -> ::core::result::Result<Self, S::Error> {
@@ -84,7 +95,7 @@ pub(super) fn enumeration(scope: &Scope<'_>, def: &TypeDef, definition: &Enum) -
         _ => quote!(i64::from(Self::number(*self))),
     };
     let allowed = allow_deprecated(is_deprecated(def, definition));
-    let wire = wire(scope, "enumeration", def);
+    let (wire, view) = (wire(scope, "enumeration", def), owned_view(scope, def));
     quote! {
         #allowed
         impl #private::Enumeration for #name {
@@ -103,6 +114,7 @@ pub(super) fn enumeration(scope: &Scope<'_>, def: &TypeDef, definition: &Enum) -
             }
         }
         #wire
+        #view
     }
 }
 
@@ -126,7 +138,7 @@ pub(super) fn union(scope: &Scope<'_>, id: TypeId, def: &TypeDef, union: &Union)
     let (ordinal, write, read, fields) =
         (parts.ordinal(), parts.write(), parts.read(), parts.fields());
     let allowed = parts.allow_deprecated(def);
-    let wire = wire(scope, "union", def);
+    let (wire, view) = (wire(scope, "union", def), owned_view(scope, def));
     quote! {
         #allowed
         impl #private::Union for #name {
@@ -138,6 +150,7 @@ pub(super) fn union(scope: &Scope<'_>, id: TypeId, def: &TypeDef, union: &Union)
             #fields
         }
         #wire
+        #view
     }
 }
 
@@ -148,12 +161,22 @@ fn wire(scope: &Scope<'_>, kind: &str, def: &TypeDef) -> TokenStream {
         format_ident!("{kind}"),
         names::camel(&def.name),
     );
+    within(def, &quote!(#private::wire!(#kind #name);))
+}
+
+/// What says that a type is its own view: it has nothing to borrow.
+pub(super) fn owned_view(scope: &Scope<'_>, def: &TypeDef) -> TokenStream {
+    let (private, name) = (scope.options.private(), names::camel(&def.name));
+    within(def, &quote!(#private::viewable!(owned #name);))
+}
+
+fn within(def: &TypeDef, call: &TokenStream) -> TokenStream {
     let allowed = allow_deprecated(def.deprecated.is_some());
     if allowed.is_some() {
         // An attribute on a macro call reaches nothing inside of it; on a block it does.
-        return quote!(#allowed const _: () = { #private::wire!(#kind #name); };);
+        return quote!(#allowed const _: () = { #call };);
     }
-    quote!(#private::wire!(#kind #name);)
+    call.clone()
 }
 
 /// The name of each slot, holes included.
@@ -184,10 +207,12 @@ fn writes(fields: &[Field], place: impl Fn(&Ident) -> TokenStream) -> TokenStrea
 }
 
 /// Takes fields out of the source `from`.
-struct Reads<'a> {
-    scope: &'a Scope<'a>,
-    owner: TypeId,
-    fields: &'a [Field],
+pub(super) struct Reads<'a> {
+    pub(super) scope: &'a Scope<'a>,
+    pub(super) owner: TypeId,
+    pub(super) fields: &'a [Field],
+    /// What an absent field is.
+    pub(super) absent: fn(&Scope<'_>, TypeId, &Field) -> Option<TokenStream>,
 }
 
 impl Reads<'_> {
@@ -217,6 +242,43 @@ impl Reads<'_> {
         }
     }
 
+    /// Takes each field out of the slots `from` into a local, one after the other, up to the end.
+    ///
+    /// The struct is put together when nothing can fail any more: so it is made where it is returned, and not moved.
+    pub(super) fn in_order(&self) -> TokenStream {
+        let mut statements = TokenStream::new();
+        let mut next = 0;
+        for field in self.fields {
+            let holes = (next..slot(field)).map(|_| quote!(from.hole()?;));
+            let (local, value) = (local(field), self.next_slot(field));
+            statements.extend(quote!(#(#holes)* let #local = #value;));
+            next = slot(field) + 1;
+        }
+        quote!(#statements from.finish()?;)
+    }
+
+    /// The fields of a struct expression, which are locals.
+    pub(super) fn locals(&self) -> TokenStream {
+        let fields = self.fields.iter().map(|field| {
+            let (ident, local) = (names::snake(&field.name), local(field));
+            quote!(#ident: #local,)
+        });
+        fields.collect()
+    }
+
+    fn next_slot(&self, field: &Field) -> TokenStream {
+        let (name, ordinal) = (&field.name, Literal::u32_unsuffixed(field.ordinal));
+        let is_optional = self.scope.is_optional(&field.ty);
+        match (self.absent)(self.scope, self.owner, field) {
+            Some(default) if field.default.is_some() && is_optional => {
+                quote!(from.optional(#name)?.or_else(|| #default))
+            }
+            Some(_) if is_optional => quote!(from.optional(#name)?),
+            Some(default) => quote!(from.optional(#name)?.unwrap_or_else(|| #default)),
+            None => quote!(from.required(#ordinal, #name)?),
+        }
+    }
+
     /// The fields of a struct expression, made of the locals.
     fn values(&self) -> TokenStream {
         self.fields.iter().map(|field| self.value(field)).collect()
@@ -226,7 +288,7 @@ impl Reads<'_> {
         let (local, ident, name) = (local(field), names::snake(&field.name), &field.name);
         let ordinal = Literal::u32_unsuffixed(field.ordinal);
         let is_optional = self.scope.is_optional(&field.ty);
-        let value = match absent(self.scope, self.owner, field) {
+        let value = match (self.absent)(self.scope, self.owner, field) {
             Some(default) if field.default.is_some() && is_optional => {
                 quote!(#local.or_else(|| #default))
             }
@@ -348,6 +410,9 @@ impl Variants<'_> {
         let write_arms = records
             .iter()
             .map(|(variant, record)| write_arm(variant, record));
+        let decode_arms = records
+            .iter()
+            .map(|(variant, record)| self.decode_arm(variant, record));
         let read_arms = records
             .iter()
             .map(|(variant, record)| self.read_arm(variant, record));
@@ -361,11 +426,43 @@ impl Variants<'_> {
                 }
             }
 
+            fn decode_fields(ordinal: u32, input: &mut #private::Reader<'_>) -> ::core::result::Result<Self, #private::DecodeError> {
+                match ordinal {
+                    #(#decode_arms)*
+                    _ => ::core::result::Result::Err(
+                        #private::DecodeError::unknown_variant(Self::NAME, ::core::convert::From::from(ordinal))
+                    ),
+                }
+            }
+
             fn read_fields<'de, S: #private::Source<'de>>(ordinal: u32, from: &mut S) -> ::core::result::Result<Self, S::Error> {
                 match ordinal {
                     #(#read_arms)*
                     _ => ::core::result::Result::Err(from.unknown(Self::NAME, ordinal)),
                 }
+            }
+        }
+    }
+
+    fn decode_arm(&self, variant: &Variant, record: &Struct) -> TokenStream {
+        let private = self.scope.options.private();
+        let (ident, ordinal) = (
+            names::camel(&variant.name),
+            Literal::u32_unsuffixed(variant.ordinal),
+        );
+        let slots = slot_names(&record.fields);
+        let reads = Reads {
+            scope: self.scope,
+            owner: self.id,
+            fields: &record.fields,
+            absent,
+        };
+        let (in_order, locals) = (reads.in_order(), reads.locals());
+        quote! {
+            #ordinal => {
+                let from = &mut #private::Slots::open(input, Self::NAME, &[#(#slots),*])?;
+                #in_order
+                ::core::result::Result::Ok(Self::#ident { #locals })
             }
         }
     }
@@ -380,6 +477,7 @@ impl Variants<'_> {
             scope: self.scope,
             owner: self.id,
             fields: &record.fields,
+            absent,
         };
         let (taking, values) = (reads.taking(&quote!(&[#(#slots),*])), reads.values());
         quote! {

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use rpc_idl::model::{Constraint, Field, Model, Payload, Type, TypeDef, TypeId, TypeKind};
 
+use super::names;
+
 /// Facts about every type of a model, by its index.
 pub(super) struct Facts {
     /// Types that lie inside of it without a list, set or map between.
@@ -12,6 +14,8 @@ pub(super) struct Facts {
     total: Vec<bool>,
     /// Whether something in it has a rule to check.
     ruled: Vec<bool>,
+    /// Whether it is a struct with something in it that a view borrows; variants stay as they are.
+    viewed: Vec<bool>,
 }
 
 impl Facts {
@@ -22,10 +26,31 @@ impl Facts {
             inside,
             total: vec![true; count],
             ruled: vec![false; count],
+            viewed: vec![false; count],
         };
         facts.close();
         facts.settle(model);
+        facts.settle_views(model);
         facts
+    }
+
+    /// Whether a value of this type has something in it that a view borrows.
+    pub(super) fn borrows(&self, model: &Model, ty: &Type) -> bool {
+        match model.resolve(ty) {
+            Type::String | Type::Bytes => true,
+            Type::List(item) => *model.resolve(item) == Type::U8 || self.borrows(model, item),
+            Type::Optional(inner) | Type::Set(inner) | Type::Array(inner, _) => {
+                self.borrows(model, inner)
+            }
+            Type::Map(key, value) => self.borrows(model, key) || self.borrows(model, value),
+            Type::Named(id) => self.viewed[id.0 as usize],
+            _ => false,
+        }
+    }
+
+    /// Whether this struct has a view of its own.
+    pub(super) fn is_viewed(&self, id: TypeId) -> bool {
+        self.viewed[id.0 as usize]
     }
 
     /// Whether a value of `outer` contains one of `inner` in place, and so needs a box if they are the same.
@@ -77,6 +102,31 @@ impl Facts {
                 let before = self.inside[index].len();
                 self.inside[index].extend(reached);
                 changed |= self.inside[index].len() > before;
+            }
+            if !changed {
+                return;
+            }
+        }
+    }
+
+    /// Lets "has something to borrow" spread until nothing changes.
+    fn settle_views(&mut self, model: &Model) {
+        loop {
+            let mut changed = false;
+            for (index, def) in model.types.iter().enumerate() {
+                let TypeKind::Struct(record) = &def.kind else {
+                    continue;
+                };
+                // A type of the user's that is called as the view would be goes before.
+                let name = names::view(&def.name);
+                let is_taken = model
+                    .types
+                    .iter()
+                    .any(|other| other.package == def.package && names::camel(&other.name) == name);
+                let mut fields = record.fields.iter();
+                let viewed = !is_taken && fields.any(|field| self.borrows(model, &field.ty));
+                changed |= viewed != self.viewed[index];
+                self.viewed[index] = viewed;
             }
             if !changed {
                 return;

@@ -14,6 +14,7 @@ mod tree;
 mod types;
 mod unions;
 mod values;
+mod views;
 
 use proc_macro2::TokenStream;
 use quote::quote;

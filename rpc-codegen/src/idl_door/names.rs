@@ -21,6 +21,11 @@ pub(super) fn camel(name: &str) -> Ident {
     escape(&words(name).iter().map(capital).collect::<String>())
 }
 
+/// The view of a struct: `order` → `OrderRef`.
+pub(super) fn view(name: &str) -> Ident {
+    quote::format_ident!("{}Ref", camel(name))
+}
+
 /// A constant: `maxName` → `MAX_NAME`.
 pub(super) fn shouting(name: &str) -> Ident {
     escape(&words(name).join("_").to_uppercase())

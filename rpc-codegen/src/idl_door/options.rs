@@ -16,6 +16,7 @@ use crate::service::Sides;
 pub struct Options {
     runtime: Runtime,
     sides: Sides,
+    shared_bytes: bool,
     externs: Vec<(String, TokenStream)>,
     problems: Vec<String>,
 }
@@ -30,6 +31,7 @@ impl Options {
                 blocking: true,
                 server: true,
             },
+            shared_bytes: false,
             externs: Vec::new(),
             problems: Vec::new(),
         }
@@ -53,6 +55,14 @@ impl Options {
     #[must_use]
     pub fn server(mut self, wanted: bool) -> Self {
         self.sides.server = wanted;
+        self
+    }
+
+    /// Whether `bytes` become `bytes::Bytes`, which large ones share with the frame that they came in, instead of
+    /// `Vec<u8>`.
+    #[must_use]
+    pub fn shared_bytes(mut self, wanted: bool) -> Self {
+        self.shared_bytes = wanted;
         self
     }
 
@@ -91,6 +101,10 @@ impl Options {
 
     pub(super) fn private(&self) -> TokenStream {
         self.runtime.private()
+    }
+
+    pub(super) fn has_shared_bytes(&self) -> bool {
+        self.shared_bytes
     }
 
     pub(super) fn sides(&self) -> Sides {

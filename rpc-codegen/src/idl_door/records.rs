@@ -9,6 +9,7 @@ use super::codec;
 use super::docs::{deprecated, described, documented};
 use super::names;
 use super::scope::Scope;
+use super::views;
 
 /// The struct, its constructors, its checks and its codec.
 pub(super) fn emit(scope: &Scope<'_>, id: TypeId, def: &TypeDef, record: &Struct) -> TokenStream {
@@ -21,9 +22,10 @@ pub(super) fn emit(scope: &Scope<'_>, id: TypeId, def: &TypeDef, record: &Struct
     };
     let methods = [shape.constructor(), shape.setters(), shape.validate()];
     let (definition, debug, default) = (shape.definition(), shape.debug(), shape.default());
-    let (name, codec, allowed) = (
+    let (name, codec, view, allowed) = (
         &shape.name,
         codec::record(scope, id, def, record),
+        views::emit(scope, id, def, record),
         shape.allow_deprecated(),
     );
     quote! {
@@ -35,6 +37,7 @@ pub(super) fn emit(scope: &Scope<'_>, id: TypeId, def: &TypeDef, record: &Struct
         #debug
         #default
         #codec
+        #view
     }
 }
 

@@ -8,7 +8,9 @@ use rpc_idl::model::{self, Param as ModelParam, Service, ServiceId, Type};
 use super::docs::{deprecated, described, documented};
 use super::names;
 use super::scope::Scope;
-use crate::service::{self, Argument, Coded, Items, Method, Names, Output, Param, Sides, Stub};
+use crate::service::{
+    self, Argument, Coded, Items, Lent, Method, Names, Output, Param, Sides, Stub,
+};
 
 /// The trait, the skeleton, the clients.
 pub(super) fn emit(scope: &Scope<'_>, id: ServiceId, service: &Service) -> TokenStream {
@@ -72,7 +74,12 @@ fn declaration(scope: &Scope<'_>, method: &model::Method) -> TokenStream {
 
 /// What the future of a method gives.
 fn output_type(scope: &Scope<'_>, method: &model::Method) -> TokenStream {
-    let (value, runtime) = (value_type(scope, method), scope.options.runtime());
+    let (value, runtime) = (
+        scope
+            .shared(method)
+            .unwrap_or_else(|| value_type(scope, method)),
+        scope.options.runtime(),
+    );
     let error = method.throws.as_ref().map(|error| scope.owned(error));
     let or_error = |value: TokenStream| match &error {
         Some(error) => quote!(::core::result::Result<#value, #error>),
@@ -90,6 +97,60 @@ fn value_type(scope: &Scope<'_>, method: &model::Method) -> TokenStream {
         .result
         .as_ref()
         .map_or_else(|| quote!(()), |ty| scope.owned(ty))
+}
+
+impl Scope<'_> {
+    /// What a handler of a method with `@shared` returns.
+    fn shared(&self, method: &model::Method) -> Option<TokenStream> {
+        let ty = method.result.as_ref().filter(|_| is_shared(method))?;
+        let runtime = self.options.runtime();
+        let shared = |ty: &Type| {
+            let target = match self.resolve(ty) {
+                Type::String => quote!(::core::primitive::str),
+                Type::Bytes => quote!([u8]),
+                Type::List(item) => {
+                    let item = self.owned(item);
+                    quote!([#item])
+                }
+                _ => self.owned(ty),
+            };
+            quote!(#runtime::Shared<#target>)
+        };
+        Some(match self.resolve(ty) {
+            Type::Optional(inner) => {
+                let inner = shared(inner);
+                quote!(::core::option::Option<#inner>)
+            }
+            _ => shared(ty),
+        })
+    }
+
+    fn lent(&self, method: &model::Method) -> Option<Lent> {
+        let ty = method.result.as_ref().filter(|_| is_shared(method))?;
+        let private = self.options.private();
+        let (ty, optional) = match self.resolve(ty) {
+            Type::Optional(inner) => (&**inner, true),
+            ty => (ty, false),
+        };
+        let encode = match self.resolve(ty) {
+            Type::String => quote!(<::core::primitive::str as #private::Encode>::encode),
+            Type::Bytes => quote!(<[u8] as #private::Encode>::encode),
+            Type::List(item) => {
+                let item = self.owned(item);
+                quote!(<[#item] as #private::Encode>::encode)
+            }
+            _ => {
+                let ty = self.owned(ty);
+                quote!(<#ty as #private::Encode>::encode)
+            }
+        };
+        Some(Lent { encode, optional })
+    }
+}
+
+/// Items of a stream are given away, whatever the annotation says.
+fn is_shared(method: &model::Method) -> bool {
+    method.shared && !method.stream_out
 }
 
 fn interface_path(scope: &Scope<'_>, id: ServiceId) -> TokenStream {
@@ -203,6 +264,13 @@ fn method<'m>(scope: &Scope<'m>, declared_by: ServiceId, facts: &'m model::Metho
             codec: quote!(#private::Codec::<#value>::direct()),
             ty: value,
         },
+        viewed: !facts.stream_out
+            && facts.stream_in.is_none()
+            && facts
+                .result
+                .as_ref()
+                .is_some_and(|ty| scope.facts.borrows(scope.model(), ty)),
+        lent: scope.lent(facts),
         error: error.map(|ty| Coded {
             codec: quote!(#private::ErrorCodec::<#ty>::direct()),
             ty,

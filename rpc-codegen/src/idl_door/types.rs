@@ -68,6 +68,7 @@ impl Scope<'_> {
         let runtime = &self.options.runtime();
         match ty {
             Type::String => quote!(::std::string::String),
+            Type::Bytes if self.options.has_shared_bytes() => quote!(#runtime::Bytes),
             Type::Bytes => quote!(::std::vec::Vec<u8>),
             Type::Timestamp => quote!(#runtime::Timestamp),
             Type::Duration => quote!(::core::time::Duration),

@@ -26,7 +26,10 @@ impl Scope<'_> {
             },
             (Type::Bytes, Value::Bytes(bytes)) => {
                 let bytes = Literal::byte_string(bytes);
-                quote!(::std::vec::Vec::from(#bytes))
+                match self.options.has_shared_bytes() {
+                    true => quote!(#runtime::Bytes::from_static(#bytes)),
+                    false => quote!(::std::vec::Vec::from(#bytes)),
+                }
             }
             (Type::Array(item, _), Value::List(items)) => {
                 let items = items.iter().map(|value| self.value(item, value));

@@ -2,6 +2,7 @@
 
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
+use syn::ext::IdentExt;
 
 use super::{Method, Stub};
 
@@ -48,7 +49,12 @@ pub(super) fn blocking_client(stub: &Stub<'_>) -> TokenStream {
     ];
     let methods: Vec<_> = side
         .methods()
-        .map(|(index, method)| side.blocking_call(index, method))
+        .flat_map(|(index, method)| {
+            [
+                side.blocking_call(index, method),
+                side.blocking_view(index, method),
+            ]
+        })
         .collect();
     side.wrap(definition, &constructors, &methods, conversions)
 }
@@ -350,18 +356,54 @@ impl<'a> Side<'a> {
         self.method(index, method, call)
     }
 
+    /// The call whose reply is not decoded: `list_view` beside `list`, unless the service has a method of that name.
+    fn blocking_view(&self, index: usize, method: &Method<'_>) -> TokenStream {
+        let ident = format_ident!("{}_view", method.ident.unraw());
+        if !method.viewed || self.has_method(&ident.to_string()) {
+            return TokenStream::new();
+        }
+        let runtime = &self.stub.runtime;
+        let (value, error) = types(method);
+        let returns = returns(self.stub, method);
+        let call = Call {
+            verb: verb(method),
+            output: quote! {
+                ::core::result::Result<#runtime::View<#value>, #runtime::CallError<#error>>
+            },
+            extra: vec![quote!(#returns.view())],
+            items: None,
+        };
+        let docs = format!(
+            " [`{0}`](Self::{0}), with the reply as it came: strings and bytes are read where they are.",
+            method.ident
+        );
+        let deprecated = method
+            .facts
+            .deprecated
+            .is_some()
+            .then(|| quote!(#[deprecated]));
+        let attributes = quote!(#[doc = #docs] #deprecated);
+        self.named_method(index, method, &ident, &attributes, call)
+    }
+
     fn method(&self, index: usize, method: &Method<'_>, call: Call) -> TokenStream {
+        self.named_method(index, method, &method.ident, &method.attributes, call)
+    }
+
+    fn named_method(
+        &self,
+        index: usize,
+        method: &Method<'_>,
+        ident: &Ident,
+        attributes: &TokenStream,
+        call: Call,
+    ) -> TokenStream {
         let (visibility, companion, private) = (
             &self.stub.visibility,
             &self.stub.names.companion,
             self.stub.runtime.private(),
         );
-        let (ident, cfg, attributes, index) = (
-            &method.ident,
-            method.cfg(),
-            &method.attributes,
-            self.stub.index(index),
-        );
+        let (cfg, index) = (method.cfg(), self.stub.index(index));
         let (verb, output, extra) = (format_ident!("{}", call.verb), call.output, call.extra);
         let count = method.arguments().count();
         let many = (count + usize::from(call.items.is_some()) > MANY).then(|| {

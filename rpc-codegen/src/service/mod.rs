@@ -72,6 +72,10 @@ pub(crate) struct Method<'m> {
     pub(crate) params: Vec<Param>,
     /// The result; of a stream, one item.
     pub(crate) value: Coded,
+    /// Whether the blocking client has the call with a view of the reply too: the value has something to borrow.
+    pub(crate) viewed: bool,
+    /// How it is encoded where the handler does not give it away.
+    pub(crate) lent: Option<Lent>,
     pub(crate) error: Option<Coded>,
     pub(crate) output: Output,
 }
@@ -88,6 +92,14 @@ pub(crate) enum Output {
         /// Items stand in a `Result`: the declared error ends the stream.
         items_may_fail: bool,
     },
+}
+
+/// A result that is encoded where it is: behind a pointer that others may hold too.
+pub(crate) struct Lent {
+    /// The function that writes what the pointer leads to.
+    pub(crate) encode: TokenStream,
+    /// Whether the pointer stands in an `Option`.
+    pub(crate) optional: bool,
 }
 
 /// A Rust type and the expression of its codec.

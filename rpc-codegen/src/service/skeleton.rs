@@ -3,7 +3,7 @@
 use proc_macro2::{Literal, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 
-use super::{Argument, Method, Output, Param, Stub};
+use super::{Argument, Coded, Lent, Method, Output, Param, Stub};
 
 /// The skeleton's type, its constructors and its dispatch.
 pub(super) fn skeleton(stub: &Stub<'_>) -> TokenStream {
@@ -221,11 +221,32 @@ fn reply(method: &Method<'_>) -> TokenStream {
             let () = __rpc_reply;
             __rpc_request.done()
         },
+        error if method.lent.is_some() => reply_lent(method, error.as_ref()),
         Some(error) => {
             let error = &error.codec;
             quote!(__rpc_request.reply_result(&__rpc_reply, #codec, #error))
         }
         None => quote!(__rpc_request.reply(&__rpc_reply, #codec)),
+    }
+}
+
+/// Encodes what the handler points to.
+fn reply_lent(method: &Method<'_>, error: Option<&Coded>) -> TokenStream {
+    let Some(Lent { encode, optional }) = &method.lent else {
+        return TokenStream::new();
+    };
+    let reply = match optional {
+        true => quote!(__rpc_request.reply_lent_optional(__rpc_reply.as_deref(), #encode)),
+        false => quote!(__rpc_request.reply_lent(&*__rpc_reply, #encode)),
+    };
+    let Some(Coded { codec: error, .. }) = error else {
+        return reply;
+    };
+    quote! {
+        match __rpc_reply {
+            ::core::result::Result::Ok(__rpc_reply) => #reply,
+            ::core::result::Result::Err(__rpc_error) => __rpc_request.reply_error(&__rpc_error, #error),
+        }
     }
 }
 

@@ -144,6 +144,11 @@ fn read_method(
     if refusals.count() > before {
         return None;
     }
+    let lent = match output {
+        Output::Value => rust_types::lent(&value),
+        Output::Stream { .. } => None,
+    };
+    let value = lent.as_ref().map_or(value, |lent| lent.owned.clone());
     let in_package = |ty| rust_types::in_package(ty, &service.package);
     let params: Vec<_> = params
         .into_iter()
@@ -176,6 +181,7 @@ fn read_method(
         max_size: None,
         lb_key: None,
         finish: arguments.finish,
+        shared: lent.is_some(),
         deprecated: deprecated(&function.attrs).map(Box::new),
         annotations: Box::default(),
         source: Source::default(),
@@ -186,6 +192,7 @@ fn read_method(
         is_async: signature.asyncness.is_some(),
         params: origins,
         value,
+        lent,
         error,
         output,
     };
@@ -389,7 +396,10 @@ fn read_output(signature: &Signature, refusals: &mut Refusals) -> (Type, Option<
         Some((value, error)) => (value, Some(error)),
         None => (&**ty, None),
     };
-    check_result(value, refusals);
+    match rust_types::lent(value) {
+        Some(lent) => check_result(&lent.owned, refusals),
+        None => check_result(value, refusals),
+    }
     if let Some(error) = error {
         check_error(error, refusals);
     }

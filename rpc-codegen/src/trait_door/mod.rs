@@ -17,10 +17,10 @@ use syn::{Attribute, Item, ItemTrait, Type, Visibility};
 
 use self::arguments::ServiceArguments;
 use self::origin::{MethodOrigin, Origin, ParamKind, ParamOrigin, Reading};
-use self::rust_types::{Shape, shape};
+use self::rust_types::{Shape, Target, shape};
 use crate::refusals::Refusals;
 use crate::runtime::Runtime;
-use crate::service::{self, Argument, Coded, Items, Method, Names, Param, Sides, Stub};
+use crate::service::{self, Argument, Coded, Items, Lent, Method, Names, Param, Sides, Stub};
 
 /// Expands `#[rpc_service]`: the trait, its skeleton, its clients.
 ///
@@ -131,6 +131,9 @@ fn stub(reading: &Reading) -> Stub<'_> {
             } else {
                 codecs.value(rust, &rust.value)
             },
+            // Of a type that only the compiler knows, nobody can say here.
+            viewed: false,
+            lent: rust.lent.as_ref().map(|lent| codecs.lent(rust, lent)),
             error: rust.error.as_ref().map(|error| codecs.error(rust, error)),
             output: rust.output,
         })
@@ -219,6 +222,25 @@ impl Codecs {
         Coded {
             ty: ty.to_token_stream(),
             codec: self.codec(method, ty, false),
+        }
+    }
+
+    fn lent(&mut self, method: &MethodOrigin, lent: &rust_types::Lent) -> Lent {
+        let private = self.runtime.private();
+        let encode = match &lent.target {
+            Target::Value(ty) => {
+                let codec = self.codec(method, ty, false);
+                quote!(#codec.encode)
+            }
+            Target::Slice(item) => {
+                let codec = self.codec(method, item, false);
+                quote!(#codec.encode_list)
+            }
+            Target::Str => quote!(<::core::primitive::str as #private::Encode>::encode),
+        };
+        Lent {
+            encode,
+            optional: lent.optional,
         }
     }
 

@@ -36,8 +36,10 @@ pub(crate) struct MethodOrigin {
     pub(crate) is_async: bool,
     /// All parameters but `self`, as written.
     pub(crate) params: Vec<ParamOrigin>,
-    /// The type of the value, or of one item of a stream; `()` if nothing was written.
+    /// The type of the value as its caller owns it, or of one item of a stream; `()` if nothing was written.
     pub(crate) value: Type,
+    /// How the handler points to the value, if it does not give it away.
+    pub(crate) lent: Option<super::rust_types::Lent>,
     /// The declared error.
     pub(crate) error: Option<Type>,
     /// How the handler hands it over.

@@ -6,7 +6,7 @@ use syn::ext::IdentExt;
 use syn::visit::Visit;
 use syn::{
     Expr, ExprLit, GenericArgument, Lifetime, Lit, Path, PathArguments, PathSegment, Type,
-    TypeParamBound, TypePath, TypeReference, TypeTraitObject,
+    TypeParamBound, TypePath, TypeReference, TypeTraitObject, parse_quote,
 };
 
 use super::streams;
@@ -61,6 +61,79 @@ pub(super) fn shape<'a>(ty: &'a Type, refusals: &mut Refusals) -> Option<Shape<'
         }
     }
     (refusals.count() == before).then_some(shape)
+}
+
+/// A result that the handler does not give away, such as `Arc<[T]>`.
+pub(crate) struct Lent {
+    /// The same value as somebody owns it: what the caller gets, and what it is on the wire.
+    pub(crate) owned: Type,
+    pub(crate) target: Target,
+    /// Whether it stands in an `Option`.
+    pub(crate) optional: bool,
+}
+
+/// What a pointer leads to.
+pub(crate) enum Target {
+    /// `Arc<T>`
+    Value(Type),
+    /// `Arc<[T]>`
+    Slice(Type),
+    /// `Arc<str>`
+    Str,
+}
+
+/// Recognises `Arc<T>`, `Cow<'static, T>` and `&'static T`, where `T` may be a slice or `str`, and all of that in an `Option`.
+pub(super) fn lent(ty: &Type) -> Option<Lent> {
+    let ty = peel(ty);
+    let (pointer, optional) = match option_argument(ty) {
+        Some(inner) => (inner, true),
+        None => (ty, false),
+    };
+    let pointee = peel(pointee(pointer)?);
+    let (owned, target): (Type, _) = match pointee {
+        Type::Slice(slice) => {
+            let item = &*slice.elem;
+            (
+                parse_quote!(::std::vec::Vec<#item>),
+                Target::Slice(item.clone()),
+            )
+        }
+        ty if is_primitive(ty, "str") => (parse_quote!(::std::string::String), Target::Str),
+        ty => (ty.clone(), Target::Value(ty.clone())),
+    };
+    let owned = match optional {
+        true => parse_quote!(::core::option::Option<#owned>),
+        false => owned,
+    };
+    Some(Lent {
+        owned,
+        target,
+        optional,
+    })
+}
+
+fn pointee(ty: &Type) -> Option<&Type> {
+    if let Type::Reference(reference) = ty {
+        let lifetime = reference.lifetime.as_ref()?;
+        let is_shared = reference.mutability.is_none() && lifetime.ident == "static";
+        return is_shared.then_some(&*reference.elem);
+    }
+    let segment = last_segment(ty)?;
+    match type_arguments(segment).as_slice() {
+        [inner] if segment.ident == "Arc" => Some(inner),
+        [inner] if segment.ident == "Cow" && is_for_ever(segment) => Some(inner),
+        _ => None,
+    }
+}
+
+/// Whether the lifetime in `Cow<'static, T>` is that one.
+fn is_for_ever(segment: &PathSegment) -> bool {
+    let PathArguments::AngleBracketed(arguments) = &segment.arguments else {
+        return false;
+    };
+    arguments.args.iter().any(|argument| {
+        matches!(argument, GenericArgument::Lifetime(lifetime) if lifetime.ident == "static")
+    })
 }
 
 /// Refuses what cannot be a result.

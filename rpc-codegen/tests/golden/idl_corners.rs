@@ -50,6 +50,16 @@ pub mod crate_ {
                         to.field("value", &self.value)?;
                         ::core::result::Result::Ok(())
                     }
+                    fn decode(
+                        from: &mut ::rpc_runtime::__private::Slots<'_, '_>,
+                    ) -> ::core::result::Result<
+                        Self,
+                        ::rpc_runtime::__private::DecodeError,
+                    > {
+                        let field_1 = from.required(1, "value")?;
+                        from.finish()?;
+                        ::core::result::Result::Ok(Self { value: field_1 })
+                    }
                     fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                         from: &mut S,
                     ) -> ::core::result::Result<Self, S::Error> {
@@ -68,6 +78,7 @@ pub mod crate_ {
                     }
                 }
                 ::rpc_runtime::__private::wire!(record Box);
+                ::rpc_runtime::__private::viewable!(owned Box);
                 /// Defined at corners.idl:60.
                 #[derive(Clone, Debug, PartialEq)]
                 #[non_exhaustive]
@@ -179,6 +190,38 @@ pub mod crate_ {
                             _ => ::core::result::Result::Ok(()),
                         }
                     }
+                    fn decode_fields(
+                        ordinal: u32,
+                        input: &mut ::rpc_runtime::__private::Reader<'_>,
+                    ) -> ::core::result::Result<
+                        Self,
+                        ::rpc_runtime::__private::DecodeError,
+                    > {
+                        match ordinal {
+                            2 => {
+                                let from = &mut ::rpc_runtime::__private::Slots::open(
+                                    input,
+                                    Self::NAME,
+                                    &["all", "other"],
+                                )?;
+                                let field_1 = from.required(1, "all")?;
+                                let field_2 = from.optional("other")?;
+                                from.finish()?;
+                                ::core::result::Result::Ok(Self::Many {
+                                    all: field_1,
+                                    other: field_2,
+                                })
+                            }
+                            _ => {
+                                ::core::result::Result::Err(
+                                    ::rpc_runtime::__private::DecodeError::unknown_variant(
+                                        Self::NAME,
+                                        ::core::convert::From::from(ordinal),
+                                    ),
+                                )
+                            }
+                        }
+                    }
                     fn read_fields<'de, S: ::rpc_runtime::__private::Source<'de>>(
                         ordinal: u32,
                         from: &mut S,
@@ -212,6 +255,7 @@ pub mod crate_ {
                     }
                 }
                 ::rpc_runtime::__private::wire!(union Carrier);
+                ::rpc_runtime::__private::viewable!(owned Carrier);
                 /// Defined at corners.idl:44.
                 #[derive(Clone, Debug, PartialEq)]
                 pub struct Checked {
@@ -360,6 +404,24 @@ pub mod crate_ {
                         to.field("wait", &self.wait)?;
                         ::core::result::Result::Ok(())
                     }
+                    fn decode(
+                        from: &mut ::rpc_runtime::__private::Slots<'_, '_>,
+                    ) -> ::core::result::Result<
+                        Self,
+                        ::rpc_runtime::__private::DecodeError,
+                    > {
+                        let field_1 = from.optional("name")?;
+                        let field_2 = from.required(2, "names")?;
+                        let field_3 = from.optional("ratio")?;
+                        let field_4 = from.optional("wait")?;
+                        from.finish()?;
+                        ::core::result::Result::Ok(Self {
+                            name: field_1,
+                            names: field_2,
+                            ratio: field_3,
+                            wait: field_4,
+                        })
+                    }
                     fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                         from: &mut S,
                     ) -> ::core::result::Result<Self, S::Error> {
@@ -391,6 +453,74 @@ pub mod crate_ {
                     }
                 }
                 ::rpc_runtime::__private::wire!(record Checked);
+                /// [`Checked`] with its strings and bytes where they were received.
+                #[derive(Clone, Debug, PartialEq)]
+                pub struct CheckedRef<'a> {
+                    /// Field 1.
+                    pub name: ::core::option::Option<&'a str>,
+                    /// Field 2.
+                    pub names: ::std::collections::BTreeMap<&'a str, InnerRef<'a>>,
+                    /// Field 3.
+                    pub ratio: ::core::option::Option<f32>,
+                    /// Field 4.
+                    pub wait: ::core::option::Option<::core::time::Duration>,
+                }
+                impl CheckedRef<'_> {
+                    /// Copies what is borrowed.
+                    #[must_use]
+                    #[inline]
+                    pub fn to_owned(&self) -> Checked {
+                        self.into()
+                    }
+                }
+                #[automatically_derived]
+                impl<'de> ::rpc_runtime::__private::Decode<'de> for CheckedRef<'de> {
+                    #[inline]
+                    fn decode(
+                        input: &mut ::rpc_runtime::__private::Reader<'de>,
+                    ) -> ::core::result::Result<
+                        Self,
+                        ::rpc_runtime::__private::DecodeError,
+                    > {
+                        let from = &mut ::rpc_runtime::__private::Slots::open(
+                            input,
+                            <Checked as ::rpc_runtime::__private::Record>::NAME,
+                            <Checked as ::rpc_runtime::__private::Record>::FIELDS,
+                        )?;
+                        let field_1 = from.optional("name")?;
+                        let field_2 = from.required(2, "names")?;
+                        let field_3 = from.optional("ratio")?;
+                        let field_4 = from.optional("wait")?;
+                        from.finish()?;
+                        ::core::result::Result::Ok(Self {
+                            name: field_1,
+                            names: field_2,
+                            ratio: field_3,
+                            wait: field_4,
+                        })
+                    }
+                }
+                ::rpc_runtime::__private::viewable!(record Checked CheckedRef);
+                #[automatically_derived]
+                impl ::core::convert::From<&CheckedRef<'_>> for Checked {
+                    #[inline]
+                    fn from(view: &CheckedRef<'_>) -> Self {
+                        Self {
+                            name: ::rpc_runtime::__private::Viewable::from_view(
+                                &view.name,
+                            ),
+                            names: ::rpc_runtime::__private::Viewable::from_view(
+                                &view.names,
+                            ),
+                            ratio: ::rpc_runtime::__private::Viewable::from_view(
+                                &view.ratio,
+                            ),
+                            wait: ::rpc_runtime::__private::Viewable::from_view(
+                                &view.wait,
+                            ),
+                        }
+                    }
+                }
                 /// Defined at corners.idl:36.
                 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
                 #[non_exhaustive]
@@ -493,6 +623,38 @@ pub mod crate_ {
                             _ => ::core::result::Result::Ok(()),
                         }
                     }
+                    fn decode_fields(
+                        ordinal: u32,
+                        input: &mut ::rpc_runtime::__private::Reader<'_>,
+                    ) -> ::core::result::Result<
+                        Self,
+                        ::rpc_runtime::__private::DecodeError,
+                    > {
+                        match ordinal {
+                            3 => {
+                                let from = &mut ::rpc_runtime::__private::Slots::open(
+                                    input,
+                                    Self::NAME,
+                                    &["secret", "code"],
+                                )?;
+                                let field_1 = from.required(1, "secret")?;
+                                let field_2 = from.required(2, "code")?;
+                                from.finish()?;
+                                ::core::result::Result::Ok(Self::HTTPFault {
+                                    secret: field_1,
+                                    code: field_2,
+                                })
+                            }
+                            _ => {
+                                ::core::result::Result::Err(
+                                    ::rpc_runtime::__private::DecodeError::unknown_variant(
+                                        Self::NAME,
+                                        ::core::convert::From::from(ordinal),
+                                    ),
+                                )
+                            }
+                        }
+                    }
                     fn read_fields<'de, S: ::rpc_runtime::__private::Source<'de>>(
                         ordinal: u32,
                         from: &mut S,
@@ -526,6 +688,7 @@ pub mod crate_ {
                     }
                 }
                 ::rpc_runtime::__private::wire!(union Error);
+                ::rpc_runtime::__private::viewable!(owned Error);
                 impl ::core::fmt::Display for Error {
                     fn fmt(
                         &self,
@@ -607,6 +770,16 @@ pub mod crate_ {
                         to.field("odd", &self.odd)?;
                         ::core::result::Result::Ok(())
                     }
+                    fn decode(
+                        from: &mut ::rpc_runtime::__private::Slots<'_, '_>,
+                    ) -> ::core::result::Result<
+                        Self,
+                        ::rpc_runtime::__private::DecodeError,
+                    > {
+                        let field_1 = from.optional("odd")?;
+                        from.finish()?;
+                        ::core::result::Result::Ok(Self { odd: field_1 })
+                    }
                     fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                         from: &mut S,
                     ) -> ::core::result::Result<Self, S::Error> {
@@ -625,6 +798,7 @@ pub mod crate_ {
                     }
                 }
                 ::rpc_runtime::__private::wire!(record Even);
+                ::rpc_runtime::__private::viewable!(owned Even);
                 /// Defined at corners.idl:55.
                 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
                 pub struct Inner {
@@ -677,6 +851,16 @@ pub mod crate_ {
                         to.field("text", &self.text)?;
                         ::core::result::Result::Ok(())
                     }
+                    fn decode(
+                        from: &mut ::rpc_runtime::__private::Slots<'_, '_>,
+                    ) -> ::core::result::Result<
+                        Self,
+                        ::rpc_runtime::__private::DecodeError,
+                    > {
+                        let field_1 = from.required(1, "text")?;
+                        from.finish()?;
+                        ::core::result::Result::Ok(Self { text: field_1 })
+                    }
                     fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                         from: &mut S,
                     ) -> ::core::result::Result<Self, S::Error> {
@@ -695,6 +879,51 @@ pub mod crate_ {
                     }
                 }
                 ::rpc_runtime::__private::wire!(record Inner);
+                /// [`Inner`] with its strings and bytes where they were received.
+                #[derive(Clone, Debug, PartialEq)]
+                pub struct InnerRef<'a> {
+                    /// Field 1.
+                    pub text: &'a str,
+                }
+                impl InnerRef<'_> {
+                    /// Copies what is borrowed.
+                    #[must_use]
+                    #[inline]
+                    pub fn to_owned(&self) -> Inner {
+                        self.into()
+                    }
+                }
+                #[automatically_derived]
+                impl<'de> ::rpc_runtime::__private::Decode<'de> for InnerRef<'de> {
+                    #[inline]
+                    fn decode(
+                        input: &mut ::rpc_runtime::__private::Reader<'de>,
+                    ) -> ::core::result::Result<
+                        Self,
+                        ::rpc_runtime::__private::DecodeError,
+                    > {
+                        let from = &mut ::rpc_runtime::__private::Slots::open(
+                            input,
+                            <Inner as ::rpc_runtime::__private::Record>::NAME,
+                            <Inner as ::rpc_runtime::__private::Record>::FIELDS,
+                        )?;
+                        let field_1 = from.required(1, "text")?;
+                        from.finish()?;
+                        ::core::result::Result::Ok(Self { text: field_1 })
+                    }
+                }
+                ::rpc_runtime::__private::viewable!(record Inner InnerRef);
+                #[automatically_derived]
+                impl ::core::convert::From<&InnerRef<'_>> for Inner {
+                    #[inline]
+                    fn from(view: &InnerRef<'_>) -> Self {
+                        Self {
+                            text: ::rpc_runtime::__private::Viewable::from_view(
+                                &view.text,
+                            ),
+                        }
+                    }
+                }
                 /// Defined at corners.idl:11.
                 pub type Link = Node;
                 /// Defined at corners.idl:4.
@@ -774,6 +1003,26 @@ pub mod crate_ {
                         to.field("link", &self.link)?;
                         ::core::result::Result::Ok(())
                     }
+                    fn decode(
+                        from: &mut ::rpc_runtime::__private::Slots<'_, '_>,
+                    ) -> ::core::result::Result<
+                        Self,
+                        ::rpc_runtime::__private::DecodeError,
+                    > {
+                        let field_1 = from.required(1, "value")?;
+                        let field_2 = from.optional("next")?;
+                        let field_3 = from
+                            .optional("children")?
+                            .unwrap_or_else(|| ::std::vec::Vec::new());
+                        let field_4 = from.optional("link")?;
+                        from.finish()?;
+                        ::core::result::Result::Ok(Self {
+                            value: field_1,
+                            next: field_2,
+                            children: field_3,
+                            link: field_4,
+                        })
+                    }
                     fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                         from: &mut S,
                     ) -> ::core::result::Result<Self, S::Error> {
@@ -805,6 +1054,7 @@ pub mod crate_ {
                     }
                 }
                 ::rpc_runtime::__private::wire!(record Node);
+                ::rpc_runtime::__private::viewable!(owned Node);
                 /// Defined at corners.idl:14.
                 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
                 pub struct Odd {
@@ -852,6 +1102,20 @@ pub mod crate_ {
                         to.field("tree", &self.tree)?;
                         ::core::result::Result::Ok(())
                     }
+                    fn decode(
+                        from: &mut ::rpc_runtime::__private::Slots<'_, '_>,
+                    ) -> ::core::result::Result<
+                        Self,
+                        ::rpc_runtime::__private::DecodeError,
+                    > {
+                        let field_1 = from.optional("even")?;
+                        let field_2 = from.required(2, "tree")?;
+                        from.finish()?;
+                        ::core::result::Result::Ok(Self {
+                            even: field_1,
+                            tree: field_2,
+                        })
+                    }
                     fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                         from: &mut S,
                     ) -> ::core::result::Result<Self, S::Error> {
@@ -875,6 +1139,7 @@ pub mod crate_ {
                     }
                 }
                 ::rpc_runtime::__private::wire!(record Odd);
+                ::rpc_runtime::__private::viewable!(owned Odd);
                 /// Defined at corners.idl:35.
                 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
                 #[non_exhaustive]
@@ -957,6 +1222,7 @@ pub mod crate_ {
                     }
                 }
                 ::rpc_runtime::__private::wire!(enumeration Ok);
+                ::rpc_runtime::__private::viewable!(owned Ok);
                 /// Defined at corners.idl:31.
                 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
                 pub struct Option {
@@ -1008,6 +1274,16 @@ pub mod crate_ {
                         to.field("value", &self.value)?;
                         ::core::result::Result::Ok(())
                     }
+                    fn decode(
+                        from: &mut ::rpc_runtime::__private::Slots<'_, '_>,
+                    ) -> ::core::result::Result<
+                        Self,
+                        ::rpc_runtime::__private::DecodeError,
+                    > {
+                        let field_1 = from.optional("value")?;
+                        from.finish()?;
+                        ::core::result::Result::Ok(Self { value: field_1 })
+                    }
                     fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                         from: &mut S,
                     ) -> ::core::result::Result<Self, S::Error> {
@@ -1024,6 +1300,51 @@ pub mod crate_ {
                     }
                 }
                 ::rpc_runtime::__private::wire!(record Option);
+                /// [`Option`] with its strings and bytes where they were received.
+                #[derive(Clone, Debug, PartialEq)]
+                pub struct OptionRef<'a> {
+                    /// Field 1.
+                    pub value: ::core::option::Option<&'a str>,
+                }
+                impl OptionRef<'_> {
+                    /// Copies what is borrowed.
+                    #[must_use]
+                    #[inline]
+                    pub fn to_owned(&self) -> Option {
+                        self.into()
+                    }
+                }
+                #[automatically_derived]
+                impl<'de> ::rpc_runtime::__private::Decode<'de> for OptionRef<'de> {
+                    #[inline]
+                    fn decode(
+                        input: &mut ::rpc_runtime::__private::Reader<'de>,
+                    ) -> ::core::result::Result<
+                        Self,
+                        ::rpc_runtime::__private::DecodeError,
+                    > {
+                        let from = &mut ::rpc_runtime::__private::Slots::open(
+                            input,
+                            <Option as ::rpc_runtime::__private::Record>::NAME,
+                            <Option as ::rpc_runtime::__private::Record>::FIELDS,
+                        )?;
+                        let field_1 = from.optional("value")?;
+                        from.finish()?;
+                        ::core::result::Result::Ok(Self { value: field_1 })
+                    }
+                }
+                ::rpc_runtime::__private::viewable!(record Option OptionRef);
+                #[automatically_derived]
+                impl ::core::convert::From<&OptionRef<'_>> for Option {
+                    #[inline]
+                    fn from(view: &OptionRef<'_>) -> Self {
+                        Self {
+                            value: ::rpc_runtime::__private::Viewable::from_view(
+                                &view.value,
+                            ),
+                        }
+                    }
+                }
                 /// Defined at corners.idl:22.
                 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
                 pub struct Pair {
@@ -1063,6 +1384,20 @@ pub mod crate_ {
                         to.field("right", &self.right)?;
                         ::core::result::Result::Ok(())
                     }
+                    fn decode(
+                        from: &mut ::rpc_runtime::__private::Slots<'_, '_>,
+                    ) -> ::core::result::Result<
+                        Self,
+                        ::rpc_runtime::__private::DecodeError,
+                    > {
+                        let field_1 = from.required(1, "left")?;
+                        let field_2 = from.required(2, "right")?;
+                        from.finish()?;
+                        ::core::result::Result::Ok(Self {
+                            left: field_1,
+                            right: field_2,
+                        })
+                    }
                     fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                         from: &mut S,
                     ) -> ::core::result::Result<Self, S::Error> {
@@ -1088,6 +1423,7 @@ pub mod crate_ {
                     }
                 }
                 ::rpc_runtime::__private::wire!(record Pair);
+                ::rpc_runtime::__private::viewable!(owned Pair);
                 /// Defined at corners.idl:33.
                 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
                 pub struct Result {
@@ -1132,6 +1468,16 @@ pub mod crate_ {
                         to.field("value", &self.value)?;
                         ::core::result::Result::Ok(())
                     }
+                    fn decode(
+                        from: &mut ::rpc_runtime::__private::Slots<'_, '_>,
+                    ) -> ::core::result::Result<
+                        Self,
+                        ::rpc_runtime::__private::DecodeError,
+                    > {
+                        let field_1 = from.optional("value")?.unwrap_or_else(|| 0);
+                        from.finish()?;
+                        ::core::result::Result::Ok(Self { value: field_1 })
+                    }
                     fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                         from: &mut S,
                     ) -> ::core::result::Result<Self, S::Error> {
@@ -1150,6 +1496,7 @@ pub mod crate_ {
                     }
                 }
                 ::rpc_runtime::__private::wire!(record Result);
+                ::rpc_runtime::__private::viewable!(owned Result);
                 /// Defined at corners.idl:38.
                 #[derive(Clone, PartialEq)]
                 pub struct Secret {
@@ -1223,6 +1570,22 @@ pub mod crate_ {
                         to.field("shapes", &self.shapes)?;
                         ::core::result::Result::Ok(())
                     }
+                    fn decode(
+                        from: &mut ::rpc_runtime::__private::Slots<'_, '_>,
+                    ) -> ::core::result::Result<
+                        Self,
+                        ::rpc_runtime::__private::DecodeError,
+                    > {
+                        let field_1 = from.required(1, "token")?;
+                        let field_2 = from
+                            .optional("shapes")?
+                            .unwrap_or_else(|| ::std::vec::Vec::new());
+                        from.finish()?;
+                        ::core::result::Result::Ok(Self {
+                            token: field_1,
+                            shapes: field_2,
+                        })
+                    }
                     fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                         from: &mut S,
                     ) -> ::core::result::Result<Self, S::Error> {
@@ -1246,6 +1609,73 @@ pub mod crate_ {
                     }
                 }
                 ::rpc_runtime::__private::wire!(record Secret);
+                /// [`Secret`] with its strings and bytes where they were received.
+                #[derive(Clone, PartialEq)]
+                pub struct SecretRef<'a> {
+                    /// Field 1.
+                    pub token: &'a str,
+                    /// Field 2.
+                    pub shapes: ::std::vec::Vec<CheckedRef<'a>>,
+                }
+                impl SecretRef<'_> {
+                    /// Copies what is borrowed.
+                    #[must_use]
+                    #[inline]
+                    pub fn to_owned(&self) -> Secret {
+                        self.into()
+                    }
+                }
+                impl ::core::fmt::Debug for SecretRef<'_> {
+                    fn fmt(
+                        &self,
+                        f: &mut ::core::fmt::Formatter<'_>,
+                    ) -> ::core::fmt::Result {
+                        f.debug_struct("SecretRef")
+                            .field("token", &::core::format_args!("<redacted>"))
+                            .field("shapes", &self.shapes)
+                            .finish()
+                    }
+                }
+                #[automatically_derived]
+                impl<'de> ::rpc_runtime::__private::Decode<'de> for SecretRef<'de> {
+                    #[inline]
+                    fn decode(
+                        input: &mut ::rpc_runtime::__private::Reader<'de>,
+                    ) -> ::core::result::Result<
+                        Self,
+                        ::rpc_runtime::__private::DecodeError,
+                    > {
+                        let from = &mut ::rpc_runtime::__private::Slots::open(
+                            input,
+                            <Secret as ::rpc_runtime::__private::Record>::NAME,
+                            <Secret as ::rpc_runtime::__private::Record>::FIELDS,
+                        )?;
+                        let field_1 = from.required(1, "token")?;
+                        let field_2 = from
+                            .optional("shapes")?
+                            .unwrap_or_else(|| ::std::vec::Vec::new());
+                        from.finish()?;
+                        ::core::result::Result::Ok(Self {
+                            token: field_1,
+                            shapes: field_2,
+                        })
+                    }
+                }
+                ::rpc_runtime::__private::viewable!(record Secret SecretRef);
+                #[automatically_derived]
+                impl ::core::convert::From<&SecretRef<'_>> for Secret {
+                    #[inline]
+                    fn from(view: &SecretRef<'_>) -> Self {
+                        Self {
+                            token: ::rpc_runtime::__private::Viewable::from_view(
+                                &view.token,
+                            ),
+                            shapes: ::rpc_runtime::__private::Viewable::from_view(
+                                &view.shapes,
+                            ),
+                        }
+                    }
+                }
                 /// Defined at corners.idl:30.
                 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
                 pub struct String {
@@ -1283,6 +1713,16 @@ pub mod crate_ {
                         to.field("value", &self.value)?;
                         ::core::result::Result::Ok(())
                     }
+                    fn decode(
+                        from: &mut ::rpc_runtime::__private::Slots<'_, '_>,
+                    ) -> ::core::result::Result<
+                        Self,
+                        ::rpc_runtime::__private::DecodeError,
+                    > {
+                        let field_1 = from.required(1, "value")?;
+                        from.finish()?;
+                        ::core::result::Result::Ok(Self { value: field_1 })
+                    }
                     fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                         from: &mut S,
                     ) -> ::core::result::Result<Self, S::Error> {
@@ -1301,6 +1741,51 @@ pub mod crate_ {
                     }
                 }
                 ::rpc_runtime::__private::wire!(record String);
+                /// [`String`] with its strings and bytes where they were received.
+                #[derive(Clone, Debug, PartialEq)]
+                pub struct StringRef<'a> {
+                    /// Field 1.
+                    pub value: &'a str,
+                }
+                impl StringRef<'_> {
+                    /// Copies what is borrowed.
+                    #[must_use]
+                    #[inline]
+                    pub fn to_owned(&self) -> String {
+                        self.into()
+                    }
+                }
+                #[automatically_derived]
+                impl<'de> ::rpc_runtime::__private::Decode<'de> for StringRef<'de> {
+                    #[inline]
+                    fn decode(
+                        input: &mut ::rpc_runtime::__private::Reader<'de>,
+                    ) -> ::core::result::Result<
+                        Self,
+                        ::rpc_runtime::__private::DecodeError,
+                    > {
+                        let from = &mut ::rpc_runtime::__private::Slots::open(
+                            input,
+                            <String as ::rpc_runtime::__private::Record>::NAME,
+                            <String as ::rpc_runtime::__private::Record>::FIELDS,
+                        )?;
+                        let field_1 = from.required(1, "value")?;
+                        from.finish()?;
+                        ::core::result::Result::Ok(Self { value: field_1 })
+                    }
+                }
+                ::rpc_runtime::__private::viewable!(record String StringRef);
+                #[automatically_derived]
+                impl ::core::convert::From<&StringRef<'_>> for String {
+                    #[inline]
+                    fn from(view: &StringRef<'_>) -> Self {
+                        Self {
+                            value: ::rpc_runtime::__private::Viewable::from_view(
+                                &view.value,
+                            ),
+                        }
+                    }
+                }
                 /// Defined at corners.idl:16.
                 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
                 #[non_exhaustive]
@@ -1381,6 +1866,38 @@ pub mod crate_ {
                             _ => ::core::result::Result::Ok(()),
                         }
                     }
+                    fn decode_fields(
+                        ordinal: u32,
+                        input: &mut ::rpc_runtime::__private::Reader<'_>,
+                    ) -> ::core::result::Result<
+                        Self,
+                        ::rpc_runtime::__private::DecodeError,
+                    > {
+                        match ordinal {
+                            2 => {
+                                let from = &mut ::rpc_runtime::__private::Slots::open(
+                                    input,
+                                    Self::NAME,
+                                    &["left", "right"],
+                                )?;
+                                let field_1 = from.required(1, "left")?;
+                                let field_2 = from.optional("right")?;
+                                from.finish()?;
+                                ::core::result::Result::Ok(Self::Fork {
+                                    left: field_1,
+                                    right: field_2,
+                                })
+                            }
+                            _ => {
+                                ::core::result::Result::Err(
+                                    ::rpc_runtime::__private::DecodeError::unknown_variant(
+                                        Self::NAME,
+                                        ::core::convert::From::from(ordinal),
+                                    ),
+                                )
+                            }
+                        }
+                    }
                     fn read_fields<'de, S: ::rpc_runtime::__private::Source<'de>>(
                         ordinal: u32,
                         from: &mut S,
@@ -1416,6 +1933,7 @@ pub mod crate_ {
                     }
                 }
                 ::rpc_runtime::__private::wire!(union Tree);
+                ::rpc_runtime::__private::viewable!(owned Tree);
                 /// Defined at corners.idl:32.
                 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
                 pub struct Vec {
@@ -1449,6 +1967,16 @@ pub mod crate_ {
                         to.field("value", &self.value)?;
                         ::core::result::Result::Ok(())
                     }
+                    fn decode(
+                        from: &mut ::rpc_runtime::__private::Slots<'_, '_>,
+                    ) -> ::core::result::Result<
+                        Self,
+                        ::rpc_runtime::__private::DecodeError,
+                    > {
+                        let field_1 = from.required(1, "value")?;
+                        from.finish()?;
+                        ::core::result::Result::Ok(Self { value: field_1 })
+                    }
                     fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                         from: &mut S,
                     ) -> ::core::result::Result<Self, S::Error> {
@@ -1469,6 +1997,51 @@ pub mod crate_ {
                     }
                 }
                 ::rpc_runtime::__private::wire!(record Vec);
+                /// [`Vec`] with its strings and bytes where they were received.
+                #[derive(Clone, Debug, PartialEq)]
+                pub struct VecRef<'a> {
+                    /// Field 1.
+                    pub value: ::std::vec::Vec<&'a str>,
+                }
+                impl VecRef<'_> {
+                    /// Copies what is borrowed.
+                    #[must_use]
+                    #[inline]
+                    pub fn to_owned(&self) -> Vec {
+                        self.into()
+                    }
+                }
+                #[automatically_derived]
+                impl<'de> ::rpc_runtime::__private::Decode<'de> for VecRef<'de> {
+                    #[inline]
+                    fn decode(
+                        input: &mut ::rpc_runtime::__private::Reader<'de>,
+                    ) -> ::core::result::Result<
+                        Self,
+                        ::rpc_runtime::__private::DecodeError,
+                    > {
+                        let from = &mut ::rpc_runtime::__private::Slots::open(
+                            input,
+                            <Vec as ::rpc_runtime::__private::Record>::NAME,
+                            <Vec as ::rpc_runtime::__private::Record>::FIELDS,
+                        )?;
+                        let field_1 = from.required(1, "value")?;
+                        from.finish()?;
+                        ::core::result::Result::Ok(Self { value: field_1 })
+                    }
+                }
+                ::rpc_runtime::__private::viewable!(record Vec VecRef);
+                #[automatically_derived]
+                impl ::core::convert::From<&VecRef<'_>> for Vec {
+                    #[inline]
+                    fn from(view: &VecRef<'_>) -> Self {
+                        Self {
+                            value: ::rpc_runtime::__private::Viewable::from_view(
+                                &view.value,
+                            ),
+                        }
+                    }
+                }
                 /// Defined at corners.idl:24.
                 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
                 pub struct Type {
@@ -1526,6 +2099,22 @@ pub mod crate_ {
                         to.field("userName", &self.user_name)?;
                         ::core::result::Result::Ok(())
                     }
+                    fn decode(
+                        from: &mut ::rpc_runtime::__private::Slots<'_, '_>,
+                    ) -> ::core::result::Result<
+                        Self,
+                        ::rpc_runtime::__private::DecodeError,
+                    > {
+                        let field_1 = from.required(1, "fn")?;
+                        let field_2 = from.optional("self")?.unwrap_or_else(|| 1);
+                        let field_3 = from.optional("userName")?;
+                        from.finish()?;
+                        ::core::result::Result::Ok(Self {
+                            r#fn: field_1,
+                            self_: field_2,
+                            user_name: field_3,
+                        })
+                    }
                     fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                         from: &mut S,
                     ) -> ::core::result::Result<Self, S::Error> {
@@ -1550,6 +2139,67 @@ pub mod crate_ {
                     }
                 }
                 ::rpc_runtime::__private::wire!(record Type);
+                /// [`Type`] with its strings and bytes where they were received.
+                #[derive(Clone, Debug, PartialEq)]
+                pub struct TypeRef<'a> {
+                    /// Field 1.
+                    pub r#fn: &'a str,
+                    /// Field 2.
+                    pub self_: u8,
+                    /// Field 3.
+                    pub user_name: ::core::option::Option<bool>,
+                }
+                impl TypeRef<'_> {
+                    /// Copies what is borrowed.
+                    #[must_use]
+                    #[inline]
+                    pub fn to_owned(&self) -> Type {
+                        self.into()
+                    }
+                }
+                #[automatically_derived]
+                impl<'de> ::rpc_runtime::__private::Decode<'de> for TypeRef<'de> {
+                    #[inline]
+                    fn decode(
+                        input: &mut ::rpc_runtime::__private::Reader<'de>,
+                    ) -> ::core::result::Result<
+                        Self,
+                        ::rpc_runtime::__private::DecodeError,
+                    > {
+                        let from = &mut ::rpc_runtime::__private::Slots::open(
+                            input,
+                            <Type as ::rpc_runtime::__private::Record>::NAME,
+                            <Type as ::rpc_runtime::__private::Record>::FIELDS,
+                        )?;
+                        let field_1 = from.required(1, "fn")?;
+                        let field_2 = from.optional("self")?.unwrap_or_else(|| 1);
+                        let field_3 = from.optional("userName")?;
+                        from.finish()?;
+                        ::core::result::Result::Ok(Self {
+                            r#fn: field_1,
+                            self_: field_2,
+                            user_name: field_3,
+                        })
+                    }
+                }
+                ::rpc_runtime::__private::viewable!(record Type TypeRef);
+                #[automatically_derived]
+                impl ::core::convert::From<&TypeRef<'_>> for Type {
+                    #[inline]
+                    fn from(view: &TypeRef<'_>) -> Self {
+                        Self {
+                            r#fn: ::rpc_runtime::__private::Viewable::from_view(
+                                &view.r#fn,
+                            ),
+                            self_: ::rpc_runtime::__private::Viewable::from_view(
+                                &view.self_,
+                            ),
+                            user_name: ::rpc_runtime::__private::Viewable::from_view(
+                                &view.user_name,
+                            ),
+                        }
+                    }
+                }
                 /// Defined at corners.idl:70.
                 pub trait Empty: ::core::marker::Send + ::core::marker::Sync + 'static {}
                 #[doc(hidden)]
@@ -2301,6 +2951,30 @@ pub mod crate_ {
                                 },
                             )
                     }
+                    /// [`connect`](Self::connect), with the reply as it came: strings and bytes are read where they are.
+                    pub fn connect_view(
+                        &self,
+                        address: &Result,
+                    ) -> ::core::result::Result<
+                        ::rpc_runtime::View<Vec>,
+                        ::rpc_runtime::CallError<::core::convert::Infallible>,
+                    > {
+                        self.channel
+                            .call(
+                                &__RpcSend::SERVICE.methods[0],
+                                ::rpc_runtime::__private::Returns::plain(
+                                        ::rpc_runtime::__private::Codec::<Vec>::direct(),
+                                    )
+                                    .view(),
+                                |__rpc_out| {
+                                    ::rpc_runtime::__private::write::array(__rpc_out, 1);
+                                    ::rpc_runtime::__private::Encode::encode(
+                                        &address,
+                                        __rpc_out,
+                                    );
+                                },
+                            )
+                    }
                     /// Calls `chat`.
                     pub fn chat(
                         &self,
@@ -2331,6 +3005,25 @@ pub mod crate_ {
                                 ::rpc_runtime::__private::Returns::plain(
                                     ::rpc_runtime::__private::Codec::<Option>::direct(),
                                 ),
+                                |__rpc_out| {
+                                    ::rpc_runtime::__private::write::array(__rpc_out, 0);
+                                },
+                            )
+                    }
+                    /// [`new`](Self::new), with the reply as it came: strings and bytes are read where they are.
+                    pub fn new_view(
+                        &self,
+                    ) -> ::core::result::Result<
+                        ::rpc_runtime::View<Option>,
+                        ::rpc_runtime::CallError<::core::convert::Infallible>,
+                    > {
+                        self.channel
+                            .call(
+                                &__RpcSend::SERVICE.methods[2],
+                                ::rpc_runtime::__private::Returns::plain(
+                                        ::rpc_runtime::__private::Codec::<Option>::direct(),
+                                    )
+                                    .view(),
                                 |__rpc_out| {
                                     ::rpc_runtime::__private::write::array(__rpc_out, 0);
                                 },
@@ -2386,6 +3079,38 @@ pub mod crate_ {
                                     ::rpc_runtime::__private::Codec::<String>::direct(),
                                     ::rpc_runtime::__private::ErrorCodec::<Error>::direct(),
                                 ),
+                                |__rpc_out| {
+                                    ::rpc_runtime::__private::write::array(__rpc_out, 3);
+                                    ::rpc_runtime::__private::Encode::encode(
+                                        &r#type,
+                                        __rpc_out,
+                                    );
+                                    ::rpc_runtime::__private::Encode::encode(&self_, __rpc_out);
+                                    ::rpc_runtime::__private::Encode::encode(
+                                        &channel,
+                                        __rpc_out,
+                                    );
+                                },
+                            )
+                    }
+                    /// [`r#type`](Self::r#type), with the reply as it came: strings and bytes are read where they are.
+                    pub fn type_view(
+                        &self,
+                        r#type: &Type,
+                        self_: u8,
+                        channel: &str,
+                    ) -> ::core::result::Result<
+                        ::rpc_runtime::View<String>,
+                        ::rpc_runtime::CallError<Error>,
+                    > {
+                        self.channel
+                            .call(
+                                &__RpcSend::SERVICE.methods[4],
+                                ::rpc_runtime::__private::Returns::result(
+                                        ::rpc_runtime::__private::Codec::<String>::direct(),
+                                        ::rpc_runtime::__private::ErrorCodec::<Error>::direct(),
+                                    )
+                                    .view(),
                                 |__rpc_out| {
                                     ::rpc_runtime::__private::write::array(__rpc_out, 3);
                                     ::rpc_runtime::__private::Encode::encode(

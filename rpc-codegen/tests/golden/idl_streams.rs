@@ -405,6 +405,7 @@ pub mod acme {
                 }
             }
             ::rpc_runtime::__private::wire!(union Closed);
+            ::rpc_runtime::__private::viewable!(owned Closed);
             impl ::core::fmt::Display for Closed {
                 fn fmt(
                     &self,
@@ -488,6 +489,20 @@ pub mod acme {
                     to.field("price", &self.price)?;
                     ::core::result::Result::Ok(())
                 }
+                fn decode(
+                    from: &mut ::rpc_runtime::__private::Slots<'_, '_>,
+                ) -> ::core::result::Result<
+                    Self,
+                    ::rpc_runtime::__private::DecodeError,
+                > {
+                    let field_1 = from.required(1, "name")?;
+                    let field_2 = from.required(2, "price")?;
+                    from.finish()?;
+                    ::core::result::Result::Ok(Self {
+                        name: field_1,
+                        price: field_2,
+                    })
+                }
                 fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                     from: &mut S,
                 ) -> ::core::result::Result<Self, S::Error> {
@@ -509,6 +524,56 @@ pub mod acme {
                 }
             }
             ::rpc_runtime::__private::wire!(record Tick);
+            /// [`Tick`] with its strings and bytes where they were received.
+            #[derive(Clone, Debug, PartialEq)]
+            pub struct TickRef<'a> {
+                /// Field 1.
+                pub name: &'a str,
+                /// Field 2.
+                pub price: f64,
+            }
+            impl TickRef<'_> {
+                /// Copies what is borrowed.
+                #[must_use]
+                #[inline]
+                pub fn to_owned(&self) -> Tick {
+                    self.into()
+                }
+            }
+            #[automatically_derived]
+            impl<'de> ::rpc_runtime::__private::Decode<'de> for TickRef<'de> {
+                #[inline]
+                fn decode(
+                    input: &mut ::rpc_runtime::__private::Reader<'de>,
+                ) -> ::core::result::Result<
+                    Self,
+                    ::rpc_runtime::__private::DecodeError,
+                > {
+                    let from = &mut ::rpc_runtime::__private::Slots::open(
+                        input,
+                        <Tick as ::rpc_runtime::__private::Record>::NAME,
+                        <Tick as ::rpc_runtime::__private::Record>::FIELDS,
+                    )?;
+                    let field_1 = from.required(1, "name")?;
+                    let field_2 = from.required(2, "price")?;
+                    from.finish()?;
+                    ::core::result::Result::Ok(Self {
+                        name: field_1,
+                        price: field_2,
+                    })
+                }
+            }
+            ::rpc_runtime::__private::viewable!(record Tick TickRef);
+            #[automatically_derived]
+            impl ::core::convert::From<&TickRef<'_>> for Tick {
+                #[inline]
+                fn from(view: &TickRef<'_>) -> Self {
+                    Self {
+                        name: ::rpc_runtime::__private::Viewable::from_view(&view.name),
+                        price: ::rpc_runtime::__private::Viewable::from_view(&view.price),
+                    }
+                }
+            }
             /// Defined at streams.idl:31.
             pub trait Counter: ::core::marker::Send + ::core::marker::Sync + 'static {
                 /// Answers `add`.

@@ -78,6 +78,20 @@ pub mod acme {
                     to.field("number", &self.number)?;
                     ::core::result::Result::Ok(())
                 }
+                fn decode(
+                    from: &mut ::rpc_runtime::__private::Slots<'_, '_>,
+                ) -> ::core::result::Result<
+                    Self,
+                    ::rpc_runtime::__private::DecodeError,
+                > {
+                    let field_1 = from.optional("text")?;
+                    let field_2 = from.optional("number")?;
+                    from.finish()?;
+                    ::core::result::Result::Ok(Self {
+                        text: field_1,
+                        number: field_2,
+                    })
+                }
                 fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                     from: &mut S,
                 ) -> ::core::result::Result<Self, S::Error> {
@@ -99,6 +113,58 @@ pub mod acme {
                 }
             }
             ::rpc_runtime::__private::wire!(record Value);
+            /// [`Value`] with its strings and bytes where they were received.
+            #[derive(Clone, Debug, PartialEq)]
+            pub struct ValueRef<'a> {
+                /// Field 1.
+                pub text: ::core::option::Option<&'a str>,
+                /// Field 2.
+                pub number: ::core::option::Option<f64>,
+            }
+            impl ValueRef<'_> {
+                /// Copies what is borrowed.
+                #[must_use]
+                #[inline]
+                pub fn to_owned(&self) -> Value {
+                    self.into()
+                }
+            }
+            #[automatically_derived]
+            impl<'de> ::rpc_runtime::__private::Decode<'de> for ValueRef<'de> {
+                #[inline]
+                fn decode(
+                    input: &mut ::rpc_runtime::__private::Reader<'de>,
+                ) -> ::core::result::Result<
+                    Self,
+                    ::rpc_runtime::__private::DecodeError,
+                > {
+                    let from = &mut ::rpc_runtime::__private::Slots::open(
+                        input,
+                        <Value as ::rpc_runtime::__private::Record>::NAME,
+                        <Value as ::rpc_runtime::__private::Record>::FIELDS,
+                    )?;
+                    let field_1 = from.optional("text")?;
+                    let field_2 = from.optional("number")?;
+                    from.finish()?;
+                    ::core::result::Result::Ok(Self {
+                        text: field_1,
+                        number: field_2,
+                    })
+                }
+            }
+            ::rpc_runtime::__private::viewable!(record Value ValueRef);
+            #[automatically_derived]
+            impl ::core::convert::From<&ValueRef<'_>> for Value {
+                #[inline]
+                fn from(view: &ValueRef<'_>) -> Self {
+                    Self {
+                        text: ::rpc_runtime::__private::Viewable::from_view(&view.text),
+                        number: ::rpc_runtime::__private::Viewable::from_view(
+                            &view.number,
+                        ),
+                    }
+                }
+            }
             /// Whether a service is well.
             ///
             /// Defined at common.idl:11.
@@ -345,6 +411,27 @@ pub mod acme {
                             },
                         )
                 }
+                /// [`ping`](Self::ping), with the reply as it came: strings and bytes are read where they are.
+                pub fn ping_view(
+                    &self,
+                ) -> ::core::result::Result<
+                    ::rpc_runtime::View<::std::string::String>,
+                    ::rpc_runtime::CallError<::core::convert::Infallible>,
+                > {
+                    self.channel
+                        .call(
+                            &__RpcHealth::SERVICE.methods[0],
+                            ::rpc_runtime::__private::Returns::plain(
+                                    ::rpc_runtime::__private::Codec::<
+                                        ::std::string::String,
+                                    >::direct(),
+                                )
+                                .view(),
+                            |__rpc_out| {
+                                ::rpc_runtime::__private::write::array(__rpc_out, 0);
+                            },
+                        )
+                }
             }
             #[automatically_derived]
             impl ::core::convert::From<::rpc_runtime::BlockingChannel>
@@ -538,6 +625,51 @@ pub mod acme {
                     to.field("any", &self.any)?;
                     ::core::result::Result::Ok(())
                 }
+                fn decode(
+                    from: &mut ::rpc_runtime::__private::Slots<'_, '_>,
+                ) -> ::core::result::Result<
+                    Self,
+                    ::rpc_runtime::__private::DecodeError,
+                > {
+                    let field_1 = from
+                        .optional("theme")?
+                        .unwrap_or_else(|| ::std::string::String::from("dark"));
+                    let field_2 = from.optional("limit")?.unwrap_or_else(|| -5);
+                    let field_3 = from.optional("ratio")?.unwrap_or_else(|| 0.5);
+                    let field_4 = from
+                        .optional("wait")?
+                        .unwrap_or_else(|| ::core::time::Duration::from_nanos(
+                            2000000000,
+                        ));
+                    let field_5 = from
+                        .optional("price")?
+                        .unwrap_or_else(|| {
+                            <::rpc_runtime::Decimal as ::core::str::FromStr>::from_str(
+                                    "1.50",
+                                )
+                                .unwrap_or_default()
+                        });
+                    let field_6 = from.optional("pair")?.unwrap_or_else(|| [1, 2]);
+                    let field_7 = from
+                        .optional("names")?
+                        .unwrap_or_else(|| ::std::collections::BTreeMap::from([
+                            (::std::string::String::from("a"), 1),
+                        ]));
+                    let field_8 = from.optional("note")?;
+                    let field_9 = from.optional("any")?;
+                    from.finish()?;
+                    ::core::result::Result::Ok(Self {
+                        theme: field_1,
+                        limit: field_2,
+                        ratio: field_3,
+                        wait: field_4,
+                        price: field_5,
+                        pair: field_6,
+                        names: field_7,
+                        note: field_8,
+                        any: field_9,
+                    })
+                }
                 fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                     from: &mut S,
                 ) -> ::core::result::Result<Self, S::Error> {
@@ -595,6 +727,116 @@ pub mod acme {
                 }
             }
             ::rpc_runtime::__private::wire!(record Settings);
+            /// [`Settings`] with its strings and bytes where they were received.
+            #[derive(Clone, Debug, PartialEq)]
+            pub struct SettingsRef<'a> {
+                /// Field 1.
+                pub theme: &'a str,
+                /// Field 2.
+                pub limit: i32,
+                /// Field 3.
+                pub ratio: f64,
+                /// Field 4.
+                pub wait: ::core::time::Duration,
+                /// Field 5.
+                pub price: ::rpc_runtime::Decimal,
+                /// Field 6.
+                pub pair: [u8; 2],
+                /// Field 7.
+                pub names: ::std::collections::BTreeMap<&'a str, i64>,
+                /// Field 8.
+                pub note: ::core::option::Option<&'a str>,
+                /// Field 9.
+                pub any: ::core::option::Option<::rpc_runtime::Value>,
+            }
+            impl SettingsRef<'_> {
+                /// Copies what is borrowed.
+                #[must_use]
+                #[inline]
+                pub fn to_owned(&self) -> Settings {
+                    self.into()
+                }
+            }
+            #[automatically_derived]
+            impl<'de> ::rpc_runtime::__private::Decode<'de> for SettingsRef<'de> {
+                #[inline]
+                fn decode(
+                    input: &mut ::rpc_runtime::__private::Reader<'de>,
+                ) -> ::core::result::Result<
+                    Self,
+                    ::rpc_runtime::__private::DecodeError,
+                > {
+                    let from = &mut ::rpc_runtime::__private::Slots::open(
+                        input,
+                        <Settings as ::rpc_runtime::__private::Record>::NAME,
+                        <Settings as ::rpc_runtime::__private::Record>::FIELDS,
+                    )?;
+                    let field_1 = from.optional("theme")?.unwrap_or_else(|| "dark");
+                    let field_2 = from.optional("limit")?.unwrap_or_else(|| -5);
+                    let field_3 = from.optional("ratio")?.unwrap_or_else(|| 0.5);
+                    let field_4 = from
+                        .optional("wait")?
+                        .unwrap_or_else(|| ::core::time::Duration::from_nanos(
+                            2000000000,
+                        ));
+                    let field_5 = from
+                        .optional("price")?
+                        .unwrap_or_else(|| {
+                            <::rpc_runtime::Decimal as ::core::str::FromStr>::from_str(
+                                    "1.50",
+                                )
+                                .unwrap_or_default()
+                        });
+                    let field_6 = from.optional("pair")?.unwrap_or_else(|| [1, 2]);
+                    let field_7 = from
+                        .optional("names")?
+                        .unwrap_or_else(|| ::std::collections::BTreeMap::from([
+                            ("a", 1),
+                        ]));
+                    let field_8 = from.optional("note")?;
+                    let field_9 = from.optional("any")?;
+                    from.finish()?;
+                    ::core::result::Result::Ok(Self {
+                        theme: field_1,
+                        limit: field_2,
+                        ratio: field_3,
+                        wait: field_4,
+                        price: field_5,
+                        pair: field_6,
+                        names: field_7,
+                        note: field_8,
+                        any: field_9,
+                    })
+                }
+            }
+            ::rpc_runtime::__private::viewable!(record Settings SettingsRef);
+            #[automatically_derived]
+            impl ::core::convert::From<&SettingsRef<'_>> for Settings {
+                #[inline]
+                fn from(view: &SettingsRef<'_>) -> Self {
+                    Self {
+                        theme: ::rpc_runtime::__private::Viewable::from_view(
+                            &view.theme,
+                        ),
+                        limit: ::rpc_runtime::__private::Viewable::from_view(
+                            &view.limit,
+                        ),
+                        ratio: ::rpc_runtime::__private::Viewable::from_view(
+                            &view.ratio,
+                        ),
+                        wait: ::rpc_runtime::__private::Viewable::from_view(&view.wait),
+                        price: ::rpc_runtime::__private::Viewable::from_view(
+                            &view.price,
+                        ),
+                        pair: ::rpc_runtime::__private::Viewable::from_view(&view.pair),
+                        names: ::rpc_runtime::__private::Viewable::from_view(
+                            &view.names,
+                        ),
+                        note: ::rpc_runtime::__private::Viewable::from_view(&view.note),
+                        any: ::rpc_runtime::__private::Viewable::from_view(&view.any),
+                    }
+                }
+            }
             /// Defined at user.idl:68.
             #[derive(Clone, Debug, PartialEq)]
             #[non_exhaustive]
@@ -681,6 +923,38 @@ pub mod acme {
                         _ => ::core::result::Result::Ok(()),
                     }
                 }
+                fn decode_fields(
+                    ordinal: u32,
+                    input: &mut ::rpc_runtime::__private::Reader<'_>,
+                ) -> ::core::result::Result<
+                    Self,
+                    ::rpc_runtime::__private::DecodeError,
+                > {
+                    match ordinal {
+                        2 => {
+                            let from = &mut ::rpc_runtime::__private::Slots::open(
+                                input,
+                                Self::NAME,
+                                &["w", "h"],
+                            )?;
+                            let field_1 = from.required(1, "w")?;
+                            let field_2 = from.required(2, "h")?;
+                            from.finish()?;
+                            ::core::result::Result::Ok(Self::Rect {
+                                w: field_1,
+                                h: field_2,
+                            })
+                        }
+                        _ => {
+                            ::core::result::Result::Err(
+                                ::rpc_runtime::__private::DecodeError::unknown_variant(
+                                    Self::NAME,
+                                    ::core::convert::From::from(ordinal),
+                                ),
+                            )
+                        }
+                    }
+                }
                 fn read_fields<'de, S: ::rpc_runtime::__private::Source<'de>>(
                     ordinal: u32,
                     from: &mut S,
@@ -712,6 +986,7 @@ pub mod acme {
                 }
             }
             ::rpc_runtime::__private::wire!(union Shape);
+            ::rpc_runtime::__private::viewable!(owned Shape);
             /// Defined at user.idl:29.
             #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
             #[non_exhaustive]
@@ -782,6 +1057,7 @@ pub mod acme {
                 }
             }
             ::rpc_runtime::__private::wire!(enumeration Side);
+            ::rpc_runtime::__private::viewable!(owned Side);
             /// Account state. Open: unknown numbers survive a round trip.
             ///
             /// Defined at user.idl:20.
@@ -870,6 +1146,7 @@ pub mod acme {
                 }
             }
             ::rpc_runtime::__private::wire!(enumeration Status);
+            ::rpc_runtime::__private::viewable!(owned Status);
             /// Defined at user.idl:84.
             #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
             #[non_exhaustive]
@@ -920,6 +1197,7 @@ pub mod acme {
                 }
             }
             ::rpc_runtime::__private::wire!(union StoreError);
+            ::rpc_runtime::__private::viewable!(owned StoreError);
             impl ::core::fmt::Display for StoreError {
                 fn fmt(
                     &self,
@@ -1198,6 +1476,50 @@ pub mod acme {
                     to.field("sides", &self.sides)?;
                     ::core::result::Result::Ok(())
                 }
+                fn decode(
+                    from: &mut ::rpc_runtime::__private::Slots<'_, '_>,
+                ) -> ::core::result::Result<
+                    Self,
+                    ::rpc_runtime::__private::DecodeError,
+                > {
+                    let field_1 = from.required(1, "id")?;
+                    let field_2 = from.required(2, "name")?;
+                    let field_3 = from.optional("email")?;
+                    let field_4 = from
+                        .optional("status")?
+                        .unwrap_or_else(|| Status::Active);
+                    let field_5 = from
+                        .optional("tags")?
+                        .unwrap_or_else(|| ::std::collections::BTreeSet::new());
+                    let field_6 = from.required(6, "attrs")?;
+                    let field_7 = from.optional("nick")?;
+                    let field_8 = from.required(8, "created")?;
+                    let field_9 = from.optional("avatar")?;
+                    let field_10 = from.optional("balance")?;
+                    let field_11 = from.optional("trace")?;
+                    from.hole()?;
+                    from.hole()?;
+                    let field_14 = from.optional("age")?;
+                    let field_15 = from
+                        .optional("sides")?
+                        .unwrap_or_else(|| ::std::vec::Vec::from([Side::Left]));
+                    from.finish()?;
+                    ::core::result::Result::Ok(Self {
+                        id: field_1,
+                        name: field_2,
+                        email: field_3,
+                        status: field_4,
+                        tags: field_5,
+                        attrs: field_6,
+                        nick: field_7,
+                        created: field_8,
+                        avatar: field_9,
+                        balance: field_10,
+                        trace: field_11,
+                        age: field_14,
+                        sides: field_15,
+                    })
+                }
                 fn read<'de, S: ::rpc_runtime::__private::Source<'de>>(
                     from: &mut S,
                 ) -> ::core::result::Result<Self, S::Error> {
@@ -1261,6 +1583,163 @@ pub mod acme {
                 }
             }
             ::rpc_runtime::__private::wire!(record User);
+            /// [`User`] with its strings and bytes where they were received.
+            #[derive(Clone, PartialEq)]
+            pub struct UserRef<'a> {
+                /// Field 1.
+                pub id: UserId,
+                /// The name.
+                pub name: &'a str,
+                /// Field 3.
+                pub email: ::core::option::Option<&'a str>,
+                /// Field 4.
+                pub status: Status,
+                /// Field 5.
+                pub tags: ::std::collections::BTreeSet<&'a str>,
+                /// Field 6.
+                pub attrs: ::std::collections::BTreeMap<
+                    &'a str,
+                    super::super::common::v1::ValueRef<'a>,
+                >,
+                /// Field 7.
+                #[deprecated(since = "1.3", note = "use attrs")]
+                pub nick: ::core::option::Option<&'a str>,
+                /// Field 8.
+                pub created: ::rpc_runtime::Timestamp,
+                /// Field 9.
+                pub avatar: ::core::option::Option<&'a [u8]>,
+                /// Field 10.
+                pub balance: ::core::option::Option<::rpc_runtime::Decimal>,
+                /// Field 11.
+                pub trace: ::core::option::Option<::rpc_runtime::Uuid>,
+                /// Field 14.
+                pub age: ::core::option::Option<u8>,
+                /// Field 15.
+                pub sides: ::std::vec::Vec<Side>,
+            }
+            #[allow(deprecated, reason = "deprecated members are still on the wire")]
+            impl UserRef<'_> {
+                /// Copies what is borrowed.
+                #[must_use]
+                #[inline]
+                pub fn to_owned(&self) -> User {
+                    self.into()
+                }
+            }
+            #[allow(deprecated, reason = "deprecated members are still on the wire")]
+            impl ::core::fmt::Debug for UserRef<'_> {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("UserRef")
+                        .field("id", &self.id)
+                        .field("name", &self.name)
+                        .field("email", &self.email)
+                        .field("status", &self.status)
+                        .field("tags", &self.tags)
+                        .field("attrs", &self.attrs)
+                        .field("nick", &self.nick)
+                        .field("created", &self.created)
+                        .field("avatar", &self.avatar)
+                        .field("balance", &::core::format_args!("<redacted>"))
+                        .field("trace", &self.trace)
+                        .field("age", &self.age)
+                        .field("sides", &self.sides)
+                        .finish()
+                }
+            }
+            #[automatically_derived]
+            #[allow(deprecated, reason = "deprecated members are still on the wire")]
+            impl<'de> ::rpc_runtime::__private::Decode<'de> for UserRef<'de> {
+                #[inline]
+                fn decode(
+                    input: &mut ::rpc_runtime::__private::Reader<'de>,
+                ) -> ::core::result::Result<
+                    Self,
+                    ::rpc_runtime::__private::DecodeError,
+                > {
+                    let from = &mut ::rpc_runtime::__private::Slots::open(
+                        input,
+                        <User as ::rpc_runtime::__private::Record>::NAME,
+                        <User as ::rpc_runtime::__private::Record>::FIELDS,
+                    )?;
+                    let field_1 = from.required(1, "id")?;
+                    let field_2 = from.required(2, "name")?;
+                    let field_3 = from.optional("email")?;
+                    let field_4 = from
+                        .optional("status")?
+                        .unwrap_or_else(|| Status::Active);
+                    let field_5 = from
+                        .optional("tags")?
+                        .unwrap_or_else(|| ::std::collections::BTreeSet::new());
+                    let field_6 = from.required(6, "attrs")?;
+                    let field_7 = from.optional("nick")?;
+                    let field_8 = from.required(8, "created")?;
+                    let field_9 = from.optional("avatar")?;
+                    let field_10 = from.optional("balance")?;
+                    let field_11 = from.optional("trace")?;
+                    from.hole()?;
+                    from.hole()?;
+                    let field_14 = from.optional("age")?;
+                    let field_15 = from
+                        .optional("sides")?
+                        .unwrap_or_else(|| ::std::vec::Vec::from([Side::Left]));
+                    from.finish()?;
+                    ::core::result::Result::Ok(Self {
+                        id: field_1,
+                        name: field_2,
+                        email: field_3,
+                        status: field_4,
+                        tags: field_5,
+                        attrs: field_6,
+                        nick: field_7,
+                        created: field_8,
+                        avatar: field_9,
+                        balance: field_10,
+                        trace: field_11,
+                        age: field_14,
+                        sides: field_15,
+                    })
+                }
+            }
+            ::rpc_runtime::__private::viewable!(record User UserRef);
+            #[automatically_derived]
+            #[allow(deprecated, reason = "deprecated members are still on the wire")]
+            impl ::core::convert::From<&UserRef<'_>> for User {
+                #[inline]
+                fn from(view: &UserRef<'_>) -> Self {
+                    Self {
+                        id: ::rpc_runtime::__private::Viewable::from_view(&view.id),
+                        name: ::rpc_runtime::__private::Viewable::from_view(&view.name),
+                        email: ::rpc_runtime::__private::Viewable::from_view(
+                            &view.email,
+                        ),
+                        status: ::rpc_runtime::__private::Viewable::from_view(
+                            &view.status,
+                        ),
+                        tags: ::rpc_runtime::__private::Viewable::from_view(&view.tags),
+                        attrs: ::rpc_runtime::__private::Viewable::from_view(
+                            &view.attrs,
+                        ),
+                        nick: ::rpc_runtime::__private::Viewable::from_view(&view.nick),
+                        created: ::rpc_runtime::__private::Viewable::from_view(
+                            &view.created,
+                        ),
+                        avatar: ::rpc_runtime::__private::Viewable::from_view(
+                            &view.avatar,
+                        ),
+                        balance: ::rpc_runtime::__private::Viewable::from_view(
+                            &view.balance,
+                        ),
+                        trace: ::rpc_runtime::__private::Viewable::from_view(
+                            &view.trace,
+                        ),
+                        age: ::rpc_runtime::__private::Viewable::from_view(&view.age),
+                        sides: ::rpc_runtime::__private::Viewable::from_view(&view.sides),
+                    }
+                }
+            }
             /// Why a user cannot be had.
             ///
             /// Defined at user.idl:76.
@@ -1353,6 +1832,44 @@ pub mod acme {
                         _ => ::core::result::Result::Ok(()),
                     }
                 }
+                fn decode_fields(
+                    ordinal: u32,
+                    input: &mut ::rpc_runtime::__private::Reader<'_>,
+                ) -> ::core::result::Result<
+                    Self,
+                    ::rpc_runtime::__private::DecodeError,
+                > {
+                    match ordinal {
+                        1 => {
+                            let from = &mut ::rpc_runtime::__private::Slots::open(
+                                input,
+                                Self::NAME,
+                                &["id"],
+                            )?;
+                            let field_1 = from.required(1, "id")?;
+                            from.finish()?;
+                            ::core::result::Result::Ok(Self::NotFound { id: field_1 })
+                        }
+                        3 => {
+                            let from = &mut ::rpc_runtime::__private::Slots::open(
+                                input,
+                                Self::NAME,
+                                &["after"],
+                            )?;
+                            let field_1 = from.required(1, "after")?;
+                            from.finish()?;
+                            ::core::result::Result::Ok(Self::Busy { after: field_1 })
+                        }
+                        _ => {
+                            ::core::result::Result::Err(
+                                ::rpc_runtime::__private::DecodeError::unknown_variant(
+                                    Self::NAME,
+                                    ::core::convert::From::from(ordinal),
+                                ),
+                            )
+                        }
+                    }
+                }
                 fn read_fields<'de, S: ::rpc_runtime::__private::Source<'de>>(
                     ordinal: u32,
                     from: &mut S,
@@ -1397,6 +1914,7 @@ pub mod acme {
                 }
             }
             ::rpc_runtime::__private::wire!(union UserError);
+            ::rpc_runtime::__private::viewable!(owned UserError);
             impl ::core::fmt::Display for UserError {
                 fn fmt(
                     &self,
@@ -2489,6 +3007,38 @@ pub mod acme {
                             },
                         )
                 }
+                /// [`find`](Self::find), with the reply as it came: strings and bytes are read where they are.
+                pub fn find_view(
+                    &self,
+                    prefix: &str,
+                    limit: ::core::option::Option<u32>,
+                    sides: &[Side],
+                    shape: ::core::option::Option<&Shape>,
+                ) -> ::core::result::Result<
+                    ::rpc_runtime::View<::std::vec::Vec<User>>,
+                    ::rpc_runtime::CallError<::core::convert::Infallible>,
+                > {
+                    self.channel
+                        .call(
+                            &__RpcUserService::SERVICE.methods[3],
+                            ::rpc_runtime::__private::Returns::plain(
+                                    ::rpc_runtime::__private::Codec::<
+                                        ::std::vec::Vec<User>,
+                                    >::direct(),
+                                )
+                                .view(),
+                            |__rpc_out| {
+                                ::rpc_runtime::__private::write::array(__rpc_out, 4);
+                                ::rpc_runtime::__private::Encode::encode(
+                                    &prefix,
+                                    __rpc_out,
+                                );
+                                ::rpc_runtime::__private::Encode::encode(&limit, __rpc_out);
+                                ::rpc_runtime::__private::Encode::encode(&sides, __rpc_out);
+                                ::rpc_runtime::__private::Encode::encode(&shape, __rpc_out);
+                            },
+                        )
+                }
                 /// Calls `old`.
                 #[deprecated(note = "use get_user")]
                 pub fn old(
@@ -2510,6 +3060,28 @@ pub mod acme {
                             },
                         )
                 }
+                /// [`old`](Self::old), with the reply as it came: strings and bytes are read where they are.
+                #[deprecated]
+                pub fn old_view(
+                    &self,
+                ) -> ::core::result::Result<
+                    ::rpc_runtime::View<::core::option::Option<::std::string::String>>,
+                    ::rpc_runtime::CallError<::core::convert::Infallible>,
+                > {
+                    self.channel
+                        .call(
+                            &__RpcUserService::SERVICE.methods[4],
+                            ::rpc_runtime::__private::Returns::plain(
+                                    ::rpc_runtime::__private::Codec::<
+                                        ::core::option::Option<::std::string::String>,
+                                    >::direct(),
+                                )
+                                .view(),
+                            |__rpc_out| {
+                                ::rpc_runtime::__private::write::array(__rpc_out, 0);
+                            },
+                        )
+                }
                 /// Answers if it is.
                 pub fn ping(
                     &self,
@@ -2525,6 +3097,27 @@ pub mod acme {
                                     ::std::string::String,
                                 >::direct(),
                             ),
+                            |__rpc_out| {
+                                ::rpc_runtime::__private::write::array(__rpc_out, 0);
+                            },
+                        )
+                }
+                /// [`ping`](Self::ping), with the reply as it came: strings and bytes are read where they are.
+                pub fn ping_view(
+                    &self,
+                ) -> ::core::result::Result<
+                    ::rpc_runtime::View<::std::string::String>,
+                    ::rpc_runtime::CallError<::core::convert::Infallible>,
+                > {
+                    self.channel
+                        .call(
+                            &__RpcUserService::SERVICE.methods[5],
+                            ::rpc_runtime::__private::Returns::plain(
+                                    ::rpc_runtime::__private::Codec::<
+                                        ::std::string::String,
+                                    >::direct(),
+                                )
+                                .view(),
                             |__rpc_out| {
                                 ::rpc_runtime::__private::write::array(__rpc_out, 0);
                             },
@@ -2565,6 +3158,28 @@ pub mod acme {
                                 ::rpc_runtime::__private::Codec::<User>::direct(),
                                 ::rpc_runtime::__private::ErrorCodec::<UserError>::direct(),
                             ),
+                            |__rpc_out| {
+                                ::rpc_runtime::__private::write::array(__rpc_out, 1);
+                                ::rpc_runtime::__private::Encode::encode(&id, __rpc_out);
+                            },
+                        )
+                }
+                /// [`get_user`](Self::get_user), with the reply as it came: strings and bytes are read where they are.
+                pub fn get_user_view(
+                    &self,
+                    id: UserId,
+                ) -> ::core::result::Result<
+                    ::rpc_runtime::View<User>,
+                    ::rpc_runtime::CallError<UserError>,
+                > {
+                    self.channel
+                        .call(
+                            &__RpcUserService::SERVICE.methods[7],
+                            ::rpc_runtime::__private::Returns::result(
+                                    ::rpc_runtime::__private::Codec::<User>::direct(),
+                                    ::rpc_runtime::__private::ErrorCodec::<UserError>::direct(),
+                                )
+                                .view(),
                             |__rpc_out| {
                                 ::rpc_runtime::__private::write::array(__rpc_out, 1);
                                 ::rpc_runtime::__private::Encode::encode(&id, __rpc_out);

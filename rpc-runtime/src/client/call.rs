@@ -17,6 +17,8 @@ use crate::client::pending::{Callback, Pending};
 use crate::client::request::{Prepared, Request};
 use crate::client::retry::{RetryPolicy, needs_more};
 use crate::client::returns::Returns;
+use crate::client::view::View;
+use crate::codec::Viewable;
 use crate::error::{CallError, Error, ErrorKind, Execution};
 use crate::link::Ticket;
 use crate::security::Token;
@@ -50,6 +52,19 @@ impl<T, E> Call<T, E> {
             request,
             returns,
             mistake: None,
+        }
+    }
+
+    /// Asks for the reply as it comes: strings and bytes are then read where they are, see [`View`].
+    pub fn view(self) -> Call<View<T>, E>
+    where
+        T: Viewable,
+    {
+        Call {
+            channel: self.channel,
+            request: self.request,
+            returns: self.returns.view(),
+            mistake: self.mistake,
         }
     }
 

@@ -17,6 +17,7 @@ mod retry;
 mod returns;
 mod stream_call;
 mod upload;
+mod view;
 
 pub(crate) use direct::Direct;
 pub(crate) use items::no_streams;
@@ -37,3 +38,4 @@ pub use pending::{Callback, Pending};
 pub use retry::RetryPolicy;
 pub use returns::Returns;
 pub use stream_call::StreamCall;
+pub use view::{View, Views};

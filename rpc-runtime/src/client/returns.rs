@@ -4,7 +4,10 @@ use std::convert::Infallible;
 use std::fmt;
 use std::time::Duration;
 
-use crate::codec::{CheckLimits, Codec, DecodeError, ErrorCodec, Reader, check};
+use bytes::Bytes;
+
+use crate::client::view::View;
+use crate::codec::{CheckLimits, Codec, DecodeError, ErrorCodec, Reader};
 use crate::descriptor::MethodDescriptor;
 use crate::error::{CallError, Error, ErrorKind, Execution};
 use crate::status::Status;
@@ -34,6 +37,14 @@ impl<T, E> Returns<T, E> {
         Self {
             result: result.decode,
             error: Some(error.codec.decode),
+        }
+    }
+
+    /// The same method, whose result is not decoded.
+    pub const fn view(&self) -> Returns<View<T>, E> {
+        Returns {
+            result: |input| View::take(input),
+            error: self.error,
         }
     }
 
@@ -73,10 +84,9 @@ impl<T, E> Returns<T, E> {
     }
 }
 
-fn decode<T>(body: &[u8], read: Decode<T>) -> Result<T, DecodeError> {
-    check(body, &CheckLimits::default())
-        .map_err(|malformed| DecodeError::custom(malformed.to_string()))?;
-    let mut input = Reader::new(body);
+fn decode<T>(body: &Bytes, read: Decode<T>) -> Result<T, DecodeError> {
+    // One pass: the reader keeps to the limits of the structure check.
+    let mut input = Reader::bounded(body, &CheckLimits::default()).in_frame(body);
     let value = read(&mut input)?;
     input.finish()?;
     Ok(value)

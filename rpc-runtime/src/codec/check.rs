@@ -59,8 +59,13 @@ impl Malformed {
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "malformed message at byte {}: ", self.at)?;
-        match &self.fault {
+        write!(f, "malformed message at byte {}: {}", self.at, self.fault)
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Fault::Ends => f.write_str("it ends inside of a value"),
             Fault::Claim {
                 what,
@@ -89,7 +94,7 @@ impl std::error::Error for Malformed {}
 ///
 /// When it is not: the place and the reason.
 pub fn check(message: &[u8], limits: &CheckLimits) -> Result<(), Malformed> {
-    let end = scan(message, limits, true)?;
+    let (end, _) = scan(message, limits, true)?;
     if end < message.len() {
         return Err(Malformed {
             at: end,
@@ -106,69 +111,96 @@ pub fn check(message: &[u8], limits: &CheckLimits) -> Result<(), Malformed> {
 /// When no further bytes could make it a value within `limits`.
 pub fn check_prefix(bytes: &[u8], limits: &CheckLimits) -> Result<Option<usize>, Malformed> {
     match scan(bytes, limits, false) {
-        Ok(end) => Ok(Some(end)),
+        Ok((end, _)) => Ok(Some(end)),
         Err(malformed) if malformed.is_incomplete() => Ok(None),
         Err(malformed) => Err(malformed),
     }
 }
 
-/// Walks one value, and gives the place where it ends. If `whole`, a count is held against the bytes left at once.
-fn scan(bytes: &[u8], limits: &CheckLimits, whole: bool) -> Result<usize, Malformed> {
+/// Walks one value, and gives the place where it ends, and how many more values there could have been. If `whole`, a
+/// count is held against the bytes left at once.
+pub(super) fn scan(
+    bytes: &[u8],
+    limits: &CheckLimits,
+    whole: bool,
+) -> Result<(usize, usize), Malformed> {
     let max_depth = limits.max_depth.min(DEPTH);
-    // How many values are still to come at each level; level 0 is the message itself.
-    let mut pending = [0_u64; DEPTH + 1];
-    pending[0] = 1;
-    let mut depth = 0;
-    let mut nodes = limits.max_nodes;
-    let mut at = 0;
+    let too_many = Fault::Nodes(limits.max_nodes);
+    // How many values are still to come at each level above the one that is walked.
+    let mut above = [0_u32; DEPTH];
+    let (mut depth, mut here, mut at) = (0, 1_u32, 0);
+    // All values of an array or map are counted with it.
+    let Some(mut nodes) = u32::try_from(limits.max_nodes)
+        .unwrap_or(u32::MAX)
+        .checked_sub(1)
+    else {
+        return Err(Malformed {
+            at,
+            fault: too_many,
+        });
+    };
     loop {
-        while pending[depth] == 0 {
-            if depth == 0 {
-                return Ok(at);
+        while here > 0 {
+            here -= 1;
+            if let Some(marker) = bytes.get(at) {
+                let len = usize::from(LENGTHS[usize::from(*marker)]);
+                if len > 0 && len <= bytes.len() - at {
+                    at += len;
+                    continue;
+                }
             }
-            depth -= 1;
+            let fail = |at, fault| Malformed { at, fault };
+            let header = header(bytes, at).map_err(|fault| fail(at, fault))?;
+            let start = at;
+            at += header.len;
+            let left = bytes.len() - at;
+            match header.content {
+                Content::Bytes(len) if len > left as u64 => {
+                    let what = if header.len > 1 {
+                        "a string, binary or extension"
+                    } else {
+                        "a value"
+                    };
+                    let claimed = len;
+                    return Err(fail(
+                        start,
+                        Fault::Claim {
+                            what,
+                            claimed,
+                            left,
+                        },
+                    ));
+                }
+                Content::Bytes(len) => at += len as usize,
+                Content::Values(_) if depth == max_depth => {
+                    return Err(fail(start, Fault::Depth(max_depth)));
+                }
+                Content::Values(count) if count > u64::from(nodes) => {
+                    return Err(fail(start, too_many));
+                }
+                Content::Values(count) if whole && count > left as u64 => {
+                    return Err(fail(
+                        start,
+                        Fault::Claim {
+                            what: "an array or map",
+                            claimed: count,
+                            left,
+                        },
+                    ));
+                }
+                Content::Values(count) => {
+                    nodes -= count as u32;
+                    above[depth] = here;
+                    depth += 1;
+                    here = count as u32;
+                }
+            }
         }
-        pending[depth] -= 1;
-        let fail = move |fault| Malformed { at, fault };
-        let Some(left) = nodes.checked_sub(1) else {
-            return Err(fail(Fault::Nodes(limits.max_nodes)));
-        };
-        nodes = left;
-        let header = header(bytes, at).map_err(fail)?;
-        at += header.len;
-        let left = bytes.len() - at;
-        match header.content {
-            Content::Bytes(len) if len > left as u64 => {
-                let what = if header.len > 1 {
-                    "a string, binary or extension"
-                } else {
-                    "a value"
-                };
-                return Err(fail(Fault::Claim {
-                    what,
-                    claimed: len,
-                    left,
-                }));
-            }
-            Content::Bytes(len) => at += len as usize,
-            Content::Values(count) => {
-                if depth == max_depth {
-                    return Err(fail(Fault::Depth(max_depth)));
-                }
-                if count > nodes as u64 {
-                    return Err(fail(Fault::Nodes(limits.max_nodes)));
-                }
-                if whole && count > left as u64 {
-                    return Err(fail(Fault::Claim {
-                        what: "an array or map",
-                        claimed: count,
-                        left,
-                    }));
-                }
-                depth += 1;
-                pending[depth] = count;
-            }
+        if depth == 0 {
+            return Ok((at, nodes as usize));
         }
+        depth -= 1;
+        here = above[depth];
     }
 }
 
@@ -235,12 +267,32 @@ fn sized<const N: usize>(
 
 /// Our own encoder puts a reason behind the reserved marker when a value cannot be written.
 #[cold]
-fn reserved(rest: &[u8]) -> Fault {
+pub(super) fn reserved(rest: &[u8]) -> Fault {
     match super::Reader::new(rest).str() {
         Ok(reason) => Fault::Unwritable(reason.to_owned()),
         Err(_) => Fault::Reserved,
     }
 }
+
+/// The whole length of values that have one after their first byte, such as short strings and all numbers; 0 for others.
+const LENGTHS: [u8; 256] = {
+    let mut lengths = [1; 256];
+    let mut marker = 0x80;
+    while marker <= 0xdf {
+        lengths[marker] = match marker {
+            0xc0 | 0xc2 | 0xc3 => 1,
+            0xa0..=0xbf => 1 + (marker as u8 & 31),
+            0xcc | 0xd0 => 2,
+            0xcd | 0xd1 => 3,
+            0xca | 0xce | 0xd2 => 5,
+            0xcb | 0xcf | 0xd3 => 9,
+            0xd4..=0xd8 => 2 + (1 << (marker - 0xd4)),
+            _ => 0,
+        };
+        marker += 1;
+    }
+    lengths
+};
 
 /// The deepest nesting that can be allowed: the check keeps a count for each level.
 pub(super) const DEPTH: usize = 128;

@@ -37,8 +37,10 @@ pub fn encode<E: Enumeration>(value: &E, out: &mut Vec<u8>) {
 /// When the bytes are no number, or one that the enum refuses.
 #[inline]
 pub fn decode<E: Enumeration>(input: &mut Reader<'_>) -> Result<E, DecodeError> {
-    let number = input.integer()?;
-    from_wide(number)
+    let number = input
+        .signed(i64::MIN, i64::MAX, "an enum")
+        .map_err(|error| error.in_type(E::NAME))?;
+    from_narrow(number)
 }
 
 /// Gives an enum to a serde format.
@@ -75,7 +77,12 @@ pub fn deserialize<'de, E: Enumeration, D: Deserializer<'de>>(
 fn from_wide<E: Enumeration>(number: i128) -> Result<E, DecodeError> {
     let narrow = i64::try_from(number)
         .map_err(|_| DecodeError::out_of_range(number, "an enum").in_type(E::NAME))?;
-    E::from_number(narrow).ok_or_else(|| DecodeError::unknown_number(E::NAME, narrow))
+    from_narrow(narrow)
+}
+
+#[inline]
+fn from_narrow<E: Enumeration>(number: i64) -> Result<E, DecodeError> {
+    E::from_number(number).ok_or_else(|| DecodeError::unknown_number(E::NAME, number))
 }
 
 struct EnumerationVisitor<E>(PhantomData<E>);

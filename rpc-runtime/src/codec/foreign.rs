@@ -34,9 +34,11 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> RpcType for T {
             },
             decode_list: |input| {
                 let count = input.array()?;
-                (0..count)
+                let items = (0..count)
                     .map(|index| decode(input).map_err(|error| error.in_index(index)))
-                    .collect()
+                    .collect();
+                input.close();
+                items
             },
         }
     }

@@ -88,13 +88,17 @@ impl<T: Encode + Ord, H> Encode for HashSet<T, H> {
 
 impl<'de, T: Decode<'de> + Ord> Decode<'de> for BTreeSet<T> {
     fn decode(input: &mut Reader<'de>) -> Result<Self, DecodeError> {
-        decode_items(input.array()?, input).collect()
+        let set = decode_items(input.array()?, input).collect();
+        input.close();
+        set
     }
 }
 
 impl<'de, T: Decode<'de> + Eq + Hash, H: BuildHasher + Default> Decode<'de> for HashSet<T, H> {
     fn decode(input: &mut Reader<'de>) -> Result<Self, DecodeError> {
-        decode_items(input.array()?, input).collect()
+        let set = decode_items(input.array()?, input).collect();
+        input.close();
+        set
     }
 }
 
@@ -153,6 +157,7 @@ fn decode_entries<'de, K: Decode<'de>, V: Decode<'de>>(
         let value = V::decode(input).map_err(|error| error.in_key(shown(before)))?;
         insert(key, value);
     }
+    input.close();
     Ok(())
 }
 

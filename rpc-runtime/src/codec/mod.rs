@@ -27,6 +27,16 @@
 //!         to.field("state", &self.state)
 //!     }
 //!
+//!     fn decode(from: &mut __private::Slots<'_, '_>) -> ::core::result::Result<Self, __private::DecodeError> {
+//!         let id = from.required(1, "id")?;                                            // required
+//!         from.hole()?;
+//!         let email = from.optional("email")?;                                         // optional
+//!         let state = from.optional("state")?.unwrap_or(State::Active);                // with a default
+//!         from.finish()?;
+//!         Ok(Self { id, email, state })
+//!     }
+//!
+//!     // Only serde formats come by here.
 //!     fn read<'de, S: __private::Source<'de>>(from: &mut S) -> ::core::result::Result<Self, S::Error> {
 //!         let (mut id, mut email, mut state) = (None, None, None);
 //!         while let Some(slot) = from.next(Self::FIELDS)? {
@@ -103,7 +113,7 @@
 //!         }
 //!     }
 //!
-//!     // These two only if a variant has fields.
+//!     // These three only if a variant has fields.
 //!     fn write_fields<S: __private::Sink>(&self, to: &mut S) -> ::core::result::Result<(), S::Error> {
 //!         match self {
 //!             Self::Rect { w, h } => {
@@ -111,6 +121,18 @@
 //!                 to.field("h", h)
 //!             }
 //!             _ => Ok(()),                                                             // left out if all variants have fields
+//!         }
+//!     }
+//!
+//!     fn decode_fields(ordinal: u32, input: &mut __private::Reader<'_>) -> ::core::result::Result<Self, __private::DecodeError> {
+//!         match ordinal {
+//!             2 => {
+//!                 let mut from = __private::Slots::open(input, Self::NAME, &["w", "h"])?;
+//!                 let variant = Self::Rect { w: from.required(1, "w")?, h: from.optional("h")? };
+//!                 from.finish()?;
+//!                 Ok(variant)
+//!             }
+//!             _ => Err(__private::DecodeError::unknown_variant(Self::NAME, ordinal.into())),
 //!         }
 //!     }
 //!
@@ -175,6 +197,7 @@ mod payload;
 mod raw_variant;
 pub mod record;
 mod sink;
+mod slots;
 mod source;
 pub mod union;
 
@@ -182,6 +205,7 @@ mod error_facts;
 mod foreign;
 mod probe;
 mod table;
+mod viewable;
 
 mod invalid;
 mod pattern;
@@ -190,6 +214,8 @@ pub mod validate;
 #[doc(hidden)]
 pub use ::serde;
 
+#[doc(hidden)]
+pub use crate::__rpc_viewable as viewable;
 #[doc(hidden)]
 pub use crate::__rpc_wire as wire;
 
@@ -209,10 +235,12 @@ pub use raw_variant::RawVariant;
 pub use reader::Reader;
 pub use record::Record;
 pub use sink::Sink;
+pub use slots::Slots;
 pub use source::Source;
 pub use table::{Codec, ErrorCodec};
 pub use timestamp::{NoTimestamp, Timestamp};
 pub use union::Union;
 pub use uuid::{NoUuid, Uuid};
 pub use value::Value;
+pub use viewable::Viewable;
 pub use wire::{De, Decode, Encode, Ser, Wire};

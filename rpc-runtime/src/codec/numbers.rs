@@ -8,7 +8,7 @@ use serde::{Deserializer, Serializer};
 use super::error::DecodeError;
 use super::reader::{Reader, integral};
 use super::text;
-use super::wire::{Decode, Encode, Wire};
+use super::wire::{Decode, Encode, Wire, prealloc};
 use super::write;
 
 impl Encode for bool {
@@ -37,12 +37,18 @@ impl Wire for bool {
 
 /// Encode and Decode of one integer type, as the wider type that has a writer.
 macro_rules! integer {
+    // The reader has held it against the bounds of the type.
+    (@uint $input:ident, $ty:ident) => {
+        $input.unsigned($ty::MAX.into(), stringify!($ty)).map(|value| value as $ty)
+    };
+    (@int $input:ident, $ty:ident) => {
+        $input.signed($ty::MIN.into(), $ty::MAX.into(), stringify!($ty)).map(|value| value as $ty)
+    };
     ($($ty:ident: $writer:ident, $hint:ident, $give:ident;)*) => {$(
         impl<'de> Decode<'de> for $ty {
             #[inline]
             fn decode(input: &mut Reader<'de>) -> Result<Self, DecodeError> {
-                let value = input.integer()?;
-                $ty::try_from(value).map_err(|_| DecodeError::out_of_range(value, stringify!($ty)))
+                integer!(@$writer input, $ty)
             }
         }
 
@@ -91,8 +97,7 @@ impl Encode for u8 {
 impl<'de> Decode<'de> for u8 {
     #[inline]
     fn decode(input: &mut Reader<'de>) -> Result<Self, DecodeError> {
-        let value = input.integer()?;
-        u8::try_from(value).map_err(|_| DecodeError::out_of_range(value, "u8"))
+        integer!(@uint input, u8)
     }
 
     fn decode_list(input: &mut Reader<'de>) -> Result<Vec<Self>, DecodeError> {
@@ -100,9 +105,12 @@ impl<'de> Decode<'de> for u8 {
             return input.bin().map(<[u8]>::to_vec);
         }
         let count = input.array()?;
-        (0..count)
-            .map(|index| u8::decode(input).map_err(|error| error.in_index(index)))
-            .collect()
+        let mut bytes = Vec::with_capacity(prealloc::<u8>(count));
+        for index in 0..count {
+            bytes.push(u8::decode(input).map_err(|error| error.in_index(index))?);
+        }
+        input.close();
+        Ok(bytes)
     }
 }
 

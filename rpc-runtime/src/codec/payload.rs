@@ -11,7 +11,7 @@ use super::error::DecodeError;
 use super::raw_variant::RawVariant;
 use super::reader::Reader;
 use super::sink;
-use super::source::{ByName, BySlot, ReaderSource};
+use super::source::{ByName, BySlot};
 use super::union::{Union, VariantFields, name_of, ordinal_of};
 use super::value::Value;
 use super::wire::{De, Decode, Encode, Ser, Wire};
@@ -140,9 +140,9 @@ impl<'de> PayloadSource<'de> for ReaderPayload<'_, 'de> {
         // No payload is no fields: all of them may be optional.
         if self.0.is_nil() {
             self.0.nil()?;
-            return U::read_fields(ordinal, &mut ReaderSource::new(&mut Reader::new(EMPTY))?);
+            return U::decode_fields(ordinal, &mut Reader::new(EMPTY));
         }
-        U::read_fields(ordinal, &mut ReaderSource::new(self.0)?)
+        U::decode_fields(ordinal, self.0)
     }
 
     fn raw(self, ordinal: u32) -> Result<RawVariant, DecodeError> {
@@ -370,10 +370,7 @@ impl<'de, U: Union> Visitor<'de> for FieldsVisitor<U> {
     }
 
     fn visit_unit<E: Error>(self) -> Result<U, E> {
-        let mut nothing = Reader::new(EMPTY);
-        ReaderSource::new(&mut nothing)
-            .and_then(|mut source| U::read_fields(self.0, &mut source))
-            .map_err(E::custom)
+        U::decode_fields(self.0, &mut Reader::new(EMPTY)).map_err(E::custom)
     }
 }
 

@@ -1,39 +1,79 @@
 //! Reads MessagePack from a slice, without copies and without recursion.
 
+use bytes::Bytes;
 use rmp::Marker;
 
 use super::Decode;
+use super::check::{self, CheckLimits, Fault, Malformed};
 use super::error::{DecodeError, kind_of};
 
 /// Reads one message, front to back.
 ///
-/// Whoever makes one runs [`check`](super::check) over the message first: the check bounds depth and counts.
-/// A reader by itself never panics, never trusts a count and never reserves memory.
+/// Decoders of nested types recurse, and what a message holds becomes memory: so depth and counts need a bound. Either
+/// the message has gone through [`check`](super::check) before ([`new`](Self::new)), or the reader keeps to limits while
+/// it reads ([`bounded`](Self::bounded)). By itself it never panics, never trusts a count and never reserves memory.
 #[derive(Clone, Debug)]
 pub struct Reader<'de> {
     rest: &'de [u8],
+    /// How much deeper arrays and maps may be nested here; more than any message can have if there is no limit.
+    depth: u32,
+    /// How many more values there may be.
+    nodes: usize,
+    /// What the message is a piece of, for values that keep a piece of it.
+    frame: Option<&'de Bytes>,
 }
 
 impl<'de> Reader<'de> {
-    /// Begins at the front of `bytes`.
+    /// Begins at the front of `bytes`, which have been [checked](super::check).
     #[inline]
     pub fn new(bytes: &'de [u8]) -> Self {
-        Self { rest: bytes }
+        Self {
+            rest: bytes,
+            depth: u32::MAX,
+            nodes: usize::MAX,
+            frame: None,
+        }
     }
 
-    /// Reads the count of an array; that many values follow.
+    /// Begins at the front of `bytes`, which nobody has looked at: what [`check`](super::check) refuses, the reader
+    /// refuses on the way.
+    #[inline]
+    pub fn bounded(bytes: &'de [u8], limits: &CheckLimits) -> Self {
+        Self {
+            rest: bytes,
+            depth: limits.max_depth.min(check::DEPTH) as u32,
+            // The message itself is a value too.
+            nodes: limits.max_nodes.saturating_sub(1),
+            frame: None,
+        }
+    }
+
+    /// The same reader, of a message that is all of `frame` or in it: large binary is then shared with the frame, not
+    /// copied.
+    #[inline]
+    #[must_use]
+    pub fn in_frame(self, frame: &'de Bytes) -> Self {
+        Self {
+            frame: Some(frame),
+            ..self
+        }
+    }
+
+    /// Reads the count of an array; that many values follow, and then a [`close`](Self::close).
     #[inline]
     pub fn array(&mut self) -> Result<usize, DecodeError> {
-        let count = match self.marker()? {
-            Marker::FixArray(count) => usize::from(count),
-            Marker::Array16 => self.length16()?,
-            Marker::Array32 => self.length32()?,
-            other => return Err(self.unexpected("an array", other)),
+        let count = match self.rest {
+            [byte @ 0x90..=0x9f, rest @ ..] => {
+                self.rest = rest;
+                usize::from(byte & 15)
+            }
+            _ => self.long_array()?,
         };
-        self.claim(count)
+        self.open(count)?;
+        Ok(count)
     }
 
-    /// Reads the count of a map; that many keys, each with its value, follow.
+    /// Reads the count of a map; that many keys, each with its value, follow, and then a [`close`](Self::close).
     #[inline]
     pub fn map(&mut self) -> Result<usize, DecodeError> {
         let count = match self.marker()? {
@@ -42,8 +82,14 @@ impl<'de> Reader<'de> {
             Marker::Map32 => self.length32()?,
             other => return Err(self.unexpected("a map", other)),
         };
-        self.claim(count.saturating_mul(2))?;
+        self.open(count.saturating_mul(2))?;
         Ok(count)
+    }
+
+    /// Ends an array or map: what follows is one level up. Who leaves it out meets the limit of depth too early.
+    #[inline]
+    pub fn close(&mut self) {
+        self.depth = self.depth.saturating_add(1);
     }
 
     /// Reads nil.
@@ -74,9 +120,48 @@ impl<'de> Reader<'de> {
         }
     }
 
+    /// Reads a whole number from 0 up to `max`, in any form; `ty` is the type that must hold it.
+    #[inline]
+    pub(super) fn unsigned(&mut self, max: u64, ty: &'static str) -> Result<u64, DecodeError> {
+        match self.rest {
+            [byte @ 0..=0x7f, rest @ ..] => {
+                self.rest = rest;
+                Ok(u64::from(*byte))
+            }
+            _ => self.long_unsigned(max, ty),
+        }
+    }
+
+    /// Reads a whole number from `min` up to `max`, in any form; `ty` is the type that must hold it.
+    #[inline]
+    pub(super) fn signed(
+        &mut self,
+        min: i64,
+        max: i64,
+        ty: &'static str,
+    ) -> Result<i64, DecodeError> {
+        match self.rest {
+            [byte @ (0..=0x7f | 0xe0..=0xff), rest @ ..] => {
+                self.rest = rest;
+                Ok(i64::from(*byte as i8))
+            }
+            _ => self.long_signed(min, max, ty),
+        }
+    }
+
     /// Reads a float of either size, or an integer.
     #[inline]
     pub fn float(&mut self) -> Result<f64, DecodeError> {
+        match self.rest {
+            [0xcb, a, b, c, d, e, f, g, h, rest @ ..] => {
+                self.rest = rest;
+                Ok(f64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h]))
+            }
+            _ => self.other_float(),
+        }
+    }
+
+    fn other_float(&mut self) -> Result<f64, DecodeError> {
         match self.marker()? {
             Marker::F64 => Ok(f64::from_be_bytes(self.bytes_of()?)),
             Marker::F32 => Ok(f32::from_be_bytes(self.bytes_of()?).into()),
@@ -88,16 +173,26 @@ impl<'de> Reader<'de> {
     /// Reads a string, which must be UTF-8.
     #[inline]
     pub fn str(&mut self) -> Result<&'de str, DecodeError> {
-        let marker = self.marker()?;
-        let len = match marker {
-            Marker::FixStr(len) => usize::from(len),
-            Marker::Str8 => self.length8()?,
-            Marker::Str16 => self.length16()?,
-            Marker::Str32 => self.length32()?,
-            other => return Err(self.unexpected("a string", other)),
-        };
-        std::str::from_utf8(self.take(len)?)
-            .map_err(|_| DecodeError::custom("a string is not UTF-8"))
+        std::str::from_utf8(self.text()?).map_err(|_| not_utf8())
+    }
+
+    /// Reads a string of one's own.
+    pub(super) fn string(&mut self) -> Result<String, DecodeError> {
+        // Copied first: looking for ASCII is faster in memory that is aligned.
+        let bytes = self.text()?.to_vec();
+        String::from_utf8(bytes).map_err(|_| not_utf8())
+    }
+
+    /// Reads the bytes of a string.
+    #[inline]
+    fn text(&mut self) -> Result<&'de [u8], DecodeError> {
+        if let [byte @ 0xa0..=0xbf, rest @ ..] = self.rest
+            && let Some((text, rest)) = rest.split_at_checked(usize::from(byte & 31))
+        {
+            self.rest = rest;
+            return Ok(text);
+        }
+        self.long_text()
     }
 
     /// Reads binary.
@@ -110,6 +205,20 @@ impl<'de> Reader<'de> {
             other => return Err(self.unexpected("binary", other)),
         };
         self.take(len)
+    }
+
+    /// Reads binary that outlives the message: a piece of the frame if it is large, a copy if it is small.
+    pub(super) fn shared_bin(&mut self) -> Result<Bytes, DecodeError> {
+        let frame = self.frame;
+        self.bin().map(|bytes| share(frame, bytes))
+    }
+
+    /// Takes all that is left, unread.
+    pub(crate) fn rest(&mut self) -> Bytes {
+        match self.frame {
+            Some(frame) => frame.slice_ref(std::mem::take(&mut self.rest)),
+            None => Bytes::copy_from_slice(std::mem::take(&mut self.rest)),
+        }
     }
 
     /// Reads an extension: its type and its bytes.
@@ -151,6 +260,9 @@ impl<'de> Reader<'de> {
 
     /// Reads past one value, whatever it is, without recursion.
     pub fn skip(&mut self) -> Result<(), DecodeError> {
+        if self.depth as usize <= check::DEPTH {
+            return self.skip_within_limits();
+        }
         let mut pending = 1_u64;
         while pending > 0 {
             pending -= 1;
@@ -172,6 +284,16 @@ impl<'de> Reader<'de> {
     #[inline]
     pub fn is_nil(&self) -> bool {
         self.rest.first() == Some(&0xc0)
+    }
+
+    /// Reads past nil if it is next, and says whether it was.
+    #[inline]
+    pub(super) fn eat_nil(&mut self) -> bool {
+        let [0xc0, rest @ ..] = self.rest else {
+            return false;
+        };
+        self.rest = rest;
+        true
     }
 
     /// Whether a map is next.
@@ -208,6 +330,14 @@ impl<'de> Reader<'de> {
     #[inline]
     pub(super) fn peek(&self) -> Option<Marker> {
         self.rest.first().map(|byte| Marker::from_u8(*byte))
+    }
+
+    /// How many elements to reserve for a list that claims `count`: as many as fit into twice the bytes that are left, and
+    /// into 64 KiB. Beyond that the list grows as elements really arrive, so memory follows the bytes received.
+    #[inline]
+    pub(super) fn room_for<T>(&self, count: usize) -> usize {
+        let bytes = (2 * self.rest.len()).min(64 << 10);
+        count.min(bytes / size_of::<T>().max(1))
     }
 
     /// Fails unless the input is at its end.
@@ -261,13 +391,119 @@ impl<'de> Reader<'de> {
         Ok(usize::try_from(u32::from_be_bytes(self.bytes_of()?)).unwrap_or(usize::MAX))
     }
 
-    /// Every value takes at least one byte, so a count above the bytes left is a lie.
+    /// Goes one level down, to so many values.
     #[inline]
-    fn claim(&self, values: usize) -> Result<usize, DecodeError> {
-        if values > self.rest.len() {
-            return Err(DecodeError::end_of_input());
+    fn open(&mut self, values: usize) -> Result<(), DecodeError> {
+        // Every value takes at least one byte, so a count above the bytes left is a lie.
+        if self.depth == 0 || values > self.nodes || values > self.rest.len() {
+            return Err(self.too_much(values));
         }
-        Ok(values)
+        self.depth -= 1;
+        self.nodes -= values;
+        Ok(())
+    }
+
+    #[cold]
+    fn too_much(&self, values: usize) -> DecodeError {
+        if self.depth == 0 {
+            return DecodeError::custom("values are nested too deep");
+        }
+        if values > self.nodes {
+            return DecodeError::custom("the message has too many values");
+        }
+        DecodeError::end_of_input()
+    }
+
+    fn skip_within_limits(&mut self) -> Result<(), DecodeError> {
+        let limits = CheckLimits {
+            max_depth: self.depth as usize,
+            // The value itself was counted with the array or map that it is in.
+            max_nodes: self.nodes.saturating_add(1),
+        };
+        let (end, nodes) = check::scan(self.rest, &limits, true).map_err(refused)?;
+        self.rest = &self.rest[end..];
+        self.nodes = nodes;
+        Ok(())
+    }
+
+    fn long_array(&mut self) -> Result<usize, DecodeError> {
+        match self.marker()? {
+            Marker::Array16 => self.length16(),
+            Marker::Array32 => self.length32(),
+            other => Err(self.unexpected("an array", other)),
+        }
+    }
+
+    fn long_text(&mut self) -> Result<&'de [u8], DecodeError> {
+        if let [0xd9, len, rest @ ..] = self.rest
+            && let Some((text, rest)) = rest.split_at_checked(usize::from(*len))
+        {
+            self.rest = rest;
+            return Ok(text);
+        }
+        let len = match self.marker()? {
+            Marker::FixStr(len) => usize::from(len),
+            Marker::Str8 => self.length8()?,
+            Marker::Str16 => self.length16()?,
+            Marker::Str32 => self.length32()?,
+            other => return Err(self.unexpected("a string", other)),
+        };
+        self.take(len)
+    }
+
+    fn long_unsigned(&mut self, max: u64, ty: &'static str) -> Result<u64, DecodeError> {
+        let (value, rest) = match *self.rest {
+            [0xcc, a, ref rest @ ..] => (u64::from(a), rest),
+            [0xcd, a, b, ref rest @ ..] => (u64::from(u16::from_be_bytes([a, b])), rest),
+            [0xce, a, b, c, d, ref rest @ ..] => {
+                (u64::from(u32::from_be_bytes([a, b, c, d])), rest)
+            }
+            [0xcf, a, b, c, d, e, f, g, h, ref rest @ ..] => {
+                (u64::from_be_bytes([a, b, c, d, e, f, g, h]), rest)
+            }
+            _ => {
+                let value = self.integer()?;
+                let value =
+                    u64::try_from(value).map_err(|_| DecodeError::out_of_range(value, ty))?;
+                (value, self.rest)
+            }
+        };
+        self.rest = rest;
+        if value > max {
+            return Err(DecodeError::out_of_range(value, ty));
+        }
+        Ok(value)
+    }
+
+    fn long_signed(&mut self, min: i64, max: i64, ty: &'static str) -> Result<i64, DecodeError> {
+        let (value, rest) = match *self.rest {
+            [0xcc, a, ref rest @ ..] => (i64::from(a), rest),
+            [0xcd, a, b, ref rest @ ..] => (i64::from(u16::from_be_bytes([a, b])), rest),
+            [0xce, a, b, c, d, ref rest @ ..] => {
+                (i64::from(u32::from_be_bytes([a, b, c, d])), rest)
+            }
+            [0xd0, a, ref rest @ ..] => (i64::from(a as i8), rest),
+            [0xd1, a, b, ref rest @ ..] => (i64::from(i16::from_be_bytes([a, b])), rest),
+            [0xd2, a, b, c, d, ref rest @ ..] => {
+                (i64::from(i32::from_be_bytes([a, b, c, d])), rest)
+            }
+            // Above the highest `i64` it is for the general way to say so.
+            [0xcf, a @ 0..=0x7f, b, c, d, e, f, g, h, ref rest @ ..]
+            | [0xd3, a, b, c, d, e, f, g, h, ref rest @ ..] => {
+                (i64::from_be_bytes([a, b, c, d, e, f, g, h]), rest)
+            }
+            _ => {
+                let value = self.integer()?;
+                let value =
+                    i64::try_from(value).map_err(|_| DecodeError::out_of_range(value, ty))?;
+                (value, self.rest)
+            }
+        };
+        self.rest = rest;
+        if value < min || value > max {
+            return Err(DecodeError::out_of_range(value, ty));
+        }
+        Ok(value)
     }
 
     fn wide_integer(&mut self, marker: Marker) -> Result<i128, DecodeError> {
@@ -322,6 +558,9 @@ impl<'de> Reader<'de> {
 
     #[cold]
     fn unexpected(&self, what: &str, found: Marker) -> DecodeError {
+        if found == Marker::Reserved {
+            return DecodeError::custom(check::reserved(self.rest).to_string());
+        }
         // msgpackr writes JavaScript's undefined so, and nobody else writes type 0.
         if found == Marker::FixExt1 && self.rest.starts_with(&[0, 0]) {
             return DecodeError::expected(
@@ -330,6 +569,28 @@ impl<'de> Reader<'de> {
             );
         }
         DecodeError::expected(what, kind_of(found))
+    }
+}
+
+/// A small piece would keep the whole frame, and what it was read together with, for little.
+fn share(frame: Option<&Bytes>, bytes: &[u8]) -> Bytes {
+    match frame {
+        Some(frame) if bytes.len() >= SHARED => frame.slice_ref(bytes),
+        _ => Bytes::copy_from_slice(bytes),
+    }
+}
+
+#[cold]
+fn not_utf8() -> DecodeError {
+    DecodeError::custom("a string is not UTF-8")
+}
+
+/// What the check says of a value that is only read past.
+#[cold]
+fn refused(malformed: Malformed) -> DecodeError {
+    match malformed.fault {
+        Fault::Ends | Fault::Claim { .. } => DecodeError::end_of_input(),
+        fault => DecodeError::custom(fault.to_string()),
     }
 }
 
@@ -349,3 +610,6 @@ pub(super) fn integral(value: f64) -> Result<i128, DecodeError> {
 
 /// 2^53: up to here a float tells neighbouring integers apart.
 const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// From this length on, binary stays where it was received.
+const SHARED: usize = 4096;

@@ -9,7 +9,8 @@ use serde::{Deserializer, Serializer};
 use super::error::DecodeError;
 use super::reader::Reader;
 use super::sink::{self, Fields, Sink};
-use super::source::{ByName, BySlot, ReaderSource, Source};
+use super::slots::Slots;
+use super::source::{ByName, BySlot, Source};
 
 /// What generated code says about a struct; [`wire!`](super::wire!) makes the other traits of it.
 ///
@@ -26,6 +27,13 @@ pub trait Record: Sized {
     ///
     /// Those of the sink.
     fn write<S: Sink>(&self, to: &mut S) -> Result<(), S::Error>;
+
+    /// Takes each slot in order, holes too, and [finishes](Slots::finish).
+    ///
+    /// # Errors
+    ///
+    /// When bytes do not fit, and missing fields.
+    fn decode(from: &mut Slots<'_, '_>) -> Result<Self, DecodeError>;
 
     /// Takes fields as long as the source has some, in whatever order it has them.
     ///
@@ -55,8 +63,7 @@ pub fn encode<R: Record>(record: &R, out: &mut Vec<u8>) {
 /// When the bytes do not fit.
 #[inline]
 pub fn decode<R: Record>(input: &mut Reader<'_>) -> Result<R, DecodeError> {
-    let read = ReaderSource::new(input).and_then(|mut source| R::read(&mut source));
-    read.map_err(|error| error.in_type(R::NAME))
+    R::decode(&mut Slots::open(input, R::NAME, R::FIELDS)?)
 }
 
 /// Gives a struct to a serde format.

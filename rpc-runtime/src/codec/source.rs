@@ -1,4 +1,4 @@
-//! Where the fields of a struct or variant come from: MessagePack, or a serde format.
+//! Where the fields of a struct or variant come from in a serde format.
 
 use std::fmt;
 
@@ -6,10 +6,10 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::error::DecodeError;
-use super::reader::Reader;
+use super::slots::slot_of;
 use super::wire::{De, Decode, Wire};
 
-/// Gives the fields of a struct, in whatever order it has them.
+/// Gives the fields of a struct, in whatever order a serde format has them.
 pub trait Source<'de> {
     /// Why a field could not be given.
     type Error;
@@ -60,64 +60,6 @@ pub trait Source<'de> {
             Some(value) => Ok(value),
             None => Err(self.refuse(DecodeError::missing(ty, ordinal, name))),
         }
-    }
-}
-
-/// Fields from MessagePack: an array of slots, or a map by names.
-pub(super) struct ReaderSource<'a, 'de> {
-    input: &'a mut Reader<'de>,
-    by_name: bool,
-    slot: usize,
-    left: usize,
-}
-
-impl<'a, 'de> ReaderSource<'a, 'de> {
-    #[inline]
-    pub(super) fn new(input: &'a mut Reader<'de>) -> Result<Self, DecodeError> {
-        let by_name = input.is_map();
-        let left = if by_name {
-            input.map()?
-        } else {
-            input.array()?
-        };
-        Ok(Self {
-            input,
-            by_name,
-            slot: 0,
-            left,
-        })
-    }
-}
-
-impl<'de> Source<'de> for ReaderSource<'_, 'de> {
-    type Error = DecodeError;
-
-    #[inline]
-    fn next(&mut self, fields: &'static [&'static str]) -> Result<Option<usize>, DecodeError> {
-        if self.left == 0 {
-            return Ok(None);
-        }
-        self.left -= 1;
-        if self.by_name {
-            return self.input.key().map(|key| Some(slot_of(key, fields)));
-        }
-        self.slot += 1;
-        Ok(Some(self.slot - 1))
-    }
-
-    #[inline]
-    fn field<T: Wire>(&mut self, name: &'static str) -> Result<Option<T>, DecodeError> {
-        self.input.field(name)
-    }
-
-    #[inline]
-    fn skip(&mut self) -> Result<(), DecodeError> {
-        self.input.skip()
-    }
-
-    #[inline]
-    fn refuse(&self, error: DecodeError) -> DecodeError {
-        error
     }
 }
 
@@ -214,14 +156,6 @@ impl Visitor<'_> for Slot {
     }
 
     fn visit_str<E>(self, name: &str) -> Result<usize, E> {
-        Ok(slot_of(name, self.0))
+        Ok(slot_of(name, self.0).unwrap_or(usize::MAX))
     }
-}
-
-/// The slot of a name; names nobody knows, and the empty one that holes have, get one past all.
-fn slot_of(name: &str, fields: &[&str]) -> usize {
-    fields
-        .iter()
-        .position(|field| *field == name && !name.is_empty())
-        .unwrap_or(usize::MAX)
 }

@@ -37,7 +37,7 @@ impl Encode for Cow<'_, str> {
 impl<'de> Decode<'de> for String {
     #[inline]
     fn decode(input: &mut Reader<'de>) -> Result<Self, DecodeError> {
-        input.str().map(str::to_owned)
+        input.string()
     }
 }
 
@@ -94,6 +94,9 @@ impl Encode for Bytes {
 impl<'de> Decode<'de> for Bytes {
     #[inline]
     fn decode(input: &mut Reader<'de>) -> Result<Self, DecodeError> {
+        if input.is_bin() {
+            return input.shared_bin();
+        }
         u8::decode_list(input).map(Bytes::from)
     }
 }

@@ -43,7 +43,17 @@ pub trait Union: Sized {
         Ok(())
     }
 
-    /// Takes the fields of a variant that has some; left out where none has.
+    /// Reads the fields of a variant that has some; left out where none has.
+    ///
+    /// # Errors
+    ///
+    /// When bytes do not fit, and missing fields.
+    fn decode_fields(ordinal: u32, input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let _ = input;
+        Err(DecodeError::unknown_variant(Self::NAME, ordinal.into()))
+    }
+
+    /// Takes the fields of a variant that has some from a serde format; left out where none has.
     ///
     /// # Errors
     ///
@@ -95,18 +105,23 @@ fn decode_any<U: Union>(input: &mut Reader<'_>) -> Result<U, DecodeError> {
         ));
     }
     let ordinal = u32::decode(input)?;
-    if count == 1 {
-        return decode_payload(ordinal, &mut Reader::new(NIL));
-    }
-    let value = decode_payload(ordinal, input)?;
+    let value = match count {
+        1 => decode_payload(ordinal, &mut Reader::new(NIL))?,
+        _ => decode_payload(ordinal, input)?,
+    };
     (2..count).try_for_each(|_| input.skip())?;
+    input.close();
     Ok(value)
 }
 
 /// Reads a map with the name of the variant as its one key, as tools and people write it.
 fn decode_named<U: Union>(input: &mut Reader<'_>) -> Result<U, DecodeError> {
     match input.map()? {
-        1 => decode_payload(ordinal_of::<U>(input.key()?)?, input),
+        1 => {
+            let value = decode_payload(ordinal_of::<U>(input.key()?)?, input)?;
+            input.close();
+            Ok(value)
+        }
         count => Err(DecodeError::custom(format!(
             "expected one variant, found {count}"
         ))),

@@ -117,6 +117,7 @@ fn decode_items(input: &mut Reader<'_>, depth: usize) -> Result<Vec<Value>, Deco
     for index in 0..count {
         items.push(decode(input, depth).map_err(|error| error.in_index(index))?);
     }
+    input.close();
     Ok(items)
 }
 
@@ -132,6 +133,7 @@ fn decode_entries(
         let value = decode(input, depth).map_err(|error| error.in_key(format!("{key:?}")))?;
         entries.push((key, value));
     }
+    input.close();
     Ok(entries)
 }
 

@@ -1,6 +1,7 @@
 //! Writes the pieces of canonical MessagePack: always the smallest form.
 //!
-//! A thin layer on `rmp`, whose writers return a `Result` although writing into a `Vec` cannot fail.
+//! Numbers are written in one piece; the rest is a thin layer on `rmp`, whose writers return a `Result` although
+//! writing into a `Vec` cannot fail.
 
 use rmp::encode;
 
@@ -19,13 +20,31 @@ pub fn bool(out: &mut Vec<u8>, value: bool) {
 /// Writes an unsigned number in its smallest form.
 #[inline]
 pub fn uint(out: &mut Vec<u8>, value: u64) {
-    infallible(encode::write_uint(out, value));
+    // One piece each: the marker and the number together, with one look at the room left.
+    match value {
+        0..=0x7f => out.push(value as u8),
+        0x80..=0xff => out.extend_from_slice(&[0xcc, value as u8]),
+        0x100..=0xffff => out.extend_from_slice(&piece::<2, 3>(0xcd, (value as u16).to_be_bytes())),
+        0x1_0000..=0xffff_ffff => {
+            out.extend_from_slice(&piece::<4, 5>(0xce, (value as u32).to_be_bytes()));
+        }
+        _ => out.extend_from_slice(&piece::<8, 9>(0xcf, value.to_be_bytes())),
+    }
 }
 
 /// Writes a signed number in its smallest form.
 #[inline]
 pub fn int(out: &mut Vec<u8>, value: i64) {
-    infallible(encode::write_sint(out, value));
+    match value {
+        0.. => uint(out, value as u64),
+        -32..0 => out.push(value as u8),
+        -0x80..-32 => out.extend_from_slice(&[0xd0, value as u8]),
+        -0x8000..-0x80 => out.extend_from_slice(&piece::<2, 3>(0xd1, (value as i16).to_be_bytes())),
+        -0x8000_0000..-0x8000 => {
+            out.extend_from_slice(&piece::<4, 5>(0xd2, (value as i32).to_be_bytes()));
+        }
+        _ => out.extend_from_slice(&piece::<8, 9>(0xd3, value.to_be_bytes())),
+    }
 }
 
 /// Writes a float 32; every NaN becomes the canonical quiet one.
@@ -36,7 +55,7 @@ pub fn f32(out: &mut Vec<u8>, value: f32) {
     } else {
         value
     };
-    infallible(encode::write_f32(out, value));
+    out.extend_from_slice(&piece::<4, 5>(0xca, value.to_be_bytes()));
 }
 
 /// Writes a float 64; every NaN becomes the canonical quiet one.
@@ -47,13 +66,16 @@ pub fn f64(out: &mut Vec<u8>, value: f64) {
     } else {
         value
     };
-    infallible(encode::write_f64(out, value));
+    out.extend_from_slice(&piece::<8, 9>(0xcb, value.to_be_bytes()));
 }
 
 /// Writes a string.
 #[inline]
 pub fn str(out: &mut Vec<u8>, value: &str) {
-    infallible(encode::write_str_len(out, length(value.len())));
+    match value.len() {
+        len @ 0..=31 => out.push(0xa0 | len as u8),
+        len => long_str(out, len),
+    }
     out.extend_from_slice(value.as_bytes());
 }
 
@@ -67,7 +89,10 @@ pub fn bin(out: &mut Vec<u8>, value: &[u8]) {
 /// Writes the header of an array; `len` values follow.
 #[inline]
 pub fn array(out: &mut Vec<u8>, len: usize) {
-    infallible(encode::write_array_len(out, length(len)));
+    match len {
+        0..=15 => out.push(0x90 | len as u8),
+        _ => infallible(encode::write_array_len(out, length(len))),
+    }
 }
 
 /// Writes the header of a map; `len` keys, each with its value, follow.
@@ -98,6 +123,18 @@ pub(super) fn failure(out: &mut Vec<u8>, start: usize, reason: &str) {
     out.truncate(start);
     out.push(0xc1);
     str(out, reason);
+}
+
+fn long_str(out: &mut Vec<u8>, len: usize) {
+    infallible(encode::write_str_len(out, length(len)));
+}
+
+/// A marker and the number that follows it.
+#[inline]
+fn piece<const N: usize, const M: usize>(marker: u8, number: [u8; N]) -> [u8; M] {
+    let mut bytes = [marker; M];
+    bytes[1..].copy_from_slice(&number);
+    bytes
 }
 
 /// No message comes near 4 GiB (frames end at 4 MiB by default); what does is cut off at the receiver's check.

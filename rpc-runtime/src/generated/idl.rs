@@ -97,6 +97,7 @@ pub mod rpc {
                 }
             }
             crate::__private::wire!(enumeration Status);
+            crate::__private::viewable!(owned Status);
             /// Says whether a running server takes calls.
             ///
             /// Defined at health.idl:15.
@@ -568,6 +569,31 @@ pub mod rpc {
                     to.field("served", &self.served)?;
                     ::core::result::Result::Ok(())
                 }
+                fn decode(
+                    from: &mut crate::__private::Slots<'_, '_>,
+                ) -> ::core::result::Result<Self, crate::__private::DecodeError> {
+                    let field_1 = from.required(1, "call_id")?;
+                    let field_2 = from.required(2, "service")?;
+                    let field_3 = from.required(3, "name")?;
+                    let field_4 = from.required(4, "signature")?;
+                    let field_5 = from.required(5, "fingerprint")?;
+                    let field_6 = from.optional("oneway")?.unwrap_or_else(|| false);
+                    let field_7 = from.optional("idempotent")?.unwrap_or_else(|| false);
+                    let field_8 = from.optional("timeout")?;
+                    let field_9 = from.optional("served")?.unwrap_or_else(|| true);
+                    from.finish()?;
+                    ::core::result::Result::Ok(Self {
+                        call_id: field_1,
+                        service: field_2,
+                        name: field_3,
+                        signature: field_4,
+                        fingerprint: field_5,
+                        oneway: field_6,
+                        idempotent: field_7,
+                        timeout: field_8,
+                        served: field_9,
+                    })
+                }
                 fn read<'de, S: crate::__private::Source<'de>>(
                     from: &mut S,
                 ) -> ::core::result::Result<Self, S::Error> {
@@ -611,6 +637,94 @@ pub mod rpc {
                 }
             }
             crate::__private::wire!(record MethodInfo);
+            /// [`MethodInfo`] with its strings and bytes where they were received.
+            #[derive(Clone, Debug, PartialEq)]
+            pub struct MethodInfoRef<'a> {
+                /// The number of the method on both machines.
+                pub call_id: u64,
+                /// Full name of the service that declares it.
+                pub service: &'a str,
+                /// Name in the definition.
+                pub name: &'a str,
+                /// Parameters, result and error as text.
+                pub signature: &'a str,
+                /// Hash of the signature.
+                pub fingerprint: u64,
+                /// Nothing comes back.
+                pub oneway: bool,
+                /// May be repeated when it is unknown whether it ran.
+                pub idempotent: bool,
+                /// Time limit of the definition.
+                pub timeout: ::core::option::Option<::core::time::Duration>,
+                /// Whether this server answers it.
+                pub served: bool,
+            }
+            impl MethodInfoRef<'_> {
+                /// Copies what is borrowed.
+                #[must_use]
+                #[inline]
+                pub fn to_owned(&self) -> MethodInfo {
+                    self.into()
+                }
+            }
+            #[automatically_derived]
+            impl<'de> crate::__private::Decode<'de> for MethodInfoRef<'de> {
+                #[inline]
+                fn decode(
+                    input: &mut crate::__private::Reader<'de>,
+                ) -> ::core::result::Result<Self, crate::__private::DecodeError> {
+                    let from = &mut crate::__private::Slots::open(
+                        input,
+                        <MethodInfo as crate::__private::Record>::NAME,
+                        <MethodInfo as crate::__private::Record>::FIELDS,
+                    )?;
+                    let field_1 = from.required(1, "call_id")?;
+                    let field_2 = from.required(2, "service")?;
+                    let field_3 = from.required(3, "name")?;
+                    let field_4 = from.required(4, "signature")?;
+                    let field_5 = from.required(5, "fingerprint")?;
+                    let field_6 = from.optional("oneway")?.unwrap_or_else(|| false);
+                    let field_7 = from.optional("idempotent")?.unwrap_or_else(|| false);
+                    let field_8 = from.optional("timeout")?;
+                    let field_9 = from.optional("served")?.unwrap_or_else(|| true);
+                    from.finish()?;
+                    ::core::result::Result::Ok(Self {
+                        call_id: field_1,
+                        service: field_2,
+                        name: field_3,
+                        signature: field_4,
+                        fingerprint: field_5,
+                        oneway: field_6,
+                        idempotent: field_7,
+                        timeout: field_8,
+                        served: field_9,
+                    })
+                }
+            }
+            crate::__private::viewable!(record MethodInfo MethodInfoRef);
+            #[automatically_derived]
+            impl ::core::convert::From<&MethodInfoRef<'_>> for MethodInfo {
+                #[inline]
+                fn from(view: &MethodInfoRef<'_>) -> Self {
+                    Self {
+                        call_id: crate::__private::Viewable::from_view(&view.call_id),
+                        service: crate::__private::Viewable::from_view(&view.service),
+                        name: crate::__private::Viewable::from_view(&view.name),
+                        signature: crate::__private::Viewable::from_view(
+                            &view.signature,
+                        ),
+                        fingerprint: crate::__private::Viewable::from_view(
+                            &view.fingerprint,
+                        ),
+                        oneway: crate::__private::Viewable::from_view(&view.oneway),
+                        idempotent: crate::__private::Viewable::from_view(
+                            &view.idempotent,
+                        ),
+                        timeout: crate::__private::Viewable::from_view(&view.timeout),
+                        served: crate::__private::Viewable::from_view(&view.served),
+                    }
+                }
+            }
             /// One service and its call-ID table.
             ///
             /// Defined at reflection.idl:5.
@@ -702,6 +816,27 @@ pub mod rpc {
                     to.field("methods", &self.methods)?;
                     ::core::result::Result::Ok(())
                 }
+                fn decode(
+                    from: &mut crate::__private::Slots<'_, '_>,
+                ) -> ::core::result::Result<Self, crate::__private::DecodeError> {
+                    let field_1 = from.required(1, "name")?;
+                    let field_2 = from.required(2, "fingerprint")?;
+                    let field_3 = from.optional("version")?;
+                    let field_4 = from
+                        .optional("docs")?
+                        .unwrap_or_else(|| ::std::string::String::from(""));
+                    let field_5 = from
+                        .optional("methods")?
+                        .unwrap_or_else(|| ::std::vec::Vec::new());
+                    from.finish()?;
+                    ::core::result::Result::Ok(Self {
+                        name: field_1,
+                        fingerprint: field_2,
+                        version: field_3,
+                        docs: field_4,
+                        methods: field_5,
+                    })
+                }
                 fn read<'de, S: crate::__private::Source<'de>>(
                     from: &mut S,
                 ) -> ::core::result::Result<Self, S::Error> {
@@ -735,6 +870,72 @@ pub mod rpc {
                 }
             }
             crate::__private::wire!(record ServiceInfo);
+            /// [`ServiceInfo`] with its strings and bytes where they were received.
+            #[derive(Clone, Debug, PartialEq)]
+            pub struct ServiceInfoRef<'a> {
+                /// Full dotted name.
+                pub name: &'a str,
+                /// Hash of everything that can be seen on the wire.
+                pub fingerprint: u64,
+                /// Version of the definition, if it has one.
+                pub version: ::core::option::Option<&'a str>,
+                /// Documentation.
+                pub docs: &'a str,
+                /// Methods, sorted by call ID, inherited ones included.
+                pub methods: ::std::vec::Vec<MethodInfoRef<'a>>,
+            }
+            impl ServiceInfoRef<'_> {
+                /// Copies what is borrowed.
+                #[must_use]
+                #[inline]
+                pub fn to_owned(&self) -> ServiceInfo {
+                    self.into()
+                }
+            }
+            #[automatically_derived]
+            impl<'de> crate::__private::Decode<'de> for ServiceInfoRef<'de> {
+                #[inline]
+                fn decode(
+                    input: &mut crate::__private::Reader<'de>,
+                ) -> ::core::result::Result<Self, crate::__private::DecodeError> {
+                    let from = &mut crate::__private::Slots::open(
+                        input,
+                        <ServiceInfo as crate::__private::Record>::NAME,
+                        <ServiceInfo as crate::__private::Record>::FIELDS,
+                    )?;
+                    let field_1 = from.required(1, "name")?;
+                    let field_2 = from.required(2, "fingerprint")?;
+                    let field_3 = from.optional("version")?;
+                    let field_4 = from.optional("docs")?.unwrap_or_else(|| "");
+                    let field_5 = from
+                        .optional("methods")?
+                        .unwrap_or_else(|| ::std::vec::Vec::new());
+                    from.finish()?;
+                    ::core::result::Result::Ok(Self {
+                        name: field_1,
+                        fingerprint: field_2,
+                        version: field_3,
+                        docs: field_4,
+                        methods: field_5,
+                    })
+                }
+            }
+            crate::__private::viewable!(record ServiceInfo ServiceInfoRef);
+            #[automatically_derived]
+            impl ::core::convert::From<&ServiceInfoRef<'_>> for ServiceInfo {
+                #[inline]
+                fn from(view: &ServiceInfoRef<'_>) -> Self {
+                    Self {
+                        name: crate::__private::Viewable::from_view(&view.name),
+                        fingerprint: crate::__private::Viewable::from_view(
+                            &view.fingerprint,
+                        ),
+                        version: crate::__private::Viewable::from_view(&view.version),
+                        docs: crate::__private::Viewable::from_view(&view.docs),
+                        methods: crate::__private::Viewable::from_view(&view.methods),
+                    }
+                }
+            }
             /// Reads the call-ID tables of a running server.
             ///
             /// Defined at reflection.idl:41.
@@ -983,6 +1184,27 @@ pub mod rpc {
                             },
                         )
                 }
+                /// [`services`](Self::services), with the reply as it came: strings and bytes are read where they are.
+                pub fn services_view(
+                    &self,
+                ) -> ::core::result::Result<
+                    crate::View<::std::vec::Vec<ServiceInfo>>,
+                    crate::CallError<::core::convert::Infallible>,
+                > {
+                    self.channel
+                        .call(
+                            &__RpcReflection::SERVICE.methods[0],
+                            crate::__private::Returns::plain(
+                                    crate::__private::Codec::<
+                                        ::std::vec::Vec<ServiceInfo>,
+                                    >::direct(),
+                                )
+                                .view(),
+                            |__rpc_out| {
+                                crate::__private::write::array(__rpc_out, 0);
+                            },
+                        )
+                }
             }
             #[automatically_derived]
             impl ::core::convert::From<crate::BlockingChannel>
@@ -1167,6 +1389,31 @@ pub mod rpc {
                     to.field("metadata", &self.metadata)?;
                     ::core::result::Result::Ok(())
                 }
+                fn decode(
+                    from: &mut crate::__private::Slots<'_, '_>,
+                ) -> ::core::result::Result<Self, crate::__private::DecodeError> {
+                    let field_1 = from.required(1, "id")?;
+                    let field_2 = from.required(2, "service")?;
+                    let field_3 = from.required(3, "address")?;
+                    let field_4 = from.optional("weight")?.unwrap_or_else(|| 100);
+                    let field_5 = from.optional("zone")?;
+                    let field_6 = from.optional("version")?;
+                    let field_7 = from.optional("fingerprint")?;
+                    let field_8 = from
+                        .optional("metadata")?
+                        .unwrap_or_else(|| ::std::collections::BTreeMap::new());
+                    from.finish()?;
+                    ::core::result::Result::Ok(Self {
+                        id: field_1,
+                        service: field_2,
+                        address: field_3,
+                        weight: field_4,
+                        zone: field_5,
+                        version: field_6,
+                        fingerprint: field_7,
+                        metadata: field_8,
+                    })
+                }
                 fn read<'de, S: crate::__private::Source<'de>>(
                     from: &mut S,
                 ) -> ::core::result::Result<Self, S::Error> {
@@ -1212,6 +1459,87 @@ pub mod rpc {
                 }
             }
             crate::__private::wire!(record Instance);
+            /// [`Instance`] with its strings and bytes where they were received.
+            #[derive(Clone, Debug, PartialEq)]
+            pub struct InstanceRef<'a> {
+                /// Names the instance among those of its service; new for every start of a process.
+                pub id: &'a str,
+                /// Full name of the service.
+                pub service: &'a str,
+                /// Where it is called.
+                pub address: &'a str,
+                /// Share of the calls compared with other instances.
+                pub weight: u32,
+                /// Zone it runs in.
+                pub zone: ::core::option::Option<&'a str>,
+                /// Version of the program.
+                pub version: ::core::option::Option<&'a str>,
+                /// Fingerprint of the service's definition.
+                pub fingerprint: ::core::option::Option<u64>,
+                /// Whatever else the provider says.
+                pub metadata: ::std::collections::BTreeMap<&'a str, &'a str>,
+            }
+            impl InstanceRef<'_> {
+                /// Copies what is borrowed.
+                #[must_use]
+                #[inline]
+                pub fn to_owned(&self) -> Instance {
+                    self.into()
+                }
+            }
+            #[automatically_derived]
+            impl<'de> crate::__private::Decode<'de> for InstanceRef<'de> {
+                #[inline]
+                fn decode(
+                    input: &mut crate::__private::Reader<'de>,
+                ) -> ::core::result::Result<Self, crate::__private::DecodeError> {
+                    let from = &mut crate::__private::Slots::open(
+                        input,
+                        <Instance as crate::__private::Record>::NAME,
+                        <Instance as crate::__private::Record>::FIELDS,
+                    )?;
+                    let field_1 = from.required(1, "id")?;
+                    let field_2 = from.required(2, "service")?;
+                    let field_3 = from.required(3, "address")?;
+                    let field_4 = from.optional("weight")?.unwrap_or_else(|| 100);
+                    let field_5 = from.optional("zone")?;
+                    let field_6 = from.optional("version")?;
+                    let field_7 = from.optional("fingerprint")?;
+                    let field_8 = from
+                        .optional("metadata")?
+                        .unwrap_or_else(|| ::std::collections::BTreeMap::new());
+                    from.finish()?;
+                    ::core::result::Result::Ok(Self {
+                        id: field_1,
+                        service: field_2,
+                        address: field_3,
+                        weight: field_4,
+                        zone: field_5,
+                        version: field_6,
+                        fingerprint: field_7,
+                        metadata: field_8,
+                    })
+                }
+            }
+            crate::__private::viewable!(record Instance InstanceRef);
+            #[automatically_derived]
+            impl ::core::convert::From<&InstanceRef<'_>> for Instance {
+                #[inline]
+                fn from(view: &InstanceRef<'_>) -> Self {
+                    Self {
+                        id: crate::__private::Viewable::from_view(&view.id),
+                        service: crate::__private::Viewable::from_view(&view.service),
+                        address: crate::__private::Viewable::from_view(&view.address),
+                        weight: crate::__private::Viewable::from_view(&view.weight),
+                        zone: crate::__private::Viewable::from_view(&view.zone),
+                        version: crate::__private::Viewable::from_view(&view.version),
+                        fingerprint: crate::__private::Viewable::from_view(
+                            &view.fingerprint,
+                        ),
+                        metadata: crate::__private::Viewable::from_view(&view.metadata),
+                    }
+                }
+            }
             /// The right to stand on a list for a while.
             ///
             /// Defined at registry.idl:29.
@@ -1271,6 +1599,21 @@ pub mod rpc {
                     to.field("ttl", &self.ttl)?;
                     ::core::result::Result::Ok(())
                 }
+                fn decode(
+                    from: &mut crate::__private::Slots<'_, '_>,
+                ) -> ::core::result::Result<Self, crate::__private::DecodeError> {
+                    let field_1 = from.required(1, "service")?;
+                    let field_2 = from.required(2, "instance")?;
+                    let field_3 = from.required(3, "token")?;
+                    let field_4 = from.required(4, "ttl")?;
+                    from.finish()?;
+                    ::core::result::Result::Ok(Self {
+                        service: field_1,
+                        instance: field_2,
+                        token: field_3,
+                        ttl: field_4,
+                    })
+                }
                 fn read<'de, S: crate::__private::Source<'de>>(
                     from: &mut S,
                 ) -> ::core::result::Result<Self, S::Error> {
@@ -1298,6 +1641,63 @@ pub mod rpc {
                 }
             }
             crate::__private::wire!(record Lease);
+            /// [`Lease`] with its strings and bytes where they were received.
+            #[derive(Clone, Debug, PartialEq)]
+            pub struct LeaseRef<'a> {
+                /// Service of the instance.
+                pub service: &'a str,
+                /// ID of the instance.
+                pub instance: &'a str,
+                /// What the registry knows the lease by.
+                pub token: u64,
+                /// How long it lasts from each renewal on.
+                pub ttl: ::core::time::Duration,
+            }
+            impl LeaseRef<'_> {
+                /// Copies what is borrowed.
+                #[must_use]
+                #[inline]
+                pub fn to_owned(&self) -> Lease {
+                    self.into()
+                }
+            }
+            #[automatically_derived]
+            impl<'de> crate::__private::Decode<'de> for LeaseRef<'de> {
+                #[inline]
+                fn decode(
+                    input: &mut crate::__private::Reader<'de>,
+                ) -> ::core::result::Result<Self, crate::__private::DecodeError> {
+                    let from = &mut crate::__private::Slots::open(
+                        input,
+                        <Lease as crate::__private::Record>::NAME,
+                        <Lease as crate::__private::Record>::FIELDS,
+                    )?;
+                    let field_1 = from.required(1, "service")?;
+                    let field_2 = from.required(2, "instance")?;
+                    let field_3 = from.required(3, "token")?;
+                    let field_4 = from.required(4, "ttl")?;
+                    from.finish()?;
+                    ::core::result::Result::Ok(Self {
+                        service: field_1,
+                        instance: field_2,
+                        token: field_3,
+                        ttl: field_4,
+                    })
+                }
+            }
+            crate::__private::viewable!(record Lease LeaseRef);
+            #[automatically_derived]
+            impl ::core::convert::From<&LeaseRef<'_>> for Lease {
+                #[inline]
+                fn from(view: &LeaseRef<'_>) -> Self {
+                    Self {
+                        service: crate::__private::Viewable::from_view(&view.service),
+                        instance: crate::__private::Viewable::from_view(&view.instance),
+                        token: crate::__private::Viewable::from_view(&view.token),
+                        ttl: crate::__private::Viewable::from_view(&view.ttl),
+                    }
+                }
+            }
             /// The list of a service at one moment.
             ///
             /// Defined at registry.idl:41.
@@ -1360,6 +1760,19 @@ pub mod rpc {
                     to.field("cursor", &self.cursor)?;
                     ::core::result::Result::Ok(())
                 }
+                fn decode(
+                    from: &mut crate::__private::Slots<'_, '_>,
+                ) -> ::core::result::Result<Self, crate::__private::DecodeError> {
+                    let field_1 = from
+                        .optional("instances")?
+                        .unwrap_or_else(|| ::std::vec::Vec::new());
+                    let field_2 = from.required(2, "cursor")?;
+                    from.finish()?;
+                    ::core::result::Result::Ok(Self {
+                        instances: field_1,
+                        cursor: field_2,
+                    })
+                }
                 fn read<'de, S: crate::__private::Source<'de>>(
                     from: &mut S,
                 ) -> ::core::result::Result<Self, S::Error> {
@@ -1381,6 +1794,57 @@ pub mod rpc {
                 }
             }
             crate::__private::wire!(record Listing);
+            /// [`Listing`] with its strings and bytes where they were received.
+            #[derive(Clone, Debug, PartialEq)]
+            pub struct ListingRef<'a> {
+                /// Who provides it.
+                pub instances: ::std::vec::Vec<InstanceRef<'a>>,
+                /// Where to go on watching.
+                pub cursor: u64,
+            }
+            impl ListingRef<'_> {
+                /// Copies what is borrowed.
+                #[must_use]
+                #[inline]
+                pub fn to_owned(&self) -> Listing {
+                    self.into()
+                }
+            }
+            #[automatically_derived]
+            impl<'de> crate::__private::Decode<'de> for ListingRef<'de> {
+                #[inline]
+                fn decode(
+                    input: &mut crate::__private::Reader<'de>,
+                ) -> ::core::result::Result<Self, crate::__private::DecodeError> {
+                    let from = &mut crate::__private::Slots::open(
+                        input,
+                        <Listing as crate::__private::Record>::NAME,
+                        <Listing as crate::__private::Record>::FIELDS,
+                    )?;
+                    let field_1 = from
+                        .optional("instances")?
+                        .unwrap_or_else(|| ::std::vec::Vec::new());
+                    let field_2 = from.required(2, "cursor")?;
+                    from.finish()?;
+                    ::core::result::Result::Ok(Self {
+                        instances: field_1,
+                        cursor: field_2,
+                    })
+                }
+            }
+            crate::__private::viewable!(record Listing ListingRef);
+            #[automatically_derived]
+            impl ::core::convert::From<&ListingRef<'_>> for Listing {
+                #[inline]
+                fn from(view: &ListingRef<'_>) -> Self {
+                    Self {
+                        instances: crate::__private::Viewable::from_view(
+                            &view.instances,
+                        ),
+                        cursor: crate::__private::Viewable::from_view(&view.cursor),
+                    }
+                }
+            }
             /// Why a registration is refused.
             ///
             /// Defined at registry.idl:49.
@@ -1433,6 +1897,7 @@ pub mod rpc {
                 }
             }
             crate::__private::wire!(union RegistryError);
+            crate::__private::viewable!(owned RegistryError);
             impl ::core::fmt::Display for RegistryError {
                 fn fmt(
                     &self,
@@ -2137,6 +2602,30 @@ pub mod rpc {
                             },
                         )
                 }
+                /// [`register`](Self::register), with the reply as it came: strings and bytes are read where they are.
+                pub fn register_view(
+                    &self,
+                    instance: &Instance,
+                    ttl: ::core::time::Duration,
+                ) -> ::core::result::Result<
+                    crate::View<Lease>,
+                    crate::CallError<RegistryError>,
+                > {
+                    self.channel
+                        .call(
+                            &__RpcRegistry::SERVICE.methods[0],
+                            crate::__private::Returns::result(
+                                    crate::__private::Codec::<Lease>::direct(),
+                                    crate::__private::ErrorCodec::<RegistryError>::direct(),
+                                )
+                                .view(),
+                            |__rpc_out| {
+                                crate::__private::write::array(__rpc_out, 2);
+                                crate::__private::Encode::encode(&instance, __rpc_out);
+                                crate::__private::Encode::encode(&ttl, __rpc_out);
+                            },
+                        )
+                }
                 /// Extends a lease by its time; false if the registry does not know it.
                 pub fn renew(
                     &self,
@@ -2197,6 +2686,27 @@ pub mod rpc {
                             },
                         )
                 }
+                /// [`lookup`](Self::lookup), with the reply as it came: strings and bytes are read where they are.
+                pub fn lookup_view(
+                    &self,
+                    service: &str,
+                ) -> ::core::result::Result<
+                    crate::View<Listing>,
+                    crate::CallError<::core::convert::Infallible>,
+                > {
+                    self.channel
+                        .call(
+                            &__RpcRegistry::SERVICE.methods[3],
+                            crate::__private::Returns::plain(
+                                    crate::__private::Codec::<Listing>::direct(),
+                                )
+                                .view(),
+                            |__rpc_out| {
+                                crate::__private::write::array(__rpc_out, 1);
+                                crate::__private::Encode::encode(&service, __rpc_out);
+                            },
+                        )
+                }
                 /// Waits until the list differs from the one at `cursor`, or for `wait`, and gives the whole list.
                 pub fn watch(
                     &self,
@@ -2221,6 +2731,31 @@ pub mod rpc {
                             },
                         )
                 }
+                /// [`watch`](Self::watch), with the reply as it came: strings and bytes are read where they are.
+                pub fn watch_view(
+                    &self,
+                    service: &str,
+                    cursor: u64,
+                    wait: ::core::time::Duration,
+                ) -> ::core::result::Result<
+                    crate::View<Listing>,
+                    crate::CallError<::core::convert::Infallible>,
+                > {
+                    self.channel
+                        .call(
+                            &__RpcRegistry::SERVICE.methods[4],
+                            crate::__private::Returns::plain(
+                                    crate::__private::Codec::<Listing>::direct(),
+                                )
+                                .view(),
+                            |__rpc_out| {
+                                crate::__private::write::array(__rpc_out, 3);
+                                crate::__private::Encode::encode(&service, __rpc_out);
+                                crate::__private::Encode::encode(&cursor, __rpc_out);
+                                crate::__private::Encode::encode(&wait, __rpc_out);
+                            },
+                        )
+                }
                 /// Names of all services that have instances.
                 pub fn names(
                     &self,
@@ -2236,6 +2771,27 @@ pub mod rpc {
                                     ::std::vec::Vec<::std::string::String>,
                                 >::direct(),
                             ),
+                            |__rpc_out| {
+                                crate::__private::write::array(__rpc_out, 0);
+                            },
+                        )
+                }
+                /// [`names`](Self::names), with the reply as it came: strings and bytes are read where they are.
+                pub fn names_view(
+                    &self,
+                ) -> ::core::result::Result<
+                    crate::View<::std::vec::Vec<::std::string::String>>,
+                    crate::CallError<::core::convert::Infallible>,
+                > {
+                    self.channel
+                        .call(
+                            &__RpcRegistry::SERVICE.methods[5],
+                            crate::__private::Returns::plain(
+                                    crate::__private::Codec::<
+                                        ::std::vec::Vec<::std::string::String>,
+                                    >::direct(),
+                                )
+                                .view(),
                             |__rpc_out| {
                                 crate::__private::write::array(__rpc_out, 0);
                             },

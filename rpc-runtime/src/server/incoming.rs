@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use crate::codec::{Codec, Decode, DecodeError, ErrorCodec, Invalid, Reader};
+use crate::codec::{Codec, Decode, DecodeError, Encode, ErrorCodec, Invalid, Reader};
 use crate::context::Context;
 use crate::error::{Error, Execution};
 use crate::link::{Link, Responder};
@@ -107,6 +107,31 @@ impl Incoming {
             ReplyTo::Local(..) => self.answer_local(calls::Answer::Result(encoded(value, codec))),
         }
         Outgoing(())
+    }
+
+    /// Answers with a result that is encoded where it is.
+    pub fn reply_lent<T: ?Sized>(&self, value: &T, encode: fn(&T, &mut Vec<u8>)) -> Outgoing {
+        match &self.reply_to {
+            ReplyTo::Link(responder) => responder.reply(|out| encode(value, out)),
+            ReplyTo::Local(_) => {
+                let mut out = Vec::new();
+                encode(value, &mut out);
+                self.answer_local(calls::Answer::Result(out.into()));
+            }
+        }
+        Outgoing(())
+    }
+
+    /// The same, or nil.
+    pub fn reply_lent_optional<T: ?Sized>(
+        &self,
+        value: Option<&T>,
+        encode: fn(&T, &mut Vec<u8>),
+    ) -> Outgoing {
+        match value {
+            Some(value) => self.reply_lent(value, encode),
+            None => self.reply_lent(&None::<()>, Encode::encode),
+        }
     }
 
     /// Answers with the result or the declared error.
@@ -249,8 +274,8 @@ enum Form<'a> {
 }
 
 impl<'a> Args<'a> {
-    fn open(body: &'a [u8], count: usize) -> Result<Self, DecodeError> {
-        let mut input = Reader::new(body);
+    fn open(body: &'a Bytes, count: usize) -> Result<Self, DecodeError> {
+        let mut input = Reader::new(body).in_frame(body);
         if !input.is_map() {
             let present = input.array()?;
             return Ok(Self {

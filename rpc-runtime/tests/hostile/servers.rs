@@ -230,7 +230,7 @@ async fn an_answer_that_cannot_be_understood_fails_its_call() {
             frame(3, 0, 0, 1, &[0x91; 100_000]),
             DataLoss,
             Executed,
-            "nested deeper than 64",
+            "expected an integer, found an array",
         ),
         (
             frame(3, 0, 0, 1, &[0xdd, 0xff, 0xff, 0xff, 0xff]),
