@@ -130,14 +130,21 @@ impl Responder {
             return;
         }
         self.answered.store(true, Ordering::Relaxed);
+        let link = self.link();
+        let mut body = Vec::new();
+        let plain = matches!(head, Head::Result) && !self.one_way && !link.packs;
+        let apart = if plain && self.is_unary() && turn::is_of(link) {
+            match turn::answer(link, self.request_id, self.params, encode, &mut body) {
+                Encoded::Kept => return,
+                Encoded::Apart(encoded) => Some(encoded),
+            }
+        } else {
+            None
+        };
         with_scratch(|scratch| {
-            let link = self.link();
-            let plain = matches!(head, Head::Result) && !self.one_way && !link.packs;
-            let encoded = if plain && self.is_unary() && turn::is_of(link) {
-                match turn::answer(link, self.request_id, self.params, encode, scratch) {
-                    Encoded::Kept => return,
-                    Encoded::Apart(encoded) => encoded,
-                }
+            let encoded = if let Some(encoded) = apart {
+                *scratch = body;
+                encoded
             } else {
                 // Encoding runs the user's code, so it must not happen under the link's lock.
                 catch_unwind(AssertUnwindSafe(|| object::collect(|| encode(scratch))))
@@ -473,6 +480,9 @@ impl Link {
             return Ok(Caller::Known(self.identity.clone()));
         };
         let guard = router.guard();
+        if guard.is_open() && self.identity.is_none() {
+            return Ok(Caller::Known(None));
+        }
         if frame.flags & flag::MORE != 0 && guard.is_asked(&frame.metadata) {
             return Ok(Caller::Known(None));
         }
@@ -545,7 +555,7 @@ impl Link {
         state.settle();
         let (handlers, lends) = (state.serving.len(), state.objects.len() > 0);
         drop(state);
-        let metadata = match self.read_parts(&frame, method) {
+        let metadata = match self.read_metadata(&frame, method) {
             Ok(metadata) => metadata,
             Err(refused) => {
                 self.is_not_begun(params);
@@ -697,28 +707,28 @@ impl Link {
             .map_err(|text| (Status::ResourceExhausted, text))
     }
 
-    /// Metadata and structure of the parameters; nothing of it is decoded for a caller that is refused.
-    fn read_parts(
+    /// What a message of the peer may consist of.
+    pub(crate) fn check_limits(&self) -> CheckLimits {
+        CheckLimits {
+            max_depth: self.limits.max_depth,
+            max_nodes: self.limits.max_nodes,
+        }
+    }
+
+    /// The metadata, which is not decoded for a caller that is refused. The parameters are looked over while they are.
+    fn read_metadata(
         &self,
         frame: &Frame,
         method: &MethodDescriptor,
     ) -> Result<Metadata, (Status, String)> {
+        if frame.metadata.is_empty() {
+            return Ok(Metadata::default());
+        }
         let invalid = |text: String| (Status::InvalidArgument, text);
-        let limits = CheckLimits {
-            max_depth: self.limits.max_depth,
-            max_nodes: self.limits.max_nodes,
-        };
-        let metadata = if frame.metadata.is_empty() {
-            Metadata::default()
-        } else {
-            check(&frame.metadata, &limits)
-                .map_err(|malformed| invalid(format!("{method}: metadata: {malformed}")))?;
-            Metadata::decode(&frame.metadata, &self.limits)
-                .map_err(|error| invalid(format!("{method}: metadata: {error}")))?
-        };
-        check(&frame.body, &limits)
-            .map_err(|malformed| invalid(format!("{method}: parameters: {malformed}")))?;
-        Ok(metadata)
+        check(&frame.metadata, &self.check_limits())
+            .map_err(|malformed| invalid(format!("{method}: metadata: {malformed}")))?;
+        Metadata::decode(&frame.metadata, &self.limits)
+            .map_err(|error| invalid(format!("{method}: metadata: {error}")))
     }
 
     pub(super) fn refuse_call(&self, id: u32, one_way: bool, status: Status, text: &str) {

@@ -75,6 +75,11 @@ impl Guard {
         Ok(())
     }
 
+    /// Whether everybody may call everything, and nobody is asked who they are.
+    pub(crate) fn is_open(&self) -> bool {
+        self.rules.is_none() && self.authenticator.is_none()
+    }
+
     /// Whether some callers may see less than others.
     pub(crate) fn has_rules(&self) -> bool {
         self.rules.is_some()

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use crate::codec::{Codec, Decode, DecodeError, Encode, ErrorCodec, Invalid, Reader};
+use crate::codec::{CheckLimits, check, Codec, Decode, DecodeError, Encode, ErrorCodec, Invalid, Reader};
 use crate::context::Context;
 use crate::error::{Error, Execution};
 use crate::link::{Link, Responder};
@@ -74,7 +74,11 @@ impl Incoming {
     ///
     /// If they are neither.
     pub fn args(&self, count: usize) -> Result<Args<'_>, DecodeError> {
-        let mut args = Args::open(&self.body, count)?;
+        let limits = match self.responder() {
+            Some(responder) => responder.link().check_limits(),
+            None => CheckLimits::default(),
+        };
+        let mut args = Args::open(&self.body, count, &limits)?;
         args.link = self.responder().map(|responder| {
             responder.begun();
             (responder.link(), &*self.homes)
@@ -112,8 +116,8 @@ impl Incoming {
     /// Answers with a result that is encoded where it is.
     pub fn reply_lent<T: ?Sized>(&self, value: &T, encode: fn(&T, &mut Vec<u8>)) -> Outgoing {
         match &self.reply_to {
-            ReplyTo::Link(responder) => responder.reply(|out| encode(value, out)),
-            ReplyTo::Local(_) => {
+            ReplyTo::Link(responder) => responder.reply(&mut |out| encode(value, out)),
+            ReplyTo::Local(..) => {
                 let mut out = Vec::new();
                 encode(value, &mut out);
                 self.answer_local(calls::Answer::Result(out.into()));
@@ -274,8 +278,9 @@ enum Form<'a> {
 }
 
 impl<'a> Args<'a> {
-    fn open(body: &'a Bytes, count: usize) -> Result<Self, DecodeError> {
-        let mut input = Reader::new(body).in_frame(body);
+    fn open(body: &'a Bytes, count: usize, limits: &CheckLimits) -> Result<Self, DecodeError> {
+        // Looked over on the way, as far as it is read.
+        let mut input = Reader::bounded(body, limits).in_frame(body);
         if !input.is_map() {
             let present = input.array()?;
             return Ok(Self {
@@ -284,6 +289,9 @@ impl<'a> Args<'a> {
                 link: None,
             });
         }
+        // By name the same bytes are come by more than once.
+        check(body, limits).map_err(|malformed| DecodeError::custom(malformed.to_string()))?;
+        let mut input = Reader::new(body).in_frame(body);
         let given = input.map()?;
         if given > NAMED {
             let text = format!("{given} parameters by name, more than {NAMED} are not taken");
@@ -372,6 +380,7 @@ impl<'a> Args<'a> {
             }
             input.skip()?;
         }
+        input.close();
         input.finish()
     }
 
