@@ -74,11 +74,7 @@ impl Incoming {
     ///
     /// If they are neither.
     pub fn args(&self, count: usize) -> Result<Args<'_>, DecodeError> {
-        let limits = match self.responder() {
-            Some(responder) => responder.link().check_limits(),
-            None => CheckLimits::default(),
-        };
-        let mut args = Args::open(&self.body, count, &limits)?;
+        let mut args = Args::open(&self.body, count, &self.check_limits())?;
         args.link = self.responder().map(|responder| {
             responder.begun();
             (responder.link(), &*self.homes)
@@ -87,9 +83,23 @@ impl Incoming {
     }
 
     /// Answers that the parameters cannot be understood.
+    #[cold]
     pub fn refuse(&self, error: DecodeError) -> Outgoing {
-        let text = format!("{}: {error}", self.context().method());
+        let method = self.context().method();
+        // What is wrong with the whole says more than where reading it came to an end.
+        let text = match check(&self.body, &self.check_limits()) {
+            Err(malformed) => format!("{method}: parameters: {malformed}"),
+            Ok(()) => format!("{method}: {error}"),
+        };
         self.fail(Status::InvalidArgument, Execution::NotStarted, &text)
+    }
+
+    /// What the parameters may consist of.
+    fn check_limits(&self) -> CheckLimits {
+        match self.responder() {
+            Some(responder) => responder.link().check_limits(),
+            None => CheckLimits::default(),
+        }
     }
 
     /// Answers that a parameter breaks a rule of the definition.
