@@ -189,6 +189,7 @@ impl Responder {
     ) {
         let link = &**self.link();
         let in_turn = turn::is_of(link);
+        turn::catch_up(link);
         let mut state = link.lock();
         if !state.serving.is_empty() {
             state.serving.remove(&self.request_id);
@@ -732,6 +733,7 @@ impl Link {
     }
 
     pub(super) fn refuse_call(&self, id: u32, one_way: bool, status: Status, text: &str) {
+        turn::catch_up(self);
         let mut state = self.lock();
         state.admitting = false;
         if one_way {

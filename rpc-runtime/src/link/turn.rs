@@ -163,6 +163,15 @@ pub(super) fn answer(
     encoded
 }
 
+/// Tells the link of the answers of this turn, so that what is written next comes behind them.
+pub(super) fn catch_up(link: &Link) {
+    if is_of(link) {
+        let mut answers = ANSWERS.take();
+        link.merge(&mut answers);
+        ANSWERS.set(answers);
+    }
+}
+
 impl Link {
     /// Takes over answers that the link does not know of yet.
     fn merge(&self, answers: &mut Answers) {
