@@ -24,7 +24,7 @@ use crate::error::{Error, ErrorKind, Execution};
 use crate::metadata::Metadata;
 use crate::msgpack_rpc::{self, Spoken};
 use crate::object::{self, Lent, Loan};
-use crate::security::{Admission, Asked, Identity, Target};
+use crate::security::{Admission, Asked, Identity, Refused, Target};
 use crate::server::catch_panic::CatchPanic;
 use crate::server::incoming::{Answer, Incoming};
 use crate::server::router::Skeleton;
@@ -396,7 +396,7 @@ impl Link {
         let admitted = found.and_then(|found| {
             if above_the_line {
                 let text = "this side takes no more calls on this connection";
-                return Err((Status::Unavailable, text.to_owned()));
+                return Err(Refused::from((Status::Unavailable, text.to_owned())));
             }
             self.admit(&mut state, &frame, found.method)?;
             Ok(found)
@@ -440,14 +440,18 @@ impl Link {
     }
 
     /// Refuses a call before its parameters are looked at, or because of them.
-    fn refuse_found(&self, frame: &Frame, (status, text): (Status, String)) {
-        self.charge_refusal(status);
+    fn refuse_found(&self, frame: &Frame, refused: Refused) {
+        if refused.is_expired {
+            // The client's next connection comes with what is valid then. This call is before the line.
+            self.drain(GoAwayReason::Unauthenticated, EXPIRED, Duration::ZERO);
+        }
+        self.charge_refusal(refused.status);
         let one_way = frame.flags & flag::ONE_WAY != 0;
-        self.refuse_call(frame.request_id, one_way, status, &text);
+        self.refuse_call(frame.request_id, one_way, refused.status, &refused.text);
     }
 
     /// Call ID to method, and the caller's rights: whatever can be said of a call without knowing the state of the link.
-    fn find(&self, frame: &Frame) -> Result<Found<'_>, (Status, String)> {
+    fn find(&self, frame: &Frame) -> Result<Found<'_>, Refused> {
         if let Some(object) = frame.target() {
             return self.find_object(frame, object);
         }
@@ -455,10 +459,10 @@ impl Link {
         let Some(router) = &self.router else {
             let text =
                 "this client exports no services; `Channel::builder().export(…)` does".to_owned();
-            return Err((Status::Unimplemented, text));
+            return Err(Refused::from((Status::Unimplemented, text)));
         };
         let Some((skeleton, index, method)) = router.find(call_id) else {
-            return Err((Status::Unimplemented, router.unknown(call_id)));
+            return Err(Refused::from((Status::Unimplemented, router.unknown(call_id))));
         };
         let caller = self.authorise(frame, method, Target::Mounted)?;
         Ok(Found {
@@ -476,7 +480,7 @@ impl Link {
         frame: &Frame,
         method: &'static MethodDescriptor,
         target: Target,
-    ) -> Result<Caller, (Status, String)> {
+    ) -> Result<Caller, Refused> {
         let Some(router) = &self.router else {
             return Ok(Caller::Known(self.identity.clone()));
         };
@@ -496,21 +500,15 @@ impl Link {
         ) {
             Admission::Granted(identity) => Ok(Caller::Known(identity)),
             Admission::Asked(asked) => Ok(Caller::Asked(asked)),
-            Admission::Refused(refused) => {
-                if refused.is_expired {
-                    // The client's next connection comes with what is valid then.
-                    self.drain(GoAwayReason::Unauthenticated, EXPIRED, Duration::ZERO);
-                }
-                Err((refused.status, refused.text))
-            }
+            Admission::Refused(refused) => Err(refused),
         }
     }
 
-    fn find_object(&self, frame: &Frame, object: u64) -> Result<Found<'_>, (Status, String)> {
+    fn find_object(&self, frame: &Frame, object: u64) -> Result<Found<'_>, Refused> {
         let Some(skeleton) = self.lent(object) else {
             let text =
                 "the object is not there: it was given back, or was never lent on this connection";
-            return Err((Status::FailedPrecondition, text.to_owned()));
+            return Err(Refused::from((Status::FailedPrecondition, text.to_owned())));
         };
         let (call_id, service) = (frame.call_part().call_id, skeleton.service());
         let Some(index) = service.find(call_id) else {
@@ -518,7 +516,7 @@ impl Link {
                 "the object is a {}, which has no method with the call ID {call_id}",
                 service.name
             );
-            return Err((Status::Unimplemented, text));
+            return Err(Refused::from((Status::Unimplemented, text)));
         };
         let method = &service.methods[index];
         let caller = self.authorise(frame, method, Target::Lent)?;
@@ -545,7 +543,7 @@ impl Link {
             drop(state);
             if let Err((status, text)) = self.unpack_call(&mut frame) {
                 let text = format!("{method}: parameters: {text}");
-                return self.refuse_found(&frame, (status, text));
+                return self.refuse_found(&frame, (status, text).into());
             }
             state = self.lock();
         }
@@ -560,7 +558,7 @@ impl Link {
             Ok(metadata) => metadata,
             Err(refused) => {
                 self.is_not_begun(params);
-                return self.refuse_found(&frame, refused);
+                return self.refuse_found(&frame, refused.into());
             }
         };
         let (receives, sends) = streams_of(method);

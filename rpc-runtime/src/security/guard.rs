@@ -34,6 +34,16 @@ pub(crate) struct Refused {
     pub(crate) is_expired: bool,
 }
 
+impl From<(Status, String)> for Refused {
+    fn from((status, text): (Status, String)) -> Self {
+        Self {
+            status,
+            text,
+            is_expired: false,
+        }
+    }
+}
+
 /// What a call goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
