@@ -1,8 +1,11 @@
 //! What a handler knows about the call it works on, and what calls made by it inherit.
 
+use std::cell::Cell;
 use std::fmt;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::task::{self, Poll};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -15,8 +18,9 @@ use crate::link::Link;
 use crate::metadata::Metadata;
 use crate::security::Identity;
 
-tokio::task_local! {
-    static CURRENT: Context;
+thread_local! {
+    /// The call that is worked on by what runs on this thread right now.
+    static CURRENT: Cell<Option<Context>> = const { Cell::new(None) };
 }
 
 /// The call that a handler works on: who asks, what came with it, how long it may take.
@@ -38,13 +42,12 @@ pub struct Context {
 
 struct Inner {
     method: &'static MethodDescriptor,
-    peer: Arc<str>,
     metadata: Metadata,
     deadline: Option<Instant>,
     repeated: bool,
     /// Set once: with the context, or when the call's own credentials were accepted.
     identity: OnceLock<Identity>,
-    /// The connection that the call came on.
+    /// The connection that the call came on; `None` for a call of a skeleton of this process.
     link: Option<Arc<Link>>,
     cancelled: AtomicBool,
     cancel: Notify,
@@ -55,7 +58,7 @@ struct Inner {
 impl Context {
     pub(crate) fn new(
         method: &'static MethodDescriptor,
-        peer: Arc<str>,
+        link: Option<Arc<Link>>,
         metadata: Metadata,
         deadline: Option<Instant>,
         repeated: bool,
@@ -64,25 +67,16 @@ impl Context {
         Self {
             inner: Arc::new(Inner {
                 method,
-                peer,
                 metadata,
                 deadline,
                 repeated,
                 identity: OnceLock::new(),
-                link: None,
+                link,
                 cancelled,
                 cancel,
                 broken: OnceLock::new(),
             }),
         }
-    }
-
-    /// Notes the connection that the call came on; for a context that nobody else holds yet.
-    pub(crate) fn on_link(mut self, link: Arc<Link>) -> Self {
-        if let Some(inner) = Arc::get_mut(&mut self.inner) {
-            inner.link = Some(link);
-        }
-        self
     }
 
     /// The connection that the call came on.
@@ -92,7 +86,13 @@ impl Context {
 
     /// The context of the handler that this code runs in; `None` outside of handlers and in tasks they spawned.
     pub fn current() -> Option<Self> {
-        CURRENT.try_with(Clone::clone).ok()
+        CURRENT.try_with(|current| {
+            let taken = current.take();
+            let found = taken.clone();
+            current.set(taken);
+            found
+        })
+        .unwrap_or(None)
     }
 
     /// The method that was called.
@@ -102,7 +102,7 @@ impl Context {
 
     /// Address of the caller, such as `tcp://127.0.0.1:51234`.
     pub fn peer(&self) -> &str {
-        &self.inner.peer
+        self.link().map_or("local", |link| &**link.peer())
     }
 
     /// Who the caller is: by the credentials of this call, else by those of its connection, else by its certificate.
@@ -181,12 +181,54 @@ impl Context {
 
     /// Runs `work` with this context ambient.
     pub(crate) fn run<T>(&self, work: impl FnOnce() -> T) -> T {
-        CURRENT.sync_scope(self.clone(), work)
+        let before = CURRENT.try_with(|current| current.replace(Some(self.clone())));
+        let _restore = Restore(before.unwrap_or(None));
+        work()
     }
 
     /// Polls `future` with this context ambient.
-    pub(crate) async fn scope<F: Future>(self, future: F) -> F::Output {
-        CURRENT.scope(self, future).await
+    pub(crate) fn scope<F: Future + Unpin>(self, future: F) -> Scope<F> {
+        let future = Some(future);
+        Scope {
+            context: self,
+            future,
+        }
+    }
+}
+
+/// Makes the context ambient again that was so before, also when what ran panics.
+struct Restore(Option<Context>);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        let before = self.0.take();
+        drop(CURRENT.try_with(|current| current.replace(before)));
+    }
+}
+
+/// A future that is polled, and dropped, with a context ambient.
+pub(crate) struct Scope<F> {
+    context: Context,
+    /// Taken when this is dropped.
+    future: Option<F>,
+}
+
+impl<F: Future + Unpin> Future for Scope<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<F::Output> {
+        let Self { context, future } = &mut *self;
+        match future {
+            Some(future) => context.run(|| Pin::new(future).poll(cx)),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl<F> Drop for Scope<F> {
+    fn drop(&mut self) {
+        let future = self.future.take();
+        self.context.run(|| drop(future));
     }
 }
 
@@ -194,7 +236,7 @@ impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context")
             .field("method", &format_args!("{}", self.inner.method))
-            .field("peer", &self.inner.peer)
+            .field("peer", &self.peer())
             .field("identity", &self.identity())
             .field("time_left", &self.time_left())
             .field("cancelled", &self.is_cancelled())

@@ -234,7 +234,7 @@ impl Core {
                 params: if number < 4 { &[0x90] } else { &params },
                 lent: &[],
             };
-            let Some(id) = core.calls.begin(None) else {
+            let Some(id) = core.calls.begin(None, None) else {
                 continue;
             };
             let tables = (&mut core.calls, &mut core.out, &mut core.streams);

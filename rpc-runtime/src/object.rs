@@ -4,7 +4,7 @@
 //! leaves a gap in the message and the object in a list ([`collect`]); the connection fills the gap when the message is
 //! sent ([`Objects::lend`]). Decoding finds the connection in [`borrowing`].
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::fmt;
@@ -149,6 +149,7 @@ const MARKER: u8 = 0xd7;
 
 impl<C> Encode for Handle<C> {
     fn encode(&self, out: &mut Vec<u8>) {
+        ANY.set(true);
         COLLECTED.with_borrow_mut(|collected| {
             collected.push(Lent {
                 at: out.len(),
@@ -214,6 +215,8 @@ const ONLY: &str = "an object by reference can only be a parameter or a result b
 
 thread_local! {
     static COLLECTED: RefCell<Vec<Lent>> = const { RefCell::new(Vec::new()) };
+    /// Whether there is something in it: looked at for every message, and next to none moves an object.
+    static ANY: Cell<bool> = const { Cell::new(false) };
     static BORROWING: RefCell<Option<Borrowing>> = const { RefCell::new(None) };
 }
 
@@ -226,6 +229,7 @@ struct Borrowing {
 }
 
 /// An object of ours that comes home, under its ID.
+#[derive(Clone)]
 pub(crate) struct Home(pub(crate) u64, pub(crate) Arc<dyn Skeleton>);
 
 impl fmt::Debug for Home {
@@ -250,14 +254,28 @@ impl fmt::Debug for Lent {
 /// Runs an encoder and gives the objects that it came by, with their places in the message.
 pub(crate) fn collect(encode: impl FnOnce()) -> Vec<Lent> {
     // What an encoder that panicked has left here belongs to no message.
-    drop(COLLECTED.take());
+    drop(collected());
     encode();
-    COLLECTED.take()
+    collected()
+}
+
+fn collected() -> Vec<Lent> {
+    if ANY.replace(false) {
+        COLLECTED.take()
+    } else {
+        Vec::new()
+    }
+}
+
+/// The same objects, in a message that begins so much later in the buffer that it was encoded into.
+pub(crate) fn moved(mut lent: Vec<Lent>, start: usize) -> Vec<Lent> {
+    lent.iter_mut().for_each(|lent| lent.at -= start);
+    lent
 }
 
 /// Runs a decoder for a message that came on a link; `homes` are our own objects in it.
-pub(crate) fn borrowing<T>(link: &Arc<Link>, homes: &Arc<[Home]>, decode: impl FnOnce() -> T) -> T {
-    let (link, homes) = (link.clone(), homes.clone());
+pub(crate) fn borrowing<T>(link: &Arc<Link>, homes: &[Home], decode: impl FnOnce() -> T) -> T {
+    let (link, homes) = (link.clone(), homes.into());
     borrowing_from(Borrowing { link, homes }, decode)
 }
 

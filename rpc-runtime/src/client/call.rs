@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -204,7 +204,7 @@ enum State {
     New(Request),
     Failed(Error),
     /// The frame is on its way; the prepared request is kept for another attempt.
-    Sent(Box<Prepared>, Ticket),
+    Sent(Prepared, Ticket),
     /// Everything that has to wait before or after the first attempt.
     Slow(Pin<Box<dyn Future<Output = Answer> + Send>>),
     /// The same, on a task of its own, so that it goes on while nobody polls.
@@ -216,7 +216,7 @@ impl<T, E> CallFuture<T, E> {
     /// Leaves `New`: sends the frame if that needs no waiting, else hands the rest to a task.
     fn begin(&mut self, flush: bool) {
         self.started = true;
-        self.step(flush);
+        self.step(flush, None);
     }
 
     /// What has to wait: on a task of its own if the call goes on by itself, or if it is polled where there are no
@@ -229,7 +229,7 @@ impl<T, E> CallFuture<T, E> {
         }
     }
 
-    fn step(&mut self, flush: bool) {
+    fn step(&mut self, flush: bool, by: Option<&Waker>) {
         let request = match std::mem::replace(&mut self.state, State::Done) {
             State::New(request) => request,
             other => return self.state = other,
@@ -240,8 +240,8 @@ impl<T, E> CallFuture<T, E> {
             Err(error) => return self.state = State::Failed(error),
         };
         self.deadline = prepared.deadline;
-        self.state = match self.channel.try_begin(&prepared, flush) {
-            Ok(Some(ticket)) => State::Sent(Box::new(prepared), ticket),
+        self.state = match self.channel.try_begin(&prepared, flush, by) {
+            Ok(Some(ticket)) => State::Sent(prepared, ticket),
             Ok(None) => self.rest(self.channel.clone().invoke(prepared)),
             Err(error) => State::Failed(error),
         };
@@ -285,7 +285,11 @@ impl<T, E> Future for CallFuture<T, E> {
         loop {
             let answer = match &mut self.state {
                 State::New(_) => {
-                    self.step(true);
+                    self.step(true, Some(cx.waker()));
+                    if let State::Sent(..) = self.state {
+                        // Whoever answers, or ends the call, knows the waker already.
+                        return Poll::Pending;
+                    }
                     continue;
                 }
                 State::Failed(_) => {
@@ -295,14 +299,17 @@ impl<T, E> Future for CallFuture<T, E> {
                     };
                     Answer::Failed(error)
                 }
-                State::Sent(_, ticket) => {
+                State::Sent(prepared, ticket) => {
                     let Poll::Ready(answer) = ticket.poll_answer(cx) else {
                         return Poll::Pending;
                     };
-                    match self.follow_up(answer) {
-                        Some(answer) => answer,
-                        None => continue,
+                    if needs_more(prepared, &answer) {
+                        self.follow_up(answer);
+                        continue;
                     }
+                    let method = prepared.method;
+                    self.channel.note(method, &answer);
+                    answer
                 }
                 State::Slow(rest) => match rest.as_mut().poll(cx) {
                     Poll::Ready(answer) => answer,
@@ -324,18 +331,13 @@ impl<T, E> Future for CallFuture<T, E> {
 }
 
 impl<T, E> CallFuture<T, E> {
-    /// Gives the answer of the first attempt back, or goes on where another attempt or a better message is due.
-    fn follow_up(&mut self, answer: Answer) -> Option<Answer> {
-        let State::Sent(prepared, ticket) = std::mem::replace(&mut self.state, State::Done) else {
-            return Some(answer);
-        };
-        if needs_more(&prepared, &answer) {
+    /// Goes on after the answer of the first attempt, where another one or a better message is due.
+    #[cold]
+    fn follow_up(&mut self, answer: Answer) {
+        if let State::Sent(prepared, ticket) = std::mem::replace(&mut self.state, State::Done) {
             let link = ticket.link().clone();
-            self.state = self.rest(self.channel.clone().go_on(*prepared, link, answer));
-            return None;
+            self.state = self.rest(self.channel.clone().go_on(prepared, link, answer));
         }
-        self.channel.note(prepared.method, &answer);
-        Some(answer)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::Duration;
 
 use futures_core::Stream;
@@ -29,7 +30,7 @@ use crate::descriptor::{MethodDescriptor, MethodKind, ServiceDescriptor};
 use crate::discovery::{Balanced, Registry};
 use crate::error::{Error, ErrorKind, Execution, Result};
 use crate::limits::Limits;
-use crate::link::{Link, NotBegun, Ticket};
+use crate::link::{Begin, Link, NotBegun, Ticket};
 use crate::object::{self, Remote};
 use crate::reflection;
 use crate::server::Skeleton;
@@ -313,12 +314,22 @@ impl Channel {
     /// # Errors
     ///
     /// The call can begin on no connection.
-    pub(crate) fn try_begin(&self, prepared: &Prepared, flush: bool) -> Result<Option<Ticket>> {
+    pub(crate) fn try_begin(
+        &self,
+        prepared: &Prepared,
+        flush: bool,
+        by: Option<&Waker>,
+    ) -> Result<Option<Ticket>> {
         let Some(link) = self.ready() else {
             return Ok(None);
         };
-        let bound = self.is_bound();
-        match link.begin_as(&prepared.frame()?, prepared.deadline, flush, bound) {
+        let begin = Begin {
+            deadline: prepared.deadline,
+            flush,
+            bound: self.is_bound(),
+            by,
+        };
+        match link.begin_as(&prepared.first_frame()?, begin) {
             Ok(ticket) => Ok(Some(self.with_upload(ticket, prepared))),
             Err(NotBegun::Full | NotBegun::Gone) => Ok(None),
             Err(NotBegun::Refused(error)) => Err(error),
@@ -472,7 +483,13 @@ impl Channel {
             let link = self.link(prepared, tried).await?;
             let begun = {
                 let frame = prepared.frame().map_err(|_| tried.too_late())?;
-                link.begin_as(&frame, prepared.deadline, true, self.is_bound())
+                let begin = Begin {
+                    deadline: prepared.deadline,
+                    flush: true,
+                    bound: self.is_bound(),
+                    by: None,
+                };
+                link.begin_as(&frame, begin)
             };
             match begun {
                 Ok(ticket) => return Ok((link, self.with_upload(ticket, prepared))),
@@ -620,7 +637,7 @@ async fn call_here(skeleton: Arc<dyn Skeleton>, prepared: Prepared) -> Answer {
     };
     let metadata = crate::metadata::Metadata::decode(prepared.metadata(), &Limits::default())
         .unwrap_or_default();
-    let context = Context::new(method, "local".into(), metadata, prepared.deadline, false);
+    let context = Context::new(method, None, metadata, prepared.deadline, false);
     let (incoming, mut answer) =
         Incoming::local(prepared.params().to_vec().into(), context.clone());
     let panicked = || {

@@ -48,6 +48,7 @@ pub(crate) struct Prepared {
     pub(crate) method: &'static MethodDescriptor,
     params: Vec<u8>,
     metadata: Vec<u8>,
+    began: Instant,
     pub(crate) deadline: Option<Instant>,
     pub(crate) idempotent: bool,
     /// Made by the handler of a repetition: such calls are not repeated in turn, or repetitions would multiply.
@@ -73,8 +74,9 @@ impl Request {
             .timeout
             .or(self.method.timeout.map(Timeout::After))
             .unwrap_or(unsaid);
+        let began = Instant::now();
         let mut deadline = match timeout {
-            Timeout::After(limit) => Instant::now().checked_add(limit),
+            Timeout::After(limit) => began.checked_add(limit),
             Timeout::Never => None,
         };
         let mut flags = match self.method.kind {
@@ -112,6 +114,7 @@ impl Request {
             method: self.method,
             params: self.params,
             metadata,
+            began,
             deadline,
             idempotent,
             once,
@@ -194,15 +197,30 @@ impl Prepared {
     ///
     /// `deadline_exceeded` if none is left.
     pub(crate) fn frame(&self) -> Result<CallFrame<'_>> {
+        self.frame_at(Instant::now())
+    }
+
+    /// The frame of a call that began a moment ago; asking the clock again would cost more than it tells.
+    ///
+    /// # Errors
+    ///
+    /// `deadline_exceeded` if there is no time.
+    pub(crate) fn first_frame(&self) -> Result<CallFrame<'_>> {
+        self.frame_at(self.began)
+    }
+
+    fn frame_at(&self, now: Instant) -> Result<CallFrame<'_>> {
         let remaining_ms = match self.deadline {
             None => 0,
             Some(deadline) => {
-                let left = deadline.saturating_duration_since(Instant::now());
+                let left = deadline.saturating_duration_since(now);
                 if left.is_zero() {
                     return Err(Error::too_late());
                 }
                 // Rounded up, so that the callee does not give up before the caller.
-                u32::try_from(left.as_micros().div_ceil(1_000)).unwrap_or(u32::MAX)
+                let millis = left.as_secs().saturating_mul(1_000)
+                    + u64::from(left.subsec_nanos().div_ceil(1_000_000));
+                u32::try_from(millis).unwrap_or(u32::MAX)
             }
         };
         let part = CallPart {

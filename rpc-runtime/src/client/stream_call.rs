@@ -108,7 +108,7 @@ impl<T, E> StreamCall<T, E> {
             Ok(prepared) => prepared,
             Err(error) => return Items::failed(error, returns, method),
         };
-        match self.channel.try_begin(&prepared, true) {
+        match self.channel.try_begin(&prepared, true, None) {
             Ok(Some(ticket)) => {
                 let answering = Answering {
                     channel: self.channel,

@@ -24,7 +24,8 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(60 * 60);
 
 enum Event {
     Woken,
-    Flushed(io::Result<()>),
+    /// What waited is written; whether there is more.
+    Flushed(io::Result<bool>),
     Timer,
 }
 
@@ -70,14 +71,21 @@ impl Link {
                     blocked_since = Some(Instant::now());
                 }
                 Event::Woken => {}
-                Event::Flushed(Ok(())) => blocked_since = None,
+                Event::Flushed(Ok(false)) => blocked_since = None,
+                // Callers go on while this writes; those that are about to, too, share the next write.
+                Event::Flushed(Ok(true)) => yield_now().await,
                 Event::Flushed(Err(error)) => self.close(Error::lost(&self.peer, error)),
                 Event::Timer => self.on_timer(blocked_since),
             }
         }
-        let last = poll_fn(|cx| match self.poll_flush(cx) {
-            Poll::Ready(_) => self.poll_shutdown(cx),
-            Poll::Pending => Poll::Pending,
+        let last = poll_fn(|cx| {
+            loop {
+                match self.poll_flush(cx) {
+                    Poll::Ready(Ok(true)) => {}
+                    Poll::Ready(_) => return self.poll_shutdown(cx),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
         });
         let _ = timeout(LAST_WORDS, last).await;
     }

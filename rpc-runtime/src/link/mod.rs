@@ -13,6 +13,7 @@ mod packed;
 mod read;
 mod serve;
 mod streams;
+mod turn;
 mod write;
 
 #[cfg(test)]
@@ -25,7 +26,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
-use std::task::Poll;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -206,6 +207,18 @@ struct PingWatch {
     answered: bool,
 }
 
+/// How a call begins.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Begin<'a> {
+    pub(crate) deadline: Option<Instant>,
+    /// Writes the call out; else [`Link::flush`] follows.
+    pub(crate) flush: bool,
+    /// It belongs to this connection, and may begin until the peer has drawn the line.
+    pub(crate) bound: bool,
+    /// Who is woken by the answer; who polls for it later need not say so.
+    pub(crate) by: Option<&'a Waker>,
+}
+
 /// Why a call could not begin on this link; nothing was sent.
 #[derive(Debug)]
 pub(crate) enum NotBegun {
@@ -333,22 +346,32 @@ impl Link {
         deadline: Option<Instant>,
         flush: bool,
     ) -> Result<Ticket, NotBegun> {
-        // An object lives on its connection, and nowhere else.
-        self.begin_as(call, deadline, flush, call.target.is_some())
+        let begin = Begin {
+            deadline,
+            flush,
+            // An object lives on its connection, and nowhere else.
+            bound: call.target.is_some(),
+            by: None,
+        };
+        self.begin_as(call, begin)
     }
 
-    /// The same; a call that is `bound` to this connection may begin until the peer has drawn the line.
+    /// The same, in every way there is.
     pub(crate) fn begin_as(
         self: &Arc<Self>,
         call: &CallFrame<'_>,
-        deadline: Option<Instant>,
-        flush: bool,
-        bound: bool,
+        begin: Begin<'_>,
     ) -> Result<Ticket, NotBegun> {
+        let Begin {
+            deadline,
+            flush,
+            bound,
+            by,
+        } = begin;
         let packed = self.packed_call(call);
         let call = &as_packed(call, packed.as_deref());
         let mut state = self.lock();
-        let id = self.write_call(&mut state, call, deadline, bound)?;
+        let id = self.write_call(&mut state, call, deadline, bound, by)?;
         let alone = state.calls.live() == 1;
         if alone {
             self.watch(&mut state);
@@ -390,7 +413,7 @@ impl Link {
         let packed = self.packed_call(call);
         let call = &as_packed(call, packed.as_deref());
         let mut state = self.lock();
-        let id = self.write_call(&mut state, call, None, bound)?;
+        let id = self.write_call(&mut state, call, None, bound, None)?;
         state.calls.release(id);
         drop(state);
         self.flush_now();
@@ -403,6 +426,7 @@ impl Link {
         call: &CallFrame<'_>,
         deadline: Option<Instant>,
         bound: bool,
+        by: Option<&Waker>,
     ) -> Result<u32, NotBegun> {
         if !state.takes(bound) {
             return Err(NotBegun::Gone);
@@ -421,7 +445,7 @@ impl Link {
                 .lend(lent, self, self.limits.max_objects)
                 .map_err(NotBegun::Refused)?,
         };
-        let id = state.calls.begin(deadline).ok_or(NotBegun::Full)?;
+        let id = state.calls.begin(deadline, by).ok_or(NotBegun::Full)?;
         if call.flags & flag::ONE_WAY == 0 {
             state.objects.lent_with(id, &loans);
         }
@@ -558,7 +582,7 @@ impl Link {
         for (_, handler) in serving {
             handler.cancel();
         }
-        wakers.into_iter().for_each(std::task::Waker::wake);
+        wakers.into_iter().for_each(Waker::wake);
         self.closed.notify_waiters();
         self.room.notify_waiters();
         self.idle.notify_waiters();
@@ -699,7 +723,7 @@ impl Ticket {
         let wakers = self.link.close_streams(&mut state, (Side::Ours, self.id));
         drop(state);
         self.done = true;
-        wakers.into_iter().for_each(std::task::Waker::wake);
+        wakers.into_iter().for_each(Waker::wake);
         Poll::Ready(answer)
     }
 
@@ -726,7 +750,7 @@ impl Ticket {
         let wakers = self.link.close_streams(&mut state, key);
         drop(state);
         self.done = true;
-        wakers.into_iter().for_each(std::task::Waker::wake);
+        wakers.into_iter().for_each(Waker::wake);
         Poll::Ready(Event::Over(answer))
     }
 
@@ -767,7 +791,7 @@ impl Drop for Ticket {
         }
         drop(state);
         drop(untaken);
-        wakers.into_iter().for_each(std::task::Waker::wake);
+        wakers.into_iter().for_each(Waker::wake);
     }
 }
 

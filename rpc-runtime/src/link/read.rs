@@ -5,10 +5,10 @@ use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::Poll;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -16,9 +16,11 @@ use super::drain::ANNOUNCED;
 use super::handshake::told;
 use super::keep::LAST_WORDS;
 use super::objects::drop_objects;
+use super::turn::Turn;
 use super::{Link, Phase, State, refused};
 use crate::error::{Error, ErrorKind, Execution};
 use crate::object::LentResult;
+use crate::server::Skeleton;
 use crate::status::Status;
 use crate::wire::budgets::Charge;
 use crate::wire::calls::Answer;
@@ -35,6 +37,37 @@ const LOW_ROOM: usize = 8 << 10;
 /// PINGs that come too soon before the connection ends.
 const PING_STRIKES: u32 = 3;
 
+/// What is to be done outside of the lock after answers have come.
+#[derive(Default)]
+pub(super) struct Woken {
+    wakers: Vec<Waker>,
+    /// Objects that nobody refers to any more.
+    back: Vec<Arc<dyn Skeleton>>,
+}
+
+impl Woken {
+    /// Nothing.
+    pub(super) const NONE: Self = Self {
+        wakers: Vec::new(),
+        back: Vec::new(),
+    };
+
+    /// Does it; what is left is empty, with room for the next time.
+    pub(super) fn wake(&mut self) {
+        self.wakers.drain(..).for_each(Waker::wake);
+        drop_objects(std::mem::take(&mut self.back));
+    }
+}
+
+/// What was done with the frames of a read.
+#[derive(Clone, Copy, Debug, Default)]
+struct Taken {
+    count: usize,
+    /// Some of them were not answers, so that there may be something to write. To what callers write meanwhile who were
+    /// woken by answers, the keeper sees when all of them have had their turn.
+    wrote: bool,
+}
+
 /// What a wait for input ended with.
 enum Event {
     Closed,
@@ -48,15 +81,20 @@ impl Link {
         let mut partial_since = None;
         loop {
             let taken = self.take_frames(&mut inbound);
-            match taken.and_then(|count| self.count_partial(&inbound).map(|()| count)) {
-                Ok(0) if inbound.has_partial() => {}
-                Ok(_) => partial_since = None,
+            let taken = taken.and_then(|taken| self.count_partial(&inbound).map(|()| taken));
+            let taken = match taken {
+                Ok(taken) => taken,
                 Err(refusal) => {
                     self.refuse(refusal);
                     return self.swallow(input).await;
                 }
+            };
+            if taken.count > 0 || !inbound.has_partial() {
+                partial_since = None;
             }
-            self.flush_now();
+            if taken.wrote {
+                self.flush_now();
+            }
             if !self.until_drained().await {
                 return;
             }
@@ -117,22 +155,31 @@ impl Link {
         .await
     }
 
-    /// Handles the whole frames that are here, until too much output is unread; returns how many there were.
-    fn take_frames(self: &Arc<Self>, inbound: &mut Inbound) -> Result<usize, Refusal> {
-        let mut count = 0;
+    /// Handles the whole frames that are here, until too much output is unread.
+    fn take_frames(self: &Arc<Self>, inbound: &mut Inbound) -> Result<Taken, Refusal> {
+        let mut turn = Turn::begin(self);
+        let mut taken = Taken::default();
         while !self.choked.load(Ordering::Relaxed)
             && let Some(frame) = inbound.next_frame()?
         {
-            self.on_frame(frame)?;
+            taken.count += 1;
+            taken.wrote |= !is_plain_answer(&frame);
+            self.on_frame(frame, &mut turn)?;
             self.check_budgets()?;
-            count += 1;
         }
+        drop(turn);
         self.charge_skipped(inbound);
         self.check_budgets()?;
-        Ok(count)
+        Ok(taken)
     }
 
-    fn on_frame(self: &Arc<Self>, frame: Frame) -> Result<(), Refusal> {
+    fn on_frame(self: &Arc<Self>, frame: Frame, turn: &mut Turn<'_>) -> Result<(), Refusal> {
+        if is_plain_answer(&frame) {
+            turn.on_answer(&frame);
+            return Ok(());
+        }
+        // What comes behind answers may be about the same calls.
+        turn.settle();
         match frame.kind {
             Kind::Call => self.on_call(frame),
             Kind::Reply | Kind::Fail => {
@@ -157,7 +204,7 @@ impl Link {
                     self.charge(&mut state, Charge::Control(1));
                 }
                 state.pings.answered = false;
-                if frame.fixed.as_ref().get_u64_le() == ANNOUNCED {
+                if frame.fixed.token() == ANNOUNCED {
                     self.on_announcement_heard(&mut state);
                 }
                 Ok(())
@@ -199,13 +246,6 @@ impl Link {
             self.wake_keeper.notify_one();
             return;
         }
-        if state.calls.is_owed(frame.request_id).is_some() {
-            state.budgets.worked();
-        } else {
-            self.charge(&mut state, Charge::Control(1));
-        }
-        // A stream that broke in the middle of an item.
-        state.pieces.drop_body(key);
         let lends = frame::flag::LENDS | frame::flag::ERROR | frame::flag::COMPRESSED;
         let answer = match (unreadable, frame.kind, frame.flags & lends) {
             (Some(unreadable), ..) => unreadable,
@@ -221,19 +261,38 @@ impl Link {
             Answer::Lent(result) => Some(result.clone()),
             _ => None,
         };
-        let started = !matches!(&answer, Answer::Failed(error) if error.is_not_started());
-        let back = state.objects.settle(frame.request_id, started);
-        let waker = state.calls.answered(frame.request_id, answer);
-        let sender = state.streams.stopped(key);
-        state.out.drop_body(key);
-        self.made_room(&state);
+        let mut woken = Woken::default();
+        self.settle_answer(&mut state, frame.request_id, answer, &mut woken);
         drop(state);
         drop(kept);
-        waker
-            .into_iter()
-            .chain(sender)
-            .for_each(std::task::Waker::wake);
-        drop_objects(back);
+        woken.wake();
+    }
+
+    /// Hands an answer to who waits for it.
+    pub(super) fn settle_answer(
+        &self,
+        state: &mut State,
+        id: u32,
+        answer: Answer,
+        woken: &mut Woken,
+    ) {
+        let key = (Side::Ours, id);
+        if state.calls.is_owed(id).is_some() {
+            state.budgets.worked(1);
+        } else {
+            self.charge(state, Charge::Control(1));
+        }
+        // A stream that broke in the middle of an item.
+        state.pieces.drop_body(key);
+        let started = !matches!(&answer, Answer::Failed(error) if error.is_not_started());
+        woken.back.extend(state.objects.settle(id, started));
+        woken.wakers.extend(state.calls.answered(id, answer));
+        woken.wakers.extend(state.streams.stopped(key));
+        if state.out.drop_body(key) {
+            // What waited for the end of the body is in the output now.
+            self.wake_keeper.notify_one();
+        }
+        self.made_room(state);
     }
 
     fn on_ping(&self, frame: &Frame) -> Result<(), Refusal> {
@@ -254,11 +313,7 @@ impl Link {
             return Err(Refusal::Frame(GoAwayReason::Limit, text));
         }
         state.queued_control += 1;
-        frame::write_ping(
-            state.out.buffer(),
-            Kind::Pong,
-            frame.fixed.as_ref().get_u64_le(),
-        );
+        frame::write_ping(state.out.buffer(), Kind::Pong, frame.fixed.token());
         self.choke(&state);
         Ok(())
     }
@@ -350,6 +405,15 @@ impl Link {
             self.wake_keeper.notify_one();
             self.drained.notified().await;
         }
+    }
+}
+
+/// Whether a frame is an answer that is complete and can be read as it is.
+fn is_plain_answer(frame: &Frame) -> bool {
+    const NOT_PLAIN: u8 = frame::flag::MORE | frame::flag::LENDS | frame::flag::COMPRESSED;
+    match frame.kind {
+        Kind::Reply => frame.flags & NOT_PLAIN == 0,
+        kind => kind == Kind::Fail,
     }
 }
 

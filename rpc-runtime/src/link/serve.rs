@@ -1,9 +1,10 @@
 //! Calls of the peer: call ID, method, limits, decode, handler, answer, in this order.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
@@ -14,6 +15,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::objects::drop_objects;
 use super::read::READ_AHEAD;
+use super::turn::{self, Encoded};
 use super::{Link, Phase, State};
 use crate::codec::{CheckLimits, check};
 use crate::context::Context;
@@ -37,15 +39,10 @@ use crate::wire::streams::{Key, Side};
 const EXPIRED: &str = "the credentials have expired";
 
 /// Handlers at work that may keep the read buffers which brought their parameters.
-const FEW: u32 = 16;
+const FEW: usize = 16;
 
 /// The body of an answer that has nothing to say.
 const NIL: u8 = 0xc0;
-
-thread_local! {
-    /// The link whose reader polls a handler on this thread; its answers are flushed after the whole read.
-    static READER: Cell<usize> = const { Cell::new(0) };
-}
 
 /// A handler that goes on after its first poll.
 #[derive(Clone)]
@@ -69,12 +66,12 @@ impl Serving {
 
 /// Answers one call of the peer, exactly once: what is not answered when it is dropped is answered then.
 pub(crate) struct Responder {
-    link: Arc<Link>,
+    /// Knows the link.
+    context: Context,
     request_id: u32,
     one_way: bool,
     /// Bytes of the parameters, which are kept until the answer.
     params: u64,
-    context: Context,
     answered: AtomicBool,
     /// The parameters were looked at: from here on the handler may have run.
     begun: AtomicBool,
@@ -82,28 +79,33 @@ pub(crate) struct Responder {
 
 impl Responder {
     /// REPLY with a result.
-    pub(crate) fn reply(&self, encode: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn reply(&self, encode: &mut dyn FnMut(&mut Vec<u8>)) {
         self.answer(encode, Head::Result);
     }
 
     /// REPLY with the declared error.
-    pub(crate) fn declare(&self, part: FailPart, encode: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn declare(&self, part: FailPart, encode: &mut dyn FnMut(&mut Vec<u8>)) {
         self.answer(encode, Head::Declared(part));
+    }
+
+    /// The call that is answered.
+    pub(crate) fn context(&self) -> &Context {
+        &self.context
     }
 
     /// Whether the caller cannot read a declared error unless it is a text.
     pub(crate) fn wants_text(&self) -> bool {
-        self.link.is_msgpack_rpc()
+        self.link().is_msgpack_rpc()
     }
 
     /// FAIL.
     pub(crate) fn fail(&self, status: Status, execution: Execution, message: &str) {
-        self.answer(|_| {}, Head::Fail(fail_part(status, execution), message));
+        self.answer(&mut |_| {}, Head::Fail(fail_part(status, execution), message));
     }
 
     /// The end of a one-way method: nothing, unless the caller has not said that it wants nothing.
     pub(crate) fn done(&self) {
-        self.reply(|out| out.push(NIL));
+        self.reply(&mut |out| out.push(NIL));
     }
 
     /// The parameters are looked at.
@@ -113,7 +115,8 @@ impl Responder {
 
     /// Where items are read from and written to.
     pub(crate) fn link(&self) -> &Arc<Link> {
-        &self.link
+        let link = self.context.link();
+        link.expect("`Link::start` makes it with the context of a call that came on a link")
     }
 
     /// The request, as streams name it.
@@ -121,19 +124,30 @@ impl Responder {
         (Side::Theirs, self.request_id)
     }
 
-    fn answer(&self, encode: impl FnOnce(&mut Vec<u8>), head: Head<'_>) {
-        if self.answered.swap(true, Ordering::AcqRel) {
+    fn answer(&self, encode: &mut dyn FnMut(&mut Vec<u8>), head: Head<'_>) {
+        // Only the handler answers, and its destructor when nobody else can.
+        if self.answered.load(Ordering::Relaxed) {
             return;
         }
-        // Encoding runs the user's code, so it must not happen under the link's lock.
+        self.answered.store(true, Ordering::Relaxed);
         with_scratch(|scratch| {
-            let encoded = catch_unwind(AssertUnwindSafe(|| object::collect(|| encode(scratch))));
+            let link = self.link();
+            let plain = matches!(head, Head::Result) && !self.one_way && !link.packs;
+            let encoded = if plain && self.is_unary() && turn::is_of(link) {
+                match turn::answer(link, self.request_id, self.params, encode, scratch) {
+                    Encoded::Kept => return,
+                    Encoded::Apart(encoded) => encoded,
+                }
+            } else {
+                // Encoding runs the user's code, so it must not happen under the link's lock.
+                catch_unwind(AssertUnwindSafe(|| object::collect(|| encode(scratch))))
+            };
             let (lent, panic) = match encoded {
                 Ok(lent) => (lent, None),
                 Err(panic) => (object::collect(|| {}), Some(panic)),
             };
             let packed = match head {
-                Head::Result if lent.is_empty() && panic.is_none() => self.link.packed(scratch),
+                Head::Result if lent.is_empty() && panic.is_none() => link.packed(scratch),
                 _ => None,
             };
             let flags = match packed {
@@ -154,6 +168,11 @@ impl Responder {
         });
     }
 
+    /// Whether the method has no streams.
+    fn is_unary(&self) -> bool {
+        self.context.method().kind == MethodKind::Unary
+    }
+
     fn finish(
         &self,
         body: &mut Vec<u8>,
@@ -161,18 +180,25 @@ impl Responder {
         (head, flags): (Head<'_>, u8),
         lent: &[Lent],
     ) {
-        let link = &*self.link;
+        let link = &**self.link();
+        let in_turn = turn::is_of(link);
         let mut state = link.lock();
-        state.serving.remove(&self.request_id);
+        if !state.serving.is_empty() {
+            state.serving.remove(&self.request_id);
+        }
         state.inflight -= 1;
         state.params -= self.params;
-        state.last_call = Instant::now();
+        state.last_call = if in_turn {
+            state.last_heard
+        } else {
+            Instant::now()
+        };
         match &head {
             Head::Fail(part, _) if is_fault_of_caller(part) => {
                 link.charge(&mut state, Charge::Error)
             }
             Head::Fail(part, _) if part.status == Status::Cancelled.code() => {}
-            _ => state.budgets.worked(),
+            _ => state.budgets.worked(1),
         }
         let idle = state.inflight == 0;
         let waiting = link.close_streams(&mut state, self.key());
@@ -203,7 +229,7 @@ impl Responder {
         if idle {
             link.idle.notify_waiters();
         }
-        if READER.get() != address(link) {
+        if !in_turn {
             if idle {
                 link.flush_now()
             } else {
@@ -228,10 +254,10 @@ impl Responder {
         body: &mut [u8],
         lent: &[Lent],
     ) -> Result<Vec<Loan>, (Status, String)> {
-        let limit = self.link.limits.max_objects;
+        let limit = self.link().limits.max_objects;
         let loans = state
             .objects
-            .lend(lent, &self.link, limit)
+            .lend(lent, self.link(), limit)
             .map_err(|error| {
                 let status = match error.kind() {
                     ErrorKind::ResourceExhausted => Status::ResourceExhausted,
@@ -255,7 +281,7 @@ impl Responder {
         head: Head<'_>,
         flags: u8,
     ) -> bool {
-        let (link, id) = (&*self.link, self.request_id);
+        let (link, id) = (&**self.link(), self.request_id);
         let fail = |out: &mut Vec<u8>, status, text: &str| {
             frame::write_fail(out, id, &fail_part(status, Execution::Executed), text);
         };
@@ -356,74 +382,83 @@ impl Link {
     }
 
     pub(super) fn on_call(self: &Arc<Self>, frame: Frame) -> Result<(), Refusal> {
-        let (id, one_way) = (frame.request_id, frame.flags & flag::ONE_WAY != 0);
-        let (arrived, above_the_line) = self.admit_id(id)?;
-        let found = match self.resolve(&frame) {
-            Ok(_) if above_the_line => {
+        let found = self.find(&frame);
+        let mut state = self.lock();
+        let above_the_line = self.admit_id(&mut state, frame.request_id)?;
+        let admitted = found.and_then(|found| {
+            if above_the_line {
                 let text = "this side takes no more calls on this connection";
-                self.refuse_call(id, one_way, Status::Unavailable, text);
-                return Ok(());
+                return Err((Status::Unavailable, text.to_owned()));
             }
+            self.admit(&mut state, &frame, found.method)?;
+            Ok(found)
+        });
+        // With the read that brought it, so that what it waited for its turn is taken off its time.
+        let arrived = state.last_heard;
+        let found = match admitted {
             Ok(found) => found,
-            Err((status, text)) => {
-                self.charge_refusal(status);
-                self.refuse_call(id, one_way, status, &text);
+            Err(refused) => {
+                drop(state);
+                self.refuse_found(&frame, refused);
                 return Ok(());
             }
         };
         if frame.flags & flag::MORE != 0 {
-            let key = (Side::Theirs, id);
-            let mut state = self.lock();
+            let key = (Side::Theirs, frame.request_id);
             state.pieces.begin(key, frame, true, arrived);
-            state.admitting = false;
             drop(state);
             self.wake_keeper.notify_one();
             return Ok(());
         }
-        self.start(frame, found, arrived);
+        self.start(state, frame, found, arrived);
         Ok(())
     }
 
     /// A call whose parameters came in pieces, of which the last one is here.
-    pub(super) fn on_whole_call(
-        self: &Arc<Self>,
-        frame: Frame,
-        arrived: Instant,
-    ) -> Result<(), Refusal> {
-        let one_way = frame.flags & flag::ONE_WAY != 0;
-        match self.resolve(&frame) {
-            Ok(found) => self.start(frame, found, arrived),
-            Err((status, text)) => {
-                self.charge_refusal(status);
-                self.refuse_call(frame.request_id, one_way, status, &text);
+    pub(super) fn on_whole_call(self: &Arc<Self>, frame: Frame, arrived: Instant) {
+        let found = self.find(&frame);
+        let mut state = self.lock();
+        let admitted = found.and_then(|found| {
+            self.admit(&mut state, &frame, found.method)?;
+            Ok(found)
+        });
+        match admitted {
+            Ok(found) => self.start(state, frame, found, arrived),
+            Err(refused) => {
+                drop(state);
+                self.refuse_found(&frame, refused);
             }
         }
-        Ok(())
     }
 
-    /// Call ID, method, limits: whatever refuses a call before its parameters are looked at.
-    fn resolve(&self, frame: &Frame) -> Result<Found, (Status, String)> {
-        let part = frame.call_part();
+    /// Refuses a call before its parameters are looked at, or because of them.
+    fn refuse_found(&self, frame: &Frame, (status, text): (Status, String)) {
+        self.charge_refusal(status);
+        let one_way = frame.flags & flag::ONE_WAY != 0;
+        self.refuse_call(frame.request_id, one_way, status, &text);
+    }
+
+    /// Call ID to method, and the caller's rights: whatever can be said of a call without knowing the state of the link.
+    fn find(&self, frame: &Frame) -> Result<Found<'_>, (Status, String)> {
         if let Some(object) = frame.target() {
-            return self.resolve_object(frame, object);
+            return self.find_object(frame, object);
         }
+        let call_id = frame.call_part().call_id;
         let Some(router) = &self.router else {
             let text =
                 "this client exports no services; `Channel::builder().export(…)` does".to_owned();
             return Err((Status::Unimplemented, text));
         };
-        let Some((skeleton, index, method)) = router.find(part.call_id) else {
-            return Err((Status::Unimplemented, router.unknown(part.call_id)));
+        let Some((skeleton, index, method)) = router.find(call_id) else {
+            return Err((Status::Unimplemented, router.unknown(call_id)));
         };
         let caller = self.authorise(frame, method, Target::Mounted)?;
-        let found = Found {
-            skeleton: skeleton.clone(),
+        Ok(Found {
+            skeleton: Cow::Borrowed(skeleton),
             index,
             method,
             caller,
-        };
-        self.admit(frame, method)?;
-        Ok(found)
+        })
     }
 
     /// Who calls, and whether the rules let them. Where the call says for itself who makes it, that is found out when all
@@ -460,7 +495,7 @@ impl Link {
         }
     }
 
-    fn resolve_object(&self, frame: &Frame, object: u64) -> Result<Found, (Status, String)> {
+    fn find_object(&self, frame: &Frame, object: u64) -> Result<Found<'_>, (Status, String)> {
         let Some(skeleton) = self.lent(object) else {
             let text =
                 "the object is not there: it was given back, or was never lent on this connection";
@@ -476,85 +511,115 @@ impl Link {
         };
         let method = &service.methods[index];
         let caller = self.authorise(frame, method, Target::Lent)?;
-        self.admit(frame, method)?;
         Ok(Found {
-            skeleton,
+            skeleton: Cow::Owned(skeleton),
             index,
             method,
             caller,
         })
     }
 
-    fn start(self: &Arc<Self>, mut frame: Frame, found: Found, arrived: Instant) {
-        let Found {
-            skeleton,
-            index,
-            method,
-            caller,
-        } = found;
-        let part = frame.call_part();
-        let (id, one_way) = (frame.request_id, frame.flags & flag::ONE_WAY != 0);
-        let unpacked = self.unpack_call(&mut frame);
-        let unpacked =
-            unpacked.map_err(|(status, text)| (status, format!("{method}: parameters: {text}")));
-        let metadata = unpacked.and_then(|()| self.read_parts(&frame, method));
-        let metadata = match metadata {
-            Ok(metadata) => metadata,
-            Err((status, text)) => {
-                self.charge_refusal(status);
-                return self.refuse_call(id, one_way, status, &text);
+    /// Begins with a call that was admitted under this very lock.
+    fn start<'link>(
+        self: &'link Arc<Self>,
+        mut state: MutexGuard<'link, State>,
+        mut frame: Frame,
+        found: Found<'_>,
+        arrived: Instant,
+    ) {
+        let method = found.method;
+        if frame.flags & flag::COMPRESSED != 0 {
+            // Until it is begun or refused, which is on this task: who waits for the end waits for it too.
+            state.admitting = true;
+            drop(state);
+            if let Err((status, text)) = self.unpack_call(&mut frame) {
+                let text = format!("{method}: parameters: {text}");
+                return self.refuse_found(&frame, (status, text));
             }
-        };
-        let deadline = (part.remaining_ms > 0)
-            .then(|| arrived + Duration::from_millis(u64::from(part.remaining_ms)));
-        let repeated = frame.flags & flag::NO_RETRY != 0;
-        let context = Context::new(method, self.peer.clone(), metadata, deadline, repeated)
-            .on_link(self.clone());
-        let asked = match caller {
-            Caller::Known(identity) => {
-                context.identify(identity);
-                None
-            }
-            Caller::Asked(asked) => Some(asked),
-        };
+            state = self.lock();
+        }
         let params = frame.body.len() as u64;
-        let responder = Responder {
-            link: self.clone(),
-            request_id: id,
-            one_way,
-            params,
-            context: context.clone(),
-            answered: AtomicBool::new(false),
-            begun: AtomicBool::new(false),
-        };
-        let mut state = self.lock();
-        // The read buffer that brought a small body is large: handlers that take their time must not keep many of them.
-        let body = if state.inflight >= FEW && frame.body.len() < READ_AHEAD / 2 {
-            Bytes::copy_from_slice(&frame.body)
-        } else {
-            frame.body
-        };
         state.inflight += 1;
         state.admitting = false;
         state.params += params;
         state.settle();
+        let (handlers, lends) = (state.serving.len(), state.objects.len() > 0);
+        drop(state);
+        let metadata = match self.read_parts(&frame, method) {
+            Ok(metadata) => metadata,
+            Err(refused) => {
+                self.is_not_begun(params);
+                return self.refuse_found(&frame, refused);
+            }
+        };
         let (receives, sends) = streams_of(method);
         if receives || sends {
-            state.streams.open((Side::Theirs, id), receives, sends);
+            let key = (Side::Theirs, frame.request_id);
+            self.lock().streams.open(key, receives, sends);
         }
-        drop(state);
-        let homes = self.homes(&body);
-        let incoming = Incoming::new(body, context.clone(), responder.into());
-        let incoming = incoming.with_homes(homes);
-        if let Some(asked) = asked {
-            return self.run(id, context, ask_first(asked, skeleton, index, incoming));
+        let homes = if lends {
+            self.homes(&frame.body)
+        } else {
+            Vec::new()
+        };
+        let remaining = u64::from(frame.call_part().remaining_ms);
+        let deadline = (remaining > 0).then(|| arrived + Duration::from_millis(remaining));
+        // The read buffer that brought a small body is large: handlers that take their time must not keep many of them.
+        let body = if handlers >= FEW && frame.body.len() < READ_AHEAD / 2 {
+            Bytes::copy_from_slice(&frame.body)
+        } else {
+            frame.body
+        };
+        let repeated = frame.flags & flag::NO_RETRY != 0;
+        let (id, one_way) = (frame.request_id, frame.flags & flag::ONE_WAY != 0);
+        let context = Context::new(method, Some(self.clone()), metadata, deadline, repeated);
+        let responder = Responder {
+            context: context.clone(),
+            request_id: id,
+            one_way,
+            params,
+            answered: AtomicBool::new(false),
+            begun: AtomicBool::new(false),
+        };
+        let incoming = Incoming::new(body, responder, homes);
+        self.hand_over((id, one_way), context, incoming, found);
+    }
+
+    /// Takes back that a call has begun.
+    fn is_not_begun(&self, params: u64) {
+        let mut state = self.lock();
+        state.inflight -= 1;
+        state.params -= params;
+        state.settle();
+        if state.inflight == 0 {
+            self.idle.notify_waiters();
+        }
+    }
+
+    /// Gives a call to its skeleton, when it is known who makes it and there is room for the answer.
+    fn hand_over(
+        self: &Arc<Self>,
+        (id, one_way): (u32, bool),
+        context: Context,
+        incoming: Incoming,
+        found: Found<'_>,
+    ) {
+        let Found {
+            skeleton,
+            index,
+            caller,
+            ..
+        } = found;
+        match caller {
+            Caller::Known(identity) => context.identify(identity),
+            Caller::Asked(asked) => {
+                let answer = ask_first(asked, skeleton.into_owned(), index, incoming);
+                return self.run(id, context, answer);
+            }
         }
         if !one_way && self.full.load(Ordering::Acquire) {
-            return self.run(
-                id,
-                context,
-                room_first(self.clone(), skeleton, index, incoming),
-            );
+            let answer = room_first(self.clone(), skeleton.into_owned(), index, incoming);
+            return self.run(id, context, answer);
         }
         // A panic has dropped the call, which has answered by that; the reader goes on.
         if let Ok(answer) = catch_unwind(AssertUnwindSafe(|| skeleton.call(index, incoming))) {
@@ -562,11 +627,9 @@ impl Link {
         }
     }
 
-    /// Request IDs of a peer are not zero and not used twice at once. Returns when the call arrived: with the read that
-    /// brought it, so that what it waited for its turn is taken off its time; and whether the last call that is served
-    /// was before it.
-    pub(super) fn admit_id(&self, id: u32) -> Result<(Instant, bool), Refusal> {
-        let mut state = self.lock();
+    /// Request IDs of a peer are not zero and not used twice at once. Returns whether the last call that is served was
+    /// before it.
+    pub(super) fn admit_id(&self, state: &mut State, id: u32) -> Result<bool, Refusal> {
         let in_use = state.serving.contains_key(&id) || state.pieces.contains((Side::Theirs, id));
         if id == 0 || in_use {
             let text = format!(
@@ -582,14 +645,17 @@ impl Link {
         let above_the_line = state.leaving.refusing || state.phase == Phase::Closed;
         if !above_the_line {
             state.last_seen = id;
-            // Until it is begun or refused, which is on this task: who waits for the end waits for it too.
-            state.admitting = true;
         }
-        Ok((state.last_heard, above_the_line))
+        Ok(above_the_line)
     }
 
     /// Limits, and whether both sides mean the same kind of method.
-    fn admit(&self, frame: &Frame, method: &MethodDescriptor) -> Result<(), (Status, String)> {
+    fn admit(
+        &self,
+        state: &mut State,
+        frame: &Frame,
+        method: &MethodDescriptor,
+    ) -> Result<(), (Status, String)> {
         if frame.flags & flag::COMPRESSED != 0 && !self.unpacks {
             let text = format!(
                 "{method}: compressed parameters are not read here; send them as they are to a server that does not announce the feature `lz4`"
@@ -614,14 +680,13 @@ impl Link {
             );
             return Err((Status::FailedPrecondition, text));
         }
-        let mut state = self.lock();
         // A call whose parameters are being received is one of those that are worked on.
         let own = u32::from(state.pieces.contains((Side::Theirs, frame.request_id)));
         let inflight = state.inflight + state.pieces.calls() - own;
         if inflight >= self.limits.max_inflight_per_connection {
             // Callers know the limit, but not when calls end to which nothing comes back; MessagePack-RPC has no way to tell.
             if frame.flags & flag::ONE_WAY == 0 && !self.is_msgpack_rpc() {
-                self.charge(&mut state, Charge::Error);
+                self.charge(state, Charge::Error);
             }
             let text =
                 format!("{inflight} calls of this connection are worked on, more are not taken");
@@ -643,12 +708,14 @@ impl Link {
             max_depth: self.limits.max_depth,
             max_nodes: self.limits.max_nodes,
         };
-        if !frame.metadata.is_empty() {
+        let metadata = if frame.metadata.is_empty() {
+            Metadata::default()
+        } else {
             check(&frame.metadata, &limits)
                 .map_err(|malformed| invalid(format!("{method}: metadata: {malformed}")))?;
-        }
-        let metadata = Metadata::decode(&frame.metadata, &self.limits)
-            .map_err(|error| invalid(format!("{method}: metadata: {error}")))?;
+            Metadata::decode(&frame.metadata, &self.limits)
+                .map_err(|error| invalid(format!("{method}: metadata: {error}")))?
+        };
         check(&frame.body, &limits)
             .map_err(|malformed| invalid(format!("{method}: parameters: {malformed}")))?;
         Ok(metadata)
@@ -672,7 +739,6 @@ impl Link {
 
     /// Polls a handler once on the reader's task; most are done by then, the others get a task of their own.
     fn run(self: &Arc<Self>, id: u32, context: Context, mut answer: Answer) {
-        let before = READER.replace(address(self));
         let first = context.run(|| {
             catch_unwind(AssertUnwindSafe(|| {
                 answer
@@ -680,7 +746,6 @@ impl Link {
                     .poll(&mut TaskContext::from_waker(Waker::noop()))
             }))
         });
-        READER.set(before);
         // A panic has dropped what it was in, and with it the responder, which answers.
         if !matches!(first, Ok(Poll::Pending)) {
             return drop_quietly(answer);
@@ -816,8 +881,8 @@ pub(super) fn drop_quietly<T>(what: T) {
 }
 
 /// What a call ID leads to.
-struct Found {
-    skeleton: Arc<dyn Skeleton>,
+struct Found<'a> {
+    skeleton: Cow<'a, Arc<dyn Skeleton>>,
     index: usize,
     method: &'static MethodDescriptor,
     caller: Caller,
@@ -852,10 +917,6 @@ fn fail_part(status: Status, execution: Execution) -> FailPart {
 /// Whether the caller could have known better: parameters that cannot be read.
 fn is_fault_of_caller(part: &FailPart) -> bool {
     part.execution == Execution::NotStarted && part.status == Status::InvalidArgument.code()
-}
-
-fn address(link: &Link) -> usize {
-    std::ptr::from_ref(link) as usize
 }
 
 fn text(panic: &(dyn Any + Send)) -> &str {

@@ -123,7 +123,8 @@ impl Link {
                 Kind::Call => {
                     state.admitting = true;
                     drop(state);
-                    self.on_whole_call(whole, arrived)
+                    self.on_whole_call(whole, arrived);
+                    Ok(())
                 }
                 _ => {
                     drop(state);
@@ -243,7 +244,7 @@ impl Link {
             return Poll::Pending;
         }
         if matches!(next, Next::Item(_) | Next::Packed(_)) {
-            state.budgets.worked();
+            state.budgets.worked(1);
             state.settle();
             if self.grant(&mut state, key) {
                 self.wake_keeper.notify_one();

@@ -43,7 +43,14 @@ impl Writer {
         self.sent < self.batch.len() || self.unflushed
     }
 
-    fn poll_batches(&mut self, link: &Link, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Writes what waits, and what comes meanwhile if it is to be `all`; large bodies to their end in any case.
+    fn poll_batches(
+        &mut self,
+        link: &Link,
+        all: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut any = false;
         loop {
             while self.sent < self.batch.len() {
                 let written = match Pin::new(&mut self.io).poll_write(cx, &self.batch[self.sent..])
@@ -62,10 +69,11 @@ impl Writer {
             self.batch.clear();
             self.sent = 0;
             let mut state = link.lock();
-            if state.out.is_empty() {
+            if state.out.is_empty() || (any && !all && !state.out.has_bodies()) {
                 drop(state);
                 return self.poll_flush(cx);
             }
+            any = true;
             self.batch = state.out.take(std::mem::take(&mut self.batch));
             let mut wakers = Vec::new();
             for ((side, id), end) in state.out.completed() {
@@ -125,7 +133,7 @@ impl Link {
                 // rest to this thread: without a word it would never come again.
                 return self.wake_keeper.notify_one();
             }
-            let outcome = writer.poll_batches(self, &mut Context::from_waker(Waker::noop()));
+            let outcome = writer.poll_batches(self, true, &mut Context::from_waker(Waker::noop()));
             drop(writer);
             match outcome {
                 // Nobody would be woken by the socket: the keeper tries again with its own waker.
@@ -137,26 +145,21 @@ impl Link {
         }
     }
 
-    /// Writes what waits; pending until the socket has taken all of it. Only the keeper calls this.
-    pub(super) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        loop {
-            let mut writer = match self.writer.try_lock() {
-                Ok(writer) => writer,
-                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-                Err(TryLockError::WouldBlock) => return Poll::Ready(Ok(())),
-            };
-            if writer.failed {
-                return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
-            }
-            match writer.poll_batches(self, cx) {
-                Poll::Ready(Ok(())) => {}
-                other => return other,
-            }
-            drop(writer);
-            if self.lock().out.is_empty() {
-                return Poll::Ready(Ok(()));
-            }
+    /// Writes what waits; pending until the socket has taken it. Ready with whether more has come meanwhile. Only the
+    /// keeper calls this.
+    pub(super) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        let mut writer = match self.writer.try_lock() {
+            Ok(writer) => writer,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            // Whoever holds it looks at the output again after letting go.
+            Err(TryLockError::WouldBlock) => return Poll::Ready(Ok(false)),
+        };
+        if writer.failed {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
+        let written = writer.poll_batches(self, false, cx);
+        drop(writer);
+        written.map_ok(|()| !self.lock().out.is_empty())
     }
 
     /// Ends our direction after the last flush.

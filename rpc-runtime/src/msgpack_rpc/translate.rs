@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 
 use super::message::{self, Broken, Message, Messages, NIL};
 use super::names::{Names, Spoken};
@@ -367,7 +367,7 @@ impl Translator {
                 "the caller has given up",
             ),
             Kind::Ping => {
-                let token = frame.fixed.as_ref().get_u64_le();
+                let token = frame.fixed.token();
                 self.give(|out| frame::write_ping(out, Kind::Pong, token));
             }
             // An announcement: there is no word for it here, and calls are still served.

@@ -26,56 +26,46 @@ pub struct Outgoing(());
 /// One call at the server. Dropping it without an answer answers `internal`, `cancelled` or `deadline_exceeded`.
 pub struct Incoming {
     body: Bytes,
-    context: Context,
     reply_to: ReplyTo,
     /// Our own objects among the parameters.
-    homes: Arc<[Home]>,
+    homes: Vec<Home>,
 }
 
 /// Who gets the answer.
-pub(crate) enum ReplyTo {
+enum ReplyTo {
     /// The peer of a connection.
     Link(Responder),
     /// A caller in this process, without a connection between.
-    Local(Mutex<Option<oneshot::Sender<calls::Answer>>>),
-}
-
-impl From<Responder> for ReplyTo {
-    fn from(responder: Responder) -> Self {
-        Self::Link(responder)
-    }
+    Local(Context, Mutex<Option<oneshot::Sender<calls::Answer>>>),
 }
 
 impl Incoming {
-    pub(crate) fn new(body: Bytes, context: Context, reply_to: ReplyTo) -> Self {
+    /// A call that came on a connection.
+    pub(crate) fn new(body: Bytes, responder: Responder, homes: Vec<Home>) -> Self {
         Self {
             body,
-            context,
-            reply_to,
-            homes: Arc::new([]),
+            reply_to: ReplyTo::Link(responder),
+            homes,
         }
-    }
-
-    /// Notes our own objects among the parameters.
-    pub(crate) fn with_homes(mut self, homes: Vec<Home>) -> Self {
-        if !homes.is_empty() {
-            self.homes = homes.into();
-        }
-        self
     }
 
     /// A call from a caller in this process.
     pub(crate) fn local(body: Bytes, context: Context) -> (Self, oneshot::Receiver<calls::Answer>) {
         let (sender, receiver) = oneshot::channel();
-        (
-            Self::new(body, context, ReplyTo::Local(Mutex::new(Some(sender)))),
-            receiver,
-        )
+        let local = Self {
+            body,
+            reply_to: ReplyTo::Local(context, Mutex::new(Some(sender))),
+            homes: Vec::new(),
+        };
+        (local, receiver)
     }
 
     /// The context of the call.
     pub fn context(&self) -> &Context {
-        &self.context
+        match &self.reply_to {
+            ReplyTo::Link(responder) => responder.context(),
+            ReplyTo::Local(context, _) => context,
+        }
     }
 
     /// Opens the parameters: an array in order, or a map keyed by name.
@@ -87,34 +77,34 @@ impl Incoming {
         let mut args = Args::open(&self.body, count)?;
         args.link = self.responder().map(|responder| {
             responder.begun();
-            (responder.link(), &self.homes)
+            (responder.link(), &*self.homes)
         });
         Ok(args)
     }
 
     /// Answers that the parameters cannot be understood.
     pub fn refuse(&self, error: DecodeError) -> Outgoing {
-        let text = format!("{}: {error}", self.context.method());
+        let text = format!("{}: {error}", self.context().method());
         self.fail(Status::InvalidArgument, Execution::NotStarted, &text)
     }
 
     /// Answers that a parameter breaks a rule of the definition.
     pub fn invalid(&self, invalid: Invalid) -> Outgoing {
-        let text = format!("{}: {invalid}", self.context.method());
+        let text = format!("{}: {invalid}", self.context().method());
         self.fail(Status::InvalidArgument, Execution::NotStarted, &text)
     }
 
     /// Answers that this version does not serve the method.
     pub fn unserved(&self) -> Outgoing {
-        let text = format!("{} is not served by this version", self.context.method());
+        let text = format!("{} is not served by this version", self.context().method());
         self.fail(Status::Unimplemented, Execution::NotStarted, &text)
     }
 
     /// Answers with the result.
     pub fn reply<T>(&self, value: &T, codec: Codec<T>) -> Outgoing {
         match &self.reply_to {
-            ReplyTo::Link(responder) => responder.reply(|out| (codec.encode)(value, out)),
-            ReplyTo::Local(_) => self.answer_local(calls::Answer::Result(encoded(value, codec))),
+            ReplyTo::Link(responder) => responder.reply(&mut |out| (codec.encode)(value, out)),
+            ReplyTo::Local(..) => self.answer_local(calls::Answer::Result(encoded(value, codec))),
         }
         Outgoing(())
     }
@@ -173,13 +163,13 @@ impl Incoming {
             ReplyTo::Link(responder) if responder.wants_text() => {
                 match error.facts.text(declared) {
                     Some(text) => responder.fail(facts.status, Execution::Executed, &text),
-                    None => responder.declare(part, |out| (error.codec.encode)(declared, out)),
+                    None => responder.declare(part, &mut |out| (error.codec.encode)(declared, out)),
                 }
             }
             ReplyTo::Link(responder) => {
-                responder.declare(part, |out| (error.codec.encode)(declared, out))
+                responder.declare(part, &mut |out| (error.codec.encode)(declared, out))
             }
-            ReplyTo::Local(_) => self.answer_local(calls::Answer::Declared(
+            ReplyTo::Local(..) => self.answer_local(calls::Answer::Declared(
                 part,
                 encoded(declared, error.codec),
             )),
@@ -191,7 +181,7 @@ impl Incoming {
     pub fn done(&self) -> Outgoing {
         match &self.reply_to {
             ReplyTo::Link(responder) => responder.done(),
-            ReplyTo::Local(_) => {
+            ReplyTo::Local(..) => {
                 self.answer_local(calls::Answer::Result(Bytes::from_static(&[0xc0])))
             }
         }
@@ -205,7 +195,7 @@ impl Incoming {
             // A synchronous handler cannot wait with its answer, so it begins when there is room for one.
             self.room().await;
             let handler = tokio::task::spawn_blocking(move || {
-                let context = self.context.clone();
+                let context = self.context().clone();
                 context.run(|| work(&self))
             });
             // A panic has dropped the call, which has answered by that.
@@ -217,7 +207,7 @@ impl Incoming {
     pub(super) fn responder(&self) -> Option<&Responder> {
         match &self.reply_to {
             ReplyTo::Link(responder) => Some(responder),
-            ReplyTo::Local(_) => None,
+            ReplyTo::Local(..) => None,
         }
     }
 
@@ -229,7 +219,7 @@ impl Incoming {
     fn fail(&self, status: Status, execution: Execution, message: &str) -> Outgoing {
         match &self.reply_to {
             ReplyTo::Link(responder) => responder.fail(status, execution, message),
-            ReplyTo::Local(_) => {
+            ReplyTo::Local(..) => {
                 let error =
                     Error::from_status(status, message.to_owned()).with_execution(execution);
                 self.answer_local(calls::Answer::Failed(error));
@@ -239,7 +229,7 @@ impl Incoming {
     }
 
     fn answer_local(&self, answer: calls::Answer) {
-        if let ReplyTo::Local(sender) = &self.reply_to
+        if let ReplyTo::Local(_, sender) = &self.reply_to
             && let Some(sender) = sender.lock().unwrap_or_else(PoisonError::into_inner).take()
         {
             let _ = sender.send(answer);
@@ -250,7 +240,7 @@ impl Incoming {
 impl fmt::Debug for Incoming {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Incoming")
-            .field("context", &self.context)
+            .field("context", self.context())
             .field("bytes", &self.body.len())
             .finish_non_exhaustive()
     }
@@ -272,7 +262,7 @@ pub struct Args<'a> {
     form: Form<'a>,
     taken: usize,
     /// Where objects among them come from.
-    link: Option<(&'a Arc<Link>, &'a Arc<[Home]>)>,
+    link: Option<(&'a Arc<Link>, &'a [Home])>,
 }
 
 #[derive(Debug)]

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use crate::descriptor::{MethodDescriptor, ServiceDescriptor, is_framework};
@@ -27,11 +28,34 @@ pub trait Skeleton: Send + Sync + 'static {
 /// All services of one server by call ID.
 #[derive(Clone, Default)]
 pub(crate) struct Router {
-    methods: HashMap<u64, (Arc<dyn Skeleton>, usize)>,
+    methods: HashMap<u64, (Arc<dyn Skeleton>, usize), BuildHasherDefault<Spread>>,
     services: Vec<&'static ServiceDescriptor>,
     /// For peers that speak MessagePack-RPC; `None` where they are refused.
     door: Option<Door>,
     guard: Guard,
+}
+
+/// Spreads call IDs over the table by one multiplication (Fibonacci hashing; Knuth, TAOCP 3, 6.4). The IDs in the table are
+/// those of the server's own definitions, so that nobody outside can make them collide, and every call looks for one.
+#[derive(Clone, Copy, Debug, Default)]
+struct Spread(u64);
+
+impl Hasher for Spread {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(self.0 ^ u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, id: u64) {
+        // The table takes its place from the low bits and a check from the high ones.
+        let product = u128::from(id) * 0x9e37_79b9_7f4a_7c15;
+        self.0 = product as u64 ^ (product >> 64) as u64;
+    }
 }
 
 impl Router {

@@ -85,17 +85,17 @@ impl Budgets {
         ))
     }
 
-    /// A call was served, or an item was read.
-    pub(crate) fn worked(&mut self) {
-        self.cancels.give(1);
-        self.errors.give(1);
-        self.control.give(PER_WORK);
+    /// So many calls were served, or items were read.
+    pub(crate) fn worked(&mut self, count: u32) {
+        self.cancels.give(count);
+        self.errors.give(count);
+        self.control.give(count.saturating_mul(PER_WORK));
     }
 
     /// So many bytes of items were sent. The smallest frame has twelve, and each may bring as many frames of control with
     /// it as a call.
     pub(crate) fn sent(&mut self, bytes: u64) {
-        self.worked();
+        self.worked(1);
         let frames = u32::try_from(bytes / frame::HEADER as u64).unwrap_or(u32::MAX);
         self.control.give(frames.saturating_mul(PER_WORK));
     }

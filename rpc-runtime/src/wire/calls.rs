@@ -56,7 +56,7 @@ enum Slot {
     },
     Answered {
         id: u32,
-        answer: Box<Answer>,
+        answer: Answer,
         peer_done: bool,
     },
     Abandoned {
@@ -120,8 +120,9 @@ impl Calls {
         self.live < self.max_live
     }
 
-    /// Takes a request ID; `None` if the limit of calls at once is reached. [`Calls::sent_at`] follows.
-    pub(crate) fn begin(&mut self, deadline: Option<Instant>) -> Option<u32> {
+    /// Takes a request ID; `None` if the limit of calls at once is reached. [`Calls::sent_at`] follows. The waker is called
+    /// when there is an answer.
+    pub(crate) fn begin(&mut self, deadline: Option<Instant>, by: Option<&Waker>) -> Option<u32> {
         if !self.has_room() {
             return None;
         }
@@ -142,7 +143,7 @@ impl Calls {
                     start: 0,
                     end: 0,
                     deadline,
-                    waker: None,
+                    waker: by.cloned(),
                 };
                 self.live += 1;
                 return Some(id);
@@ -208,7 +209,7 @@ impl Calls {
         } else {
             self.slots[index] = Slot::Abandoned { id };
         }
-        Some(*answer)
+        Some(answer)
     }
 
     /// The peer's terminal frame for a call. Frames for calls that nobody knows are ignored: they may be late.
@@ -225,7 +226,7 @@ impl Calls {
                 let waker = waker.take();
                 *slot = Slot::Answered {
                     id,
-                    answer: Box::new(answer),
+                    answer,
                     peer_done: true,
                 };
                 waker
@@ -272,7 +273,7 @@ impl Calls {
         let waker = waker.take();
         *slot = Slot::Answered {
             id,
-            answer: Box::new(Answer::Failed(error)),
+            answer: Answer::Failed(error),
             peer_done: false,
         };
         Some(waker)
@@ -315,7 +316,7 @@ impl Calls {
                 .with_execution(execution(*start, *end, handed));
             *slot = Slot::Answered {
                 id,
-                answer: Box::new(Answer::Failed(error)),
+                answer: Answer::Failed(error),
                 peer_done: false,
             };
             on_expired(id, waker);
@@ -401,7 +402,7 @@ impl Calls {
             wakers.extend(waker.take());
             *slot = Slot::Answered {
                 id,
-                answer: Box::new(Answer::Failed(error)),
+                answer: Answer::Failed(error),
                 peer_done: true,
             };
         }

@@ -75,12 +75,22 @@ pub(crate) mod flag {
 
 impl Kind {
     pub(crate) fn from_byte(byte: u8) -> Option<Self> {
-        use Kind::*;
-        [
-            Hello, Call, Reply, Fail, Item, End, Data, Credit, Cancel, Ping, Pong, GoAway, Release,
-        ]
-        .into_iter()
-        .find(|kind| *kind as u8 == byte)
+        Some(match byte {
+            1 => Self::Hello,
+            2 => Self::Call,
+            3 => Self::Reply,
+            4 => Self::Fail,
+            5 => Self::Item,
+            6 => Self::End,
+            7 => Self::Data,
+            8 => Self::Credit,
+            9 => Self::Cancel,
+            10 => Self::Ping,
+            11 => Self::Pong,
+            12 => Self::GoAway,
+            13 => Self::Release,
+            _ => return None,
+        })
     }
 
     /// Bytes between the header and the metadata.
@@ -96,15 +106,49 @@ impl Kind {
     }
 }
 
-/// A frame cut out of the input. Sections are views of the read buffer.
+/// A frame cut out of the input. Metadata and body are views of the read buffer.
 #[derive(Clone, Debug)]
 pub(crate) struct Frame {
     pub(crate) kind: Kind,
     pub(crate) flags: u8,
     pub(crate) request_id: u32,
-    pub(crate) fixed: Bytes,
+    pub(crate) fixed: Fixed,
     pub(crate) metadata: Bytes,
     pub(crate) body: Bytes,
+}
+
+/// What stands between the header and the metadata. A copy, because a view of so little would cost more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Fixed {
+    bytes: [u8; Self::LONGEST],
+    length: u8,
+}
+
+impl Fixed {
+    /// That of a CALL on an object.
+    const LONGEST: usize = 20;
+
+    /// Copies what is there; no kind has more than [`Fixed::LONGEST`] bytes.
+    pub(crate) fn new(from: &[u8]) -> Self {
+        let mut bytes = [0; Self::LONGEST];
+        let length = from.len().min(Self::LONGEST);
+        bytes[..length].copy_from_slice(&from[..length]);
+        Self {
+            bytes,
+            length: length as u8,
+        }
+    }
+
+    /// The token of a PING or PONG.
+    pub(crate) fn token(&self) -> u64 {
+        self.as_ref().get_u64_le()
+    }
+}
+
+impl AsRef<[u8]> for Fixed {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.length)]
+    }
 }
 
 /// What a CALL carries besides metadata and parameters.
@@ -188,7 +232,7 @@ impl Frame {
 
     /// The object that a CALL with a target is for.
     pub(crate) fn target(&self) -> Option<u64> {
-        (self.flags & flag::TARGET != 0).then(|| self.fixed.as_ref()[12..].as_ref().get_u64_le())
+        (self.flags & flag::TARGET != 0).then(|| (&self.fixed.as_ref()[12..]).get_u64_le())
     }
 
     /// The object that a RELEASE gives back. An object is lent under an ID once, so the count is 1.
@@ -203,7 +247,7 @@ impl Frame {
 
     /// Bytes of the frame on the wire.
     pub(crate) fn cost(&self) -> u64 {
-        cost(self.fixed.len() + self.metadata.len() + self.body.len())
+        cost(self.fixed.as_ref().len() + self.metadata.len() + self.body.len())
     }
 
     /// The fixed part of a FAIL or of a REPLY with a declared error.
@@ -337,6 +381,19 @@ pub(crate) fn write_reply(out: &mut Vec<u8>, flags: u8, request_id: u32, body: &
     out.reserve(HEADER + body.len());
     write_header(out, Kind::Reply, flags, request_id, 0, &[], body.len());
     out.extend_from_slice(body);
+}
+
+/// Begins a REPLY whose result is appended next; returns where that begins, for [`end_reply`].
+pub(crate) fn begin_reply(out: &mut Vec<u8>, request_id: u32) -> usize {
+    write_header(out, Kind::Reply, 0, request_id, 0, &[], 0);
+    out.len()
+}
+
+/// Fills in the length of a REPLY whose result is here.
+pub(crate) fn end_reply(out: &mut [u8], result: usize) {
+    let length = (HEADER - LENGTH_FIELD + out.len() - result) as u32;
+    let at = result - HEADER;
+    out[at..at + LENGTH_FIELD].copy_from_slice(&length.to_le_bytes());
 }
 
 /// Appends a REPLY with the declared error.

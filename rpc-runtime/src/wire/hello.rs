@@ -72,6 +72,11 @@ impl Hello {
         room.clamp(1, PIECE)
     }
 
+    /// Whether this side takes a frame with a body of this length and nothing else in it.
+    pub(crate) fn takes(&self, body: usize) -> bool {
+        HEADER - LENGTH_FIELD + body <= self.max_frame as usize
+    }
+
     /// Whether a stream towards this side gets anywhere.
     pub(crate) fn takes_streams(&self) -> bool {
         self.stream_window.min(self.connection_window) >= SMALLEST_WINDOW

@@ -3,7 +3,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::limits::Limits;
-use crate::wire::frame::{Frame, GoAwayReason, HEADER, IGNORABLE, Kind, LENGTH_FIELD, PREFACE};
+use crate::wire::frame::{Fixed, Frame, GoAwayReason, HEADER, IGNORABLE, Kind, LENGTH_FIELD, PREFACE};
 
 /// Frames above this do not share the read buffer with what comes after them.
 const KEPT_BUFFER: usize = 256 << 10;
@@ -116,15 +116,15 @@ impl Inbound {
             return Ok(None);
         }
         loop {
-            if self.buffer.len() < HEADER {
+            let Some(header) = self.buffer.first_chunk::<HEADER>().copied() else {
                 return self.check_partial_header().map(|()| None);
-            }
+            };
             let Some(total) = self.frame_len()? else {
                 return Ok(None);
             };
-            let ignorable = self.buffer[4] & IGNORABLE != 0;
-            match Kind::from_byte(self.buffer[4]) {
-                Some(kind) => return self.take_frame(kind, total).map(Some),
+            let ignorable = header[4] & IGNORABLE != 0;
+            match Kind::from_byte(header[4]) {
+                Some(kind) => return self.take_frame(kind, header, total).map(Some),
                 None if ignorable && self.phase == Phase::Open => {
                     self.buffer.advance(total);
                     self.skipped = self.skipped.saturating_add(1);
@@ -138,7 +138,12 @@ impl Inbound {
         }
     }
 
-    fn take_frame(&mut self, kind: Kind, total: usize) -> Result<Frame, Refusal> {
+    fn take_frame(
+        &mut self,
+        kind: Kind,
+        header: [u8; HEADER],
+        total: usize,
+    ) -> Result<Frame, Refusal> {
         if self.phase == Phase::Hello {
             if kind != Kind::Hello && kind != Kind::GoAway {
                 return Err(Refusal::Frame(
@@ -155,14 +160,9 @@ impl Inbound {
                 "a second HELLO".to_owned(),
             ));
         }
-        let flags = self.buffer[5];
-        let metadata_len = usize::from(u16::from_le_bytes([self.buffer[6], self.buffer[7]]));
-        let request_id = u32::from_le_bytes([
-            self.buffer[8],
-            self.buffer[9],
-            self.buffer[10],
-            self.buffer[11],
-        ]);
+        let [_, _, _, _, _, flags, m0, m1, id @ ..] = header;
+        let metadata_len = usize::from(u16::from_le_bytes([m0, m1]));
+        let request_id = u32::from_le_bytes(id);
         let fixed_len = kind.fixed_len(flags);
         if HEADER + fixed_len + metadata_len > total {
             let text = format!(
@@ -177,10 +177,10 @@ impl Inbound {
             );
             return Err(Refusal::Frame(GoAwayReason::Limit, text));
         }
+        let fixed = Fixed::new(&self.buffer[HEADER..HEADER + fixed_len]);
         let mut frame = self.buffer.split_to(total).freeze();
         self.leave_large(total);
-        frame.advance(HEADER);
-        let fixed = split(&mut frame, fixed_len);
+        frame.advance(HEADER + fixed_len);
         let metadata = split(&mut frame, metadata_len);
         Ok(Frame {
             kind,

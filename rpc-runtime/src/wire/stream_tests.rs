@@ -10,7 +10,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use tokio::time::Instant;
 
-use super::frame::{self, Frame, Kind, flag};
+use super::frame::{self, Fixed, Frame, Kind, flag};
 use super::hello::Hello;
 use super::inbound::Inbound;
 use super::outbound::Outbound;
@@ -339,7 +339,7 @@ fn a_body_that_waits_for_its_turn_is_not_late() {
         kind: Kind::Call,
         flags: flag::MORE,
         request_id: 1,
-        fixed: Bytes::new(),
+        fixed: Fixed::default(),
         metadata: Bytes::new(),
         body: Bytes::new(),
     };
@@ -377,7 +377,7 @@ fn item(body: Bytes) -> Frame {
         kind: Kind::Item,
         flags: 0,
         request_id: 0,
-        fixed: Bytes::new(),
+        fixed: Fixed::default(),
         metadata: Bytes::new(),
         body,
     }

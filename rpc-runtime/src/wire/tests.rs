@@ -166,7 +166,7 @@ fn assert_same(frame: &Frame, sent: &Sent) {
         Sent::Cancel(sent_id) => assert_eq!((frame.kind, id), (Kind::Cancel, *sent_id)),
         Sent::Ping(token) => {
             assert_eq!(frame.kind, Kind::Ping);
-            assert_eq!(frame.fixed, token.to_le_bytes()[..]);
+            assert_eq!(frame.fixed.token(), *token);
         }
         Sent::GoAway(last, text) => {
             assert_eq!(frame.kind, Kind::GoAway);
@@ -517,7 +517,7 @@ impl Model {
     }
 
     fn begin(&mut self, deadline: Option<u64>) -> Option<u32> {
-        let id = self.calls.begin(deadline.map(|millis| self.at(millis)));
+        let id = self.calls.begin(deadline.map(|millis| self.at(millis)), None);
         assert_eq!(id.is_some(), (self.known.len() as u32) < self.max);
         let id = id?;
         assert_ne!(id, 0);
@@ -712,12 +712,12 @@ proptest! {
 #[test]
 fn an_id_that_is_in_use_after_the_wrap_is_left_out() {
     let mut calls = Calls::starting_at(u32::MAX - 1, 8);
-    let ids: Vec<_> = (0..4).map(|_| calls.begin(None).unwrap()).collect();
+    let ids: Vec<_> = (0..4).map(|_| calls.begin(None, None).unwrap()).collect();
     assert_eq!(ids, [u32::MAX - 1, u32::MAX, 1, 2], "0 is left out");
     let mut calls = Calls::new(4);
-    let long = calls.begin(None).unwrap();
+    let long = calls.begin(None, None).unwrap();
     for _ in 0..100 {
-        let id = calls.begin(None).unwrap();
+        let id = calls.begin(None, None).unwrap();
         // The slot of the long call would be the same for both.
         assert_ne!(id % 16, long % 16);
         calls.release(id);
@@ -739,7 +739,7 @@ fn a_call_that_expires_unsent_is_padding_and_owes_nothing() {
     let now = Instant::now();
     let (mut calls, mut out) = (Calls::new(4), Outbound::default());
     let begin = |calls: &mut Calls, out: &mut Outbound| {
-        let id = calls.begin(Some(now)).unwrap();
+        let id = calls.begin(Some(now), None).unwrap();
         let start = out.end();
         let part = CallPart {
             call_id: 9,

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
-use bytes::Buf;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
@@ -269,7 +268,7 @@ impl Connection {
             if let Err(error) = sending::check_length(&call, &self.hello, &self.peer) {
                 return Some(Err(error));
             }
-            let id = state.calls.begin(prepared.deadline)?;
+            let id = state.calls.begin(prepared.deadline, None)?;
             let start = state.out.end();
             let State {
                 calls,
@@ -495,11 +494,9 @@ impl Connection {
                     return self.close(error.with_execution(Execution::Unknown));
                 }
             }
-            Kind::Ping => frame::write_ping(
-                state.out.buffer(),
-                Kind::Pong,
-                frame.fixed.as_ref().get_u64_le(),
-            ),
+            Kind::Ping => {
+                frame::write_ping(state.out.buffer(), Kind::Pong, frame.fixed.token());
+            }
             Kind::GoAway => {
                 let text = frame::read_message(&frame.body);
                 let error =

@@ -28,7 +28,14 @@ fn try_begin(link: &Arc<Link>, target: Option<u64>, bound: bool) -> Result<Ticke
         target,
     };
     match bound {
-        true => link.begin_as(&call, None, true, true),
+        true => {
+            let begin = Begin {
+                flush: true,
+                bound: true,
+                ..Begin::default()
+            };
+            link.begin_as(&call, begin)
+        }
         false => link.begin(&call, None, true),
     }
 }
@@ -106,7 +113,12 @@ async fn who_waits_for_room_looks_elsewhere_as_soon_as_the_peer_goes() {
 #[tokio::test(start_paused = true)]
 async fn a_call_between_its_admission_and_its_handler_is_waited_for() {
     let (link, mut peer) = connected(1 << 16, 8).await;
-    link.admit_id(1).unwrap();
+    {
+        // Compressed parameters are unpacked outside of the lock.
+        let mut state = link.lock();
+        link.admit_id(&mut state, 1).unwrap();
+        state.admitting = true;
+    }
     link.drain(GoAwayReason::Shutdown, "going", Duration::ZERO);
     assert_eq!(peer.next().await.unwrap().go_away_part().last_id, 1);
     let early = timeout(Duration::from_secs(5), link.idle()).await;

@@ -1,0 +1,7 @@
+//! The limit, as it is measured.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    bench_load::main::<bench_limit::Limit>(None)
+}

@@ -1,0 +1,67 @@
+//! What a process has used so far: CPU time, memory, allocations.
+
+use std::fs;
+
+use rustix::process::{Resource, getrlimit, setrlimit};
+use rustix::thread::{CpuSet, sched_setaffinity};
+use rustix::time::{ClockId, clock_gettime};
+use serde::{Deserialize, Serialize};
+
+use crate::Result;
+
+/// Tells how many allocations were made so far; absent in programs that do not count.
+pub type Allocations = Option<fn() -> u64>;
+
+/// Counters of one process at one moment.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Usage {
+    /// User and system time of all threads, in microseconds.
+    pub cpu_microseconds: f64,
+    /// Memory in use, in KiB.
+    pub resident_kib: u64,
+    /// Most memory ever in use, in KiB.
+    pub peak_kib: u64,
+    /// Allocations made, if they are counted.
+    pub allocations: u64,
+}
+
+impl Usage {
+    /// Reads the counters of this process.
+    pub fn now(allocations: Allocations) -> Self {
+        // Before anything here allocates.
+        let allocations = allocations.map_or(0, |count| count());
+        let time = clock_gettime(ClockId::ProcessCPUTime);
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        Self {
+            cpu_microseconds: time.tv_sec as f64 * 1e6 + time.tv_nsec as f64 / 1e3,
+            resident_kib: kib(&status, "VmRSS:"),
+            peak_kib: kib(&status, "VmHWM:"),
+            allocations,
+        }
+    }
+}
+
+fn kib(status: &str, key: &str) -> u64 {
+    let line = status.lines().find_map(|line| line.strip_prefix(key));
+    let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+    number.unwrap_or(0)
+}
+
+/// Pins this process, and all threads that it starts later, to one CPU.
+///
+/// # Errors
+///
+/// There is no such CPU.
+pub(crate) fn pin(cpu: usize) -> Result<()> {
+    let mut set = CpuSet::new();
+    set.set(cpu);
+    Ok(sched_setaffinity(None, &set)?)
+}
+
+/// Raises the limit of open files as far as this process may.
+pub(crate) fn raise_open_files() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // Without it runs of few connections still work; those of many tell by their own error.
+    let _ = setrlimit(Resource::Nofile, limit);
+}

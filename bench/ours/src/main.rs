@@ -1,0 +1,7 @@
+//! This project, as it is measured.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    bench_load::main::<bench_ours::Ours>(None)
+}

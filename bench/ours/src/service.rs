@@ -1,0 +1,66 @@
+//! The server's side: what the generated trait asks for.
+
+use bench_load::{Order as Sample, body};
+use rpc_runtime::{Items, Stream, stream};
+
+use crate::bench::v1::{Bench, Order};
+
+/// Holds what is answered.
+pub(crate) struct Shop {
+    order: Order,
+    orders: Vec<Order>,
+}
+
+impl Shop {
+    pub(crate) fn new() -> Self {
+        Self {
+            order: Order::from(&Sample::sample(0)),
+            orders: Sample::samples().iter().map(Order::from).collect(),
+        }
+    }
+}
+
+impl Bench for Shop {
+    async fn add(&self, a: u64, b: u64) -> u64 {
+        a.wrapping_add(b)
+    }
+
+    async fn get(&self, id: u64) -> Order {
+        Order {
+            id,
+            ..self.order.clone()
+        }
+    }
+
+    async fn list(&self) -> Vec<Order> {
+        self.orders.clone()
+    }
+
+    // SEAM: replies by reference. When generated traits can answer `Arc<[Order]>`, this returns a clone of the `Arc`.
+    async fn list_by_reference(&self) -> Vec<Order> {
+        self.orders.clone()
+    }
+
+    async fn echo(&self, body: Vec<u8>) -> Vec<u8> {
+        body
+    }
+
+    async fn items(&self, size: u64, count: u64) -> impl Stream<Item = Vec<u8>> {
+        let item = body(size as usize);
+        stream::iter((0..count).map(move |number| {
+            let mut item = item.clone();
+            if let Some(place) = item.first_chunk_mut() {
+                *place = number.to_le_bytes();
+            }
+            item
+        }))
+    }
+
+    async fn upload(&self, mut pieces: Items<Vec<u8>>) -> u64 {
+        let mut length = 0;
+        while let Some(Ok(piece)) = pieces.next().await {
+            length += piece.len() as u64;
+        }
+        length
+    }
+}

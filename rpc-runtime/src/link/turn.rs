@@ -1,0 +1,198 @@
+//! One read of a link: what many frames have in common is done once, so that the link is locked once for all of them.
+//!
+//! Answers of handlers that end while the reader runs them are kept apart until the end of the read. So are the answers to
+//! our own calls that came with it.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::read::{Woken, read_answer};
+use super::{Link, Phase};
+use crate::object::{self, Lent};
+use crate::wire::calls::Answer;
+use crate::wire::frame::{self, Frame};
+use crate::wire::sending::is_cut;
+
+/// Answers longer than this together are handed to the writer before the read is at its end.
+const WRITE_AT: usize = 64 << 10;
+
+/// Answers to our own calls that are handed over together.
+const AT_ONCE: usize = 256;
+
+thread_local! {
+    /// The link whose reader runs handlers on this thread.
+    static LINK: Cell<usize> = const { Cell::new(0) };
+    /// What they have answered.
+    static ANSWERS: Cell<Answers> = const { Cell::new(Answers::NONE) };
+    /// The list of [`Turn::came`] while there is no turn, for its room.
+    static CAME: Cell<Vec<(u32, Answer)>> = const { Cell::new(Vec::new()) };
+    /// The lists that answers are handed over with, for their room.
+    static WOKEN: Cell<Woken> = const { Cell::new(Woken::NONE) };
+}
+
+/// REPLYs as they go out, and what the link does not know of them yet.
+#[derive(Default)]
+struct Answers {
+    out: Vec<u8>,
+    count: u32,
+    /// Bytes of their calls' parameters.
+    params: u64,
+}
+
+impl Answers {
+    const NONE: Self = Self {
+        out: Vec::new(),
+        count: 0,
+        params: 0,
+    };
+}
+
+/// One read of a link's reader. Its end tells the link of the answers.
+pub(super) struct Turn<'a> {
+    link: &'a Link,
+    /// Answers to our calls, by request ID.
+    came: Vec<(u32, Answer)>,
+    /// The turn around this one: a handler that runs a runtime of its own may come to poll another reader.
+    around: (usize, Answers),
+}
+
+/// What became of a result that was encoded for a turn.
+pub(super) enum Encoded {
+    /// It is among the answers.
+    Kept,
+    /// It is left in the body that was given, with the objects in it, or with the panic of who encoded it.
+    Apart(Result<Vec<Lent>, Box<dyn Any + Send>>),
+}
+
+impl<'a> Turn<'a> {
+    pub(super) fn begin(link: &'a Link) -> Self {
+        let mut around = (LINK.replace(address(link)), ANSWERS.take());
+        if around.1.count == 0 {
+            // The buffer is the same for all reads of this thread.
+            ANSWERS.set(std::mem::take(&mut around.1));
+        }
+        Self {
+            link,
+            came: CAME.take(),
+            around,
+        }
+    }
+
+    /// An answer to a call of ours.
+    pub(super) fn on_answer(&mut self, frame: &Frame) {
+        let answer = read_answer(frame, self.link.peer());
+        self.came.push((frame.request_id, answer));
+        if self.came.len() >= AT_ONCE {
+            self.settle();
+        }
+    }
+
+    /// Hands the answers over that have come.
+    pub(super) fn settle(&mut self) {
+        if self.came.is_empty() {
+            return;
+        }
+        let mut woken = WOKEN.take();
+        let mut state = self.link.lock();
+        // The read that brought the answers was a moment ago; asking the clock again would cost more than it tells.
+        state.last_call = state.last_heard;
+        for (id, answer) in self.came.drain(..) {
+            self.link.settle_answer(&mut state, id, answer, &mut woken);
+        }
+        drop(state);
+        woken.wake();
+        WOKEN.set(woken);
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.settle();
+        CAME.set(std::mem::take(&mut self.came));
+        let mut answers = ANSWERS.take();
+        self.link.merge(&mut answers);
+        LINK.set(self.around.0);
+        if self.around.1.count > 0 {
+            answers = std::mem::take(&mut self.around.1);
+        }
+        ANSWERS.set(answers);
+    }
+}
+
+/// Whether this thread runs handlers for the link's reader, which writes when it has read all that is there.
+pub(super) fn is_of(link: &Link) -> bool {
+    LINK.get() == address(link)
+}
+
+/// Encodes a result straight behind the other answers of this turn; `body` gets it where that will not do.
+pub(super) fn answer(
+    link: &Link,
+    request_id: u32,
+    params: u64,
+    encode: &mut dyn FnMut(&mut Vec<u8>),
+    body: &mut Vec<u8>,
+) -> Encoded {
+    // Taken while the user's code runs, which may come by here again.
+    let mut answers = ANSWERS.take();
+    let out = &mut answers.out;
+    let start = frame::begin_reply(out, request_id);
+    let encoded = catch_unwind(AssertUnwindSafe(|| object::collect(|| encode(out))));
+    let length = answers.out.len() - start;
+    let whole = !is_cut(0, length, &link.peer_hello) && link.peer_hello.takes(length);
+    let encoded = match encoded {
+        Ok(lent) if lent.is_empty() && whole => {
+            frame::end_reply(&mut answers.out, start);
+            answers.count += 1;
+            answers.params += params;
+            static N: std::sync::LazyLock<u32> = std::sync::LazyLock::new(|| std::env::var("N_AT").ok().and_then(|t| t.parse().ok()).unwrap_or(1000000));
+            if answers.out.len() >= WRITE_AT || answers.count >= *N {
+                link.merge(&mut answers);
+                link.flush_now();
+            }
+            Encoded::Kept
+        }
+        other => {
+            body.extend_from_slice(&answers.out[start..]);
+            answers.out.truncate(start - frame::HEADER);
+            Encoded::Apart(other.map(|lent| object::moved(lent, start)))
+        }
+    };
+    ANSWERS.set(answers);
+    encoded
+}
+
+impl Link {
+    /// Takes over answers that the link does not know of yet.
+    fn merge(&self, answers: &mut Answers) {
+        if answers.count == 0 {
+            return;
+        }
+        let mut state = self.lock();
+        state.inflight -= answers.count;
+        state.params -= answers.params;
+        state.last_call = state.last_heard;
+        state.budgets.worked(answers.count);
+        if state.phase != Phase::Closed {
+            let waiting = state.out.buffer();
+            if waiting.is_empty() {
+                std::mem::swap(waiting, &mut answers.out);
+            } else {
+                waiting.extend_from_slice(&answers.out);
+            }
+            self.note_full(&state);
+        }
+        state.settle();
+        let idle = state.inflight == 0;
+        drop(state);
+        if idle {
+            self.idle.notify_waiters();
+        }
+        answers.out.clear();
+        (answers.count, answers.params) = (0, 0);
+    }
+}
+
+fn address(link: &Link) -> usize {
+    std::ptr::from_ref(link) as usize
+}
