@@ -10,8 +10,10 @@ use crate::client::view::View;
 use crate::codec::{CheckLimits, Codec, DecodeError, ErrorCodec, Reader};
 use crate::descriptor::MethodDescriptor;
 use crate::error::{CallError, Error, ErrorKind, Execution};
+use crate::object::LentResult;
 use crate::status::Status;
 use crate::wire::calls::Answer;
+use crate::wire::frame::FailPart;
 
 /// How to decode the result and the declared error of a method. Made by generated code.
 pub struct Returns<T, E = Infallible> {
@@ -53,34 +55,40 @@ impl<T, E> Returns<T, E> {
         answer: Answer,
         method: &'static MethodDescriptor,
     ) -> Result<T, CallError<E>> {
-        match answer {
-            Answer::Result(body) => {
-                decode(&body, self.result).map_err(|why| garbled(method, "result", &why))
-            }
-            Answer::Lent(result) => result
-                .decode(|body| decode(body, self.result))
-                .map_err(|why| garbled(method, "result", &why)),
-            Answer::Declared(part, body) => {
-                let Some(read) = self.error else {
-                    return Err(garbled(
-                        method,
-                        "error",
-                        &DecodeError::custom("this side's definition declares no error"),
-                    ));
-                };
-                let error = decode(&body, read).map_err(|why| garbled(method, "error", &why))?;
-                let after = (part.retry_after_ms > 0)
-                    .then(|| Duration::from_millis(u64::from(part.retry_after_ms)));
-                let status = Status::from_code(part.status);
-                Err(CallError::Declared {
-                    error,
-                    status,
-                    retryable: part.retryable,
-                    retry_after: after,
-                })
-            }
-            Answer::Failed(error) => Err(CallError::Failed(error.in_call(method))),
+        let read = match answer {
+            Answer::Result(body) => decode(&body, self.result),
+            Answer::Lent(result) => decode_lent(&result, self.result),
+            Answer::Declared(part, body) => return Err(declared(part, &body, self.error, method)),
+            Answer::Failed(error) => return Err(CallError::Failed(error.in_call(method))),
+        };
+        match read {
+            Ok(value) => Ok(value),
+            Err(why) => Err(CallError::Failed(garbled(method, "result", &why))),
         }
+    }
+}
+
+fn declared<E>(
+    part: FailPart,
+    body: &Bytes,
+    read: Option<Decode<E>>,
+    method: &'static MethodDescriptor,
+) -> CallError<E> {
+    let error = match read {
+        Some(read) => decode(body, read),
+        None => Err(DecodeError::custom(
+            "this side's definition declares no error",
+        )),
+    };
+    match error {
+        Ok(error) => CallError::Declared {
+            error,
+            status: Status::from_code(part.status),
+            retryable: part.retryable,
+            retry_after: (part.retry_after_ms > 0)
+                .then(|| Duration::from_millis(u64::from(part.retry_after_ms))),
+        },
+        Err(why) => CallError::Failed(garbled(method, "error", &why)),
     }
 }
 
@@ -92,9 +100,16 @@ fn decode<T>(body: &Bytes, read: Decode<T>) -> Result<T, DecodeError> {
     Ok(value)
 }
 
-fn garbled<E>(method: &MethodDescriptor, part: &str, why: &DecodeError) -> CallError<E> {
+fn decode_lent<T>(result: &LentResult, read: Decode<T>) -> Result<T, DecodeError> {
+    let (body, _objects) = result.open();
+    let value = decode(body, read)?;
+    result.is_taken();
+    Ok(value)
+}
+
+fn garbled(method: &MethodDescriptor, part: &str, why: &DecodeError) -> Error {
     let text = format!("{method}.{part}: {why}; compare the definitions of both sides");
-    CallError::Failed(Error::new(ErrorKind::DataLoss, text).with_execution(Execution::Executed))
+    Error::new(ErrorKind::DataLoss, text).with_execution(Execution::Executed)
 }
 
 impl<T, E> Clone for Returns<T, E> {

@@ -145,7 +145,12 @@ pub(super) fn answer(
             frame::end_reply(&mut answers.out, start);
             answers.count += 1;
             answers.params += params;
-            static N: std::sync::LazyLock<u32> = std::sync::LazyLock::new(|| std::env::var("N_AT").ok().and_then(|t| t.parse().ok()).unwrap_or(1000000));
+            static N: std::sync::LazyLock<u32> = std::sync::LazyLock::new(|| {
+                std::env::var("N_AT")
+                    .ok()
+                    .and_then(|t| t.parse().ok())
+                    .unwrap_or(1000000)
+            });
             if answers.out.len() >= WRITE_AT || answers.count >= *N {
                 link.merge(&mut answers);
                 link.flush_now();
