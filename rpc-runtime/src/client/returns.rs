@@ -2,15 +2,16 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::client::view::View;
-use crate::codec::{CheckLimits, Codec, DecodeError, ErrorCodec, Reader};
+use crate::codec::{self, CheckLimits, Codec, DecodeError, ErrorCodec, Reader};
 use crate::descriptor::MethodDescriptor;
 use crate::error::{CallError, Error, ErrorKind, Execution};
-use crate::object::LentResult;
+use crate::object::{Borrowed, LentResult};
 use crate::status::Status;
 use crate::wire::calls::Answer;
 use crate::wire::frame::FailPart;
@@ -42,6 +43,28 @@ impl<T, E> Returns<T, E> {
         }
     }
 
+    /// A method whose result has a form of its own, without a declared error.
+    pub const fn direct() -> Self
+    where
+        T: for<'de> codec::Decode<'de>,
+    {
+        Self {
+            result: |input| T::decode(input),
+            error: None,
+        }
+    }
+
+    /// A method whose result has a form of its own, with a declared error.
+    pub const fn direct_or(error: ErrorCodec<E>) -> Self
+    where
+        T: for<'de> codec::Decode<'de>,
+    {
+        Self {
+            result: |input| T::decode(input),
+            error: Some(error.codec.decode),
+        }
+    }
+
     /// The same method, whose result is not decoded.
     pub const fn view(&self) -> Returns<View<T>, E> {
         Returns {
@@ -55,13 +78,13 @@ impl<T, E> Returns<T, E> {
         answer: Answer,
         method: &'static MethodDescriptor,
     ) -> Result<T, CallError<E>> {
-        let read = match answer {
-            Answer::Result(body) => decode(&body, self.result),
-            Answer::Lent(result) => decode_lent(&result, self.result),
-            Answer::Declared(part, body) => return Err(declared(part, &body, self.error, method)),
+        let reply = match answer {
+            Answer::Result(body) => Reply::Value(body),
+            Answer::Lent(result) => Reply::Object(result),
+            Answer::Declared(part, body) => return Err(declared(part, body, self.error, method)),
             Answer::Failed(error) => return Err(CallError::Failed(error.in_call(method))),
         };
-        match read {
+        match reply.decode(self.result) {
             Ok(value) => Ok(value),
             Err(why) => Err(CallError::Failed(garbled(method, "result", &why))),
         }
@@ -70,12 +93,12 @@ impl<T, E> Returns<T, E> {
 
 fn declared<E>(
     part: FailPart,
-    body: &Bytes,
+    body: Bytes,
     read: Option<Decode<E>>,
     method: &'static MethodDescriptor,
 ) -> CallError<E> {
     let error = match read {
-        Some(read) => decode(body, read),
+        Some(read) => Reply::Value(body).decode(read),
         None => Err(DecodeError::custom(
             "this side's definition declares no error",
         )),
@@ -92,19 +115,40 @@ fn declared<E>(
     }
 }
 
-fn decode<T>(body: &Bytes, read: Decode<T>) -> Result<T, DecodeError> {
-    // One pass: the reader keeps to the limits of the structure check.
-    let mut input = Reader::bounded(body, &CheckLimits::default()).in_frame(body);
-    let value = read(&mut input)?;
-    input.finish()?;
-    Ok(value)
+/// What came back, before it is decoded.
+enum Reply {
+    Value(Bytes),
+    Object(Arc<LentResult>),
 }
 
-fn decode_lent<T>(result: &LentResult, read: Decode<T>) -> Result<T, DecodeError> {
-    let (body, _objects) = result.open();
-    let value = decode(body, read)?;
-    result.is_taken();
-    Ok(value)
+impl Reply {
+    fn decode<T>(&self, read: Decode<T>) -> Result<T, DecodeError> {
+        let (mut input, _objects) = self.open();
+        let value = read(&mut input)?;
+        self.finish(&input)?;
+        Ok(value)
+    }
+
+    /// One pass: the reader keeps to the limits of the structure check.
+    fn open(&self) -> (Reader<'_>, Option<Borrowed>) {
+        let (body, objects) = match self {
+            Self::Value(body) => (body, None),
+            Self::Object(result) => {
+                let (body, objects) = result.open();
+                (body, Some(objects))
+            }
+        };
+        let input = Reader::bounded(body, &CheckLimits::default());
+        (input.in_frame(body), objects)
+    }
+
+    fn finish(&self, input: &Reader<'_>) -> Result<(), DecodeError> {
+        input.finish()?;
+        if let Self::Object(result) = self {
+            result.is_taken();
+        }
+        Ok(())
+    }
 }
 
 fn garbled(method: &MethodDescriptor, part: &str, why: &DecodeError) -> Error {

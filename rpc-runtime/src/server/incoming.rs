@@ -349,7 +349,7 @@ impl<'a> Args<'a> {
         (codec.decode_list)(input).map_err(|error| error.in_field(name))
     }
 
-    /// Takes a parameter that borrows from the frame.
+    /// Takes a parameter whose type reads itself; it may borrow from the frame.
     ///
     /// # Errors
     ///
