@@ -86,13 +86,14 @@ impl Context {
 
     /// The context of the handler that this code runs in; `None` outside of handlers and in tasks they spawned.
     pub fn current() -> Option<Self> {
-        CURRENT.try_with(|current| {
-            let taken = current.take();
-            let found = taken.clone();
-            current.set(taken);
-            found
-        })
-        .unwrap_or(None)
+        CURRENT
+            .try_with(|current| {
+                let taken = current.take();
+                let found = taken.clone();
+                current.set(taken);
+                found
+            })
+            .unwrap_or(None)
     }
 
     /// The method that was called.

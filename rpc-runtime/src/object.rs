@@ -273,10 +273,22 @@ pub(crate) fn moved(mut lent: Vec<Lent>, start: usize) -> Vec<Lent> {
     lent
 }
 
-/// Runs a decoder for a message that came on a link; `homes` are our own objects in it.
-pub(crate) fn borrowing<T>(link: &Arc<Link>, homes: &[Home], decode: impl FnOnce() -> T) -> T {
+/// Says where handles that are decoded from now on come from: a message of a link; `homes` are our own objects in it.
+/// No closure, because that would be compiled for each type that is decoded.
+pub(crate) fn borrow(link: &Arc<Link>, homes: &[Home]) -> Borrowed {
     let (link, homes) = (link.clone(), homes.into());
-    borrowing_from(Borrowing { link, homes }, decode)
+    borrow_from(Borrowing { link, homes })
+}
+
+/// Until it is dropped, handles find their connection.
+#[must_use = "handles find their connection while it is held"]
+pub(crate) struct Borrowed(Option<Borrowing>);
+
+impl Drop for Borrowed {
+    fn drop(&mut self) {
+        let before = self.0.take();
+        BORROWING.with_borrow_mut(|known| *known = before);
+    }
 }
 
 /// Where a message may have objects that are given back: their IDs, and perhaps what only looks like one.
@@ -293,17 +305,8 @@ pub(crate) fn next_lent(input: &Reader<'_>) -> Option<u64> {
     (kind == LENT).then(|| u64::from_be_bytes(id))
 }
 
-fn borrowing_from<T>(borrowing: Borrowing, decode: impl FnOnce() -> T) -> T {
-    struct Restore(Option<Borrowing>);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            let before = self.0.take();
-            BORROWING.with_borrow_mut(|known| *known = before);
-        }
-    }
-    let before = BORROWING.with_borrow_mut(|known| known.replace(borrowing));
-    let _restore = Restore(before);
-    decode()
+fn borrow_from(borrowing: Borrowing) -> Borrowed {
+    Borrowed(BORROWING.with_borrow_mut(|known| known.replace(borrowing)))
 }
 
 /// The ID of an object that a whole result consists of, if it is of this kind.
@@ -346,18 +349,18 @@ impl LentResult {
         }
     }
 
-    /// Decodes the body where handles find their connection.
-    pub(crate) fn decode<T>(
-        &self,
-        decode: impl FnOnce(&Bytes) -> Result<T, DecodeError>,
-    ) -> Result<T, DecodeError> {
-        let borrowing = Borrowing {
+    /// The body, and where handles in it find their connection.
+    pub(crate) fn open(&self) -> (&Bytes, Borrowed) {
+        let borrowed = borrow_from(Borrowing {
             link: self.link.clone(),
             homes: self.homes.clone(),
-        };
-        let decoded = borrowing_from(borrowing, || decode(&self.body));
-        self.decoded.store(decoded.is_ok(), Ordering::Relaxed);
-        decoded
+        });
+        (&self.body, borrowed)
+    }
+
+    /// The body has been decoded: somebody holds the object now.
+    pub(crate) fn is_taken(&self) {
+        self.decoded.store(true, Ordering::Relaxed);
     }
 }
 

@@ -9,7 +9,7 @@ use super::docs::{deprecated, described, documented};
 use super::names;
 use super::scope::Scope;
 use crate::service::{
-    self, Argument, Coded, Items, Lent, Method, Names, Output, Param, Sides, Stub,
+    self, Argument, Coded, Items, Lent, Method, Names, Output, Param, Place, Sides, Stub,
 };
 
 /// The trait, the skeleton, the clients.
@@ -105,15 +105,7 @@ impl Scope<'_> {
         let ty = method.result.as_ref().filter(|_| is_shared(method))?;
         let runtime = self.options.runtime();
         let shared = |ty: &Type| {
-            let target = match self.resolve(ty) {
-                Type::String => quote!(::core::primitive::str),
-                Type::Bytes => quote!([u8]),
-                Type::List(item) => {
-                    let item = self.owned(item);
-                    quote!([#item])
-                }
-                _ => self.owned(ty),
-            };
+            let target = self.lent_type(ty);
             quote!(#runtime::Shared<#target>)
         };
         Some(match self.resolve(ty) {
@@ -125,26 +117,38 @@ impl Scope<'_> {
         })
     }
 
-    fn lent(&self, method: &model::Method) -> Option<Lent> {
-        let ty = method.result.as_ref().filter(|_| is_shared(method))?;
+    /// How the value of an answer is written: by its own type, without a codec.
+    fn lent(&self, method: &model::Method) -> Lent {
         let private = self.options.private();
-        let (ty, optional) = match self.resolve(ty) {
-            Type::Optional(inner) => (&**inner, true),
-            ty => (ty, false),
+        let Some(ty) = method.result.as_ref().filter(|_| is_shared(method)) else {
+            let ty = value_type(self, method);
+            return Lent {
+                encode: quote!(<#ty as #private::Encode>::encode),
+                place: Place::Here,
+            };
         };
-        let encode = match self.resolve(ty) {
-            Type::String => quote!(<::core::primitive::str as #private::Encode>::encode),
-            Type::Bytes => quote!(<[u8] as #private::Encode>::encode),
+        let (ty, place) = match self.resolve(ty) {
+            Type::Optional(inner) => (&**inner, Place::BehindOptional),
+            ty => (ty, Place::Behind),
+        };
+        let target = self.lent_type(ty);
+        Lent {
+            encode: quote!(<#target as #private::Encode>::encode),
+            place,
+        }
+    }
+
+    /// What a pointer to a value of this type leads to.
+    fn lent_type(&self, ty: &Type) -> TokenStream {
+        match self.resolve(ty) {
+            Type::String => quote!(::core::primitive::str),
+            Type::Bytes => quote!([u8]),
             Type::List(item) => {
                 let item = self.owned(item);
-                quote!(<[#item] as #private::Encode>::encode)
+                quote!([#item])
             }
-            _ => {
-                let ty = self.owned(ty);
-                quote!(<#ty as #private::Encode>::encode)
-            }
-        };
-        Some(Lent { encode, optional })
+            _ => self.owned(ty),
+        }
     }
 }
 
@@ -270,7 +274,8 @@ fn method<'m>(scope: &Scope<'m>, declared_by: ServiceId, facts: &'m model::Metho
                 .result
                 .as_ref()
                 .is_some_and(|ty| scope.facts.borrows(scope.model(), ty)),
-        lent: scope.lent(facts),
+        lent: (!facts.stream_out).then(|| scope.lent(facts)),
+        is_direct: !facts.stream_out,
         error: error.map(|ty| Coded {
             codec: quote!(#private::ErrorCodec::<#ty>::direct()),
             ty,
@@ -337,8 +342,8 @@ fn argument(scope: &Scope<'_>, param: &ModelParam) -> Argument {
             quote!(__rpc_args.optional(#name, #codec)?.unwrap_or_else(|| #default))
         }
         (_, None) => {
-            let codec = codec(&param.ty);
-            quote!(__rpc_args.required(#name, #codec)?)
+            let ty = scope.owned(&param.ty);
+            quote!(__rpc_args.borrowed::<#ty>(#name)?)
         }
     };
     let checks = scope.checks(&param.ty, &param.constraints);

@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
 use syn::ext::IdentExt;
 
-use super::{Method, Stub};
+use super::{Coded, Method, Stub};
 
 /// The asynchronous client.
 pub(super) fn client(stub: &Stub<'_>) -> TokenStream {
@@ -463,6 +463,15 @@ fn types(method: &Method<'_>) -> (TokenStream, TokenStream) {
 
 fn returns(stub: &Stub<'_>, method: &Method<'_>) -> TokenStream {
     let (private, codec) = (stub.runtime.private(), &method.value.codec);
+    if method.is_direct {
+        let ty = &method.value.ty;
+        return match &method.error {
+            Some(Coded { ty: error, codec }) => {
+                quote!(#private::Returns::<#ty, #error>::direct_or(#codec))
+            }
+            None => quote!(#private::Returns::<#ty>::direct()),
+        };
+    }
     match &method.error {
         Some(error) => {
             let error = &error.codec;

@@ -74,8 +74,10 @@ pub(crate) struct Method<'m> {
     pub(crate) value: Coded,
     /// Whether the blocking client has the call with a view of the reply too: the value has something to borrow.
     pub(crate) viewed: bool,
-    /// How it is encoded where the handler does not give it away.
+    /// How it is encoded, if that is not by way of its codec.
     pub(crate) lent: Option<Lent>,
+    /// Whether the result reads itself, so that the client needs no codec of it.
+    pub(crate) is_direct: bool,
     pub(crate) error: Option<Coded>,
     pub(crate) output: Output,
 }
@@ -94,12 +96,23 @@ pub(crate) enum Output {
     },
 }
 
-/// A result that is encoded where it is: behind a pointer that others may hold too.
+/// A result that is encoded where it is, by a function that is named without its codec: whose functions for lists would be
+/// compiled too, for each type.
 pub(crate) struct Lent {
-    /// The function that writes what the pointer leads to.
+    /// The function that writes it.
     pub(crate) encode: TokenStream,
-    /// Whether the pointer stands in an `Option`.
-    pub(crate) optional: bool,
+    pub(crate) place: Place,
+}
+
+/// Where the value is that a handler returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// It is the value.
+    Here,
+    /// It is a pointer, and others may hold the value too.
+    Behind,
+    /// It is such a pointer, or none.
+    BehindOptional,
 }
 
 /// A Rust type and the expression of its codec.

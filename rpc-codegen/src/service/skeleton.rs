@@ -3,7 +3,7 @@
 use proc_macro2::{Literal, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 
-use super::{Argument, Coded, Lent, Method, Output, Param, Stub};
+use super::{Argument, Coded, Lent, Method, Output, Param, Place, Stub};
 
 /// The skeleton's type, its constructors and its dispatch.
 pub(super) fn skeleton(stub: &Stub<'_>) -> TokenStream {
@@ -230,14 +230,17 @@ fn reply(method: &Method<'_>) -> TokenStream {
     }
 }
 
-/// Encodes what the handler points to.
+/// Encodes what the handler returns or points to.
 fn reply_lent(method: &Method<'_>, error: Option<&Coded>) -> TokenStream {
-    let Some(Lent { encode, optional }) = &method.lent else {
+    let Some(Lent { encode, place }) = &method.lent else {
         return TokenStream::new();
     };
-    let reply = match optional {
-        true => quote!(__rpc_request.reply_lent_optional(__rpc_reply.as_deref(), #encode)),
-        false => quote!(__rpc_request.reply_lent(&*__rpc_reply, #encode)),
+    let reply = match place {
+        Place::Here => quote!(__rpc_request.reply_lent(&__rpc_reply, #encode)),
+        Place::Behind => quote!(__rpc_request.reply_lent(&*__rpc_reply, #encode)),
+        Place::BehindOptional => {
+            quote!(__rpc_request.reply_lent_optional(__rpc_reply.as_deref(), #encode))
+        }
     };
     let Some(Coded { codec: error, .. }) = error else {
         return reply;

@@ -20,7 +20,9 @@ use self::origin::{MethodOrigin, Origin, ParamKind, ParamOrigin, Reading};
 use self::rust_types::{Shape, Target, shape};
 use crate::refusals::Refusals;
 use crate::runtime::Runtime;
-use crate::service::{self, Argument, Coded, Items, Lent, Method, Names, Param, Sides, Stub};
+use crate::service::{
+    self, Argument, Coded, Items, Lent, Method, Names, Param, Place, Sides, Stub,
+};
 
 /// Expands `#[rpc_service]`: the trait, its skeleton, its clients.
 ///
@@ -133,6 +135,7 @@ fn stub(reading: &Reading) -> Stub<'_> {
             },
             // Of a type that only the compiler knows, nobody can say here.
             viewed: false,
+            is_direct: false,
             lent: rust.lent.as_ref().map(|lent| codecs.lent(rust, lent)),
             error: rust.error.as_ref().map(|error| codecs.error(rust, error)),
             output: rust.output,
@@ -240,7 +243,10 @@ impl Codecs {
         };
         Lent {
             encode,
-            optional: lent.optional,
+            place: match lent.optional {
+                true => Place::BehindOptional,
+                false => Place::Behind,
+            },
         }
     }
 

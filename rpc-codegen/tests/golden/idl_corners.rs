@@ -2538,11 +2538,7 @@ pub mod crate_ {
                                 ::std::boxed::Box::pin(async move {
                                     let __rpc_decoded = (|| {
                                         let mut __rpc_args = __rpc_request.args(1)?;
-                                        let __rpc_0 = __rpc_args
-                                            .required(
-                                                "address",
-                                                ::rpc_runtime::__private::Codec::<Result>::direct(),
-                                            )?;
+                                        let __rpc_0 = __rpc_args.borrowed::<Result>("address")?;
                                         __rpc_args.finish()?;
                                         ::core::result::Result::Ok::<
                                             _,
@@ -2562,9 +2558,9 @@ pub mod crate_ {
                                         .await;
                                     __rpc_request.room().await;
                                     __rpc_request
-                                        .reply(
+                                        .reply_lent(
                                             &__rpc_reply,
-                                            ::rpc_runtime::__private::Codec::<Vec>::direct(),
+                                            <Vec as ::rpc_runtime::__private::Encode>::encode,
                                         )
                                 })
                             }
@@ -2574,12 +2570,9 @@ pub mod crate_ {
                                     let __rpc_decoded = (|| {
                                         let mut __rpc_args = __rpc_request.args(1)?;
                                         let __rpc_0 = __rpc_args
-                                            .required(
-                                                "messages",
-                                                ::rpc_runtime::__private::Codec::<
-                                                    ::std::vec::Vec<::std::string::String>,
-                                                >::direct(),
-                                            )?;
+                                            .borrowed::<
+                                                ::std::vec::Vec<::std::string::String>,
+                                            >("messages")?;
                                         __rpc_args.finish()?;
                                         ::core::result::Result::Ok::<
                                             _,
@@ -2621,9 +2614,9 @@ pub mod crate_ {
                                     let __rpc_reply = <S as Send>::new(&*__rpc_service).await;
                                     __rpc_request.room().await;
                                     __rpc_request
-                                        .reply(
+                                        .reply_lent(
                                             &__rpc_reply,
-                                            ::rpc_runtime::__private::Codec::<Option>::direct(),
+                                            <Option as ::rpc_runtime::__private::Encode>::encode,
                                         )
                                 })
                             }
@@ -2632,16 +2625,8 @@ pub mod crate_ {
                                 ::std::boxed::Box::pin(async move {
                                     let __rpc_decoded = (|| {
                                         let mut __rpc_args = __rpc_request.args(3)?;
-                                        let __rpc_0 = __rpc_args
-                                            .required(
-                                                "checked",
-                                                ::rpc_runtime::__private::Codec::<Checked>::direct(),
-                                            )?;
-                                        let __rpc_1 = __rpc_args
-                                            .required(
-                                                "carrier",
-                                                ::rpc_runtime::__private::Codec::<Carrier>::direct(),
-                                            )?;
+                                        let __rpc_0 = __rpc_args.borrowed::<Checked>("checked")?;
+                                        let __rpc_1 = __rpc_args.borrowed::<Carrier>("carrier")?;
                                         let __rpc_2 = __rpc_args
                                             .optional(
                                                 "secret",
@@ -2698,9 +2683,9 @@ pub mod crate_ {
                                         .await;
                                     __rpc_request.room().await;
                                     __rpc_request
-                                        .reply(
+                                        .reply_lent(
                                             &__rpc_reply,
-                                            ::rpc_runtime::__private::Codec::<()>::direct(),
+                                            <() as ::rpc_runtime::__private::Encode>::encode,
                                         )
                                 })
                             }
@@ -2709,23 +2694,10 @@ pub mod crate_ {
                                 ::std::boxed::Box::pin(async move {
                                     let __rpc_decoded = (|| {
                                         let mut __rpc_args = __rpc_request.args(3)?;
-                                        let __rpc_0 = __rpc_args
-                                            .required(
-                                                "type",
-                                                ::rpc_runtime::__private::Codec::<Type>::direct(),
-                                            )?;
-                                        let __rpc_1 = __rpc_args
-                                            .required(
-                                                "self",
-                                                ::rpc_runtime::__private::Codec::<u8>::direct(),
-                                            )?;
+                                        let __rpc_0 = __rpc_args.borrowed::<Type>("type")?;
+                                        let __rpc_1 = __rpc_args.borrowed::<u8>("self")?;
                                         let __rpc_2 = __rpc_args
-                                            .required(
-                                                "channel",
-                                                ::rpc_runtime::__private::Codec::<
-                                                    ::std::string::String,
-                                                >::direct(),
-                                            )?;
+                                            .borrowed::<::std::string::String>("channel")?;
                                         __rpc_args.finish()?;
                                         ::core::result::Result::Ok::<
                                             _,
@@ -2746,12 +2718,22 @@ pub mod crate_ {
                                         )
                                         .await;
                                     __rpc_request.room().await;
-                                    __rpc_request
-                                        .reply_result(
-                                            &__rpc_reply,
-                                            ::rpc_runtime::__private::Codec::<String>::direct(),
-                                            ::rpc_runtime::__private::ErrorCodec::<Error>::direct(),
-                                        )
+                                    match __rpc_reply {
+                                        ::core::result::Result::Ok(__rpc_reply) => {
+                                            __rpc_request
+                                                .reply_lent(
+                                                    &__rpc_reply,
+                                                    <String as ::rpc_runtime::__private::Encode>::encode,
+                                                )
+                                        }
+                                        ::core::result::Result::Err(__rpc_error) => {
+                                            __rpc_request
+                                                .reply_error(
+                                                    &__rpc_error,
+                                                    ::rpc_runtime::__private::ErrorCodec::<Error>::direct(),
+                                                )
+                                        }
+                                    }
                                 })
                             }
                             _ => {
@@ -2786,9 +2768,7 @@ pub mod crate_ {
                         self.channel
                             .call(
                                 &__RpcSend::SERVICE.methods[0],
-                                ::rpc_runtime::__private::Returns::plain(
-                                    ::rpc_runtime::__private::Codec::<Vec>::direct(),
-                                ),
+                                ::rpc_runtime::__private::Returns::<Vec>::direct(),
                                 |__rpc_out| {
                                     ::rpc_runtime::__private::write::array(__rpc_out, 1);
                                     ::rpc_runtime::__private::Encode::encode(
@@ -2822,9 +2802,7 @@ pub mod crate_ {
                         self.channel
                             .call(
                                 &__RpcSend::SERVICE.methods[2],
-                                ::rpc_runtime::__private::Returns::plain(
-                                    ::rpc_runtime::__private::Codec::<Option>::direct(),
-                                ),
+                                ::rpc_runtime::__private::Returns::<Option>::direct(),
                                 |__rpc_out| {
                                     ::rpc_runtime::__private::write::array(__rpc_out, 0);
                                 },
@@ -2840,9 +2818,7 @@ pub mod crate_ {
                         self.channel
                             .call(
                                 &__RpcSend::SERVICE.methods[3],
-                                ::rpc_runtime::__private::Returns::plain(
-                                    ::rpc_runtime::__private::Codec::<()>::direct(),
-                                ),
+                                ::rpc_runtime::__private::Returns::<()>::direct(),
                                 |__rpc_out| {
                                     ::rpc_runtime::__private::write::array(__rpc_out, 3);
                                     ::rpc_runtime::__private::Encode::encode(
@@ -2870,8 +2846,10 @@ pub mod crate_ {
                         self.channel
                             .call(
                                 &__RpcSend::SERVICE.methods[4],
-                                ::rpc_runtime::__private::Returns::result(
-                                    ::rpc_runtime::__private::Codec::<String>::direct(),
+                                ::rpc_runtime::__private::Returns::<
+                                    String,
+                                    Error,
+                                >::direct_or(
                                     ::rpc_runtime::__private::ErrorCodec::<Error>::direct(),
                                 ),
                                 |__rpc_out| {
@@ -2939,9 +2917,7 @@ pub mod crate_ {
                         self.channel
                             .call(
                                 &__RpcSend::SERVICE.methods[0],
-                                ::rpc_runtime::__private::Returns::plain(
-                                    ::rpc_runtime::__private::Codec::<Vec>::direct(),
-                                ),
+                                ::rpc_runtime::__private::Returns::<Vec>::direct(),
                                 |__rpc_out| {
                                     ::rpc_runtime::__private::write::array(__rpc_out, 1);
                                     ::rpc_runtime::__private::Encode::encode(
@@ -2962,10 +2938,7 @@ pub mod crate_ {
                         self.channel
                             .call(
                                 &__RpcSend::SERVICE.methods[0],
-                                ::rpc_runtime::__private::Returns::plain(
-                                        ::rpc_runtime::__private::Codec::<Vec>::direct(),
-                                    )
-                                    .view(),
+                                ::rpc_runtime::__private::Returns::<Vec>::direct().view(),
                                 |__rpc_out| {
                                     ::rpc_runtime::__private::write::array(__rpc_out, 1);
                                     ::rpc_runtime::__private::Encode::encode(
@@ -3002,9 +2975,7 @@ pub mod crate_ {
                         self.channel
                             .call(
                                 &__RpcSend::SERVICE.methods[2],
-                                ::rpc_runtime::__private::Returns::plain(
-                                    ::rpc_runtime::__private::Codec::<Option>::direct(),
-                                ),
+                                ::rpc_runtime::__private::Returns::<Option>::direct(),
                                 |__rpc_out| {
                                     ::rpc_runtime::__private::write::array(__rpc_out, 0);
                                 },
@@ -3020,9 +2991,7 @@ pub mod crate_ {
                         self.channel
                             .call(
                                 &__RpcSend::SERVICE.methods[2],
-                                ::rpc_runtime::__private::Returns::plain(
-                                        ::rpc_runtime::__private::Codec::<Option>::direct(),
-                                    )
+                                ::rpc_runtime::__private::Returns::<Option>::direct()
                                     .view(),
                                 |__rpc_out| {
                                     ::rpc_runtime::__private::write::array(__rpc_out, 0);
@@ -3042,9 +3011,7 @@ pub mod crate_ {
                         self.channel
                             .call(
                                 &__RpcSend::SERVICE.methods[3],
-                                ::rpc_runtime::__private::Returns::plain(
-                                    ::rpc_runtime::__private::Codec::<()>::direct(),
-                                ),
+                                ::rpc_runtime::__private::Returns::<()>::direct(),
                                 |__rpc_out| {
                                     ::rpc_runtime::__private::write::array(__rpc_out, 3);
                                     ::rpc_runtime::__private::Encode::encode(
@@ -3075,8 +3042,10 @@ pub mod crate_ {
                         self.channel
                             .call(
                                 &__RpcSend::SERVICE.methods[4],
-                                ::rpc_runtime::__private::Returns::result(
-                                    ::rpc_runtime::__private::Codec::<String>::direct(),
+                                ::rpc_runtime::__private::Returns::<
+                                    String,
+                                    Error,
+                                >::direct_or(
                                     ::rpc_runtime::__private::ErrorCodec::<Error>::direct(),
                                 ),
                                 |__rpc_out| {
@@ -3106,8 +3075,10 @@ pub mod crate_ {
                         self.channel
                             .call(
                                 &__RpcSend::SERVICE.methods[4],
-                                ::rpc_runtime::__private::Returns::result(
-                                        ::rpc_runtime::__private::Codec::<String>::direct(),
+                                ::rpc_runtime::__private::Returns::<
+                                    String,
+                                    Error,
+                                >::direct_or(
                                         ::rpc_runtime::__private::ErrorCodec::<Error>::direct(),
                                     )
                                     .view(),

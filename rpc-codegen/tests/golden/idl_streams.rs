@@ -117,11 +117,7 @@ pub mod acme {
                             ::std::boxed::Box::pin(async move {
                                 let __rpc_decoded = (|| {
                                     let mut __rpc_args = __rpc_request.args(1)?;
-                                    let __rpc_0 = __rpc_args
-                                        .required(
-                                            "value",
-                                            ::rpc_runtime::__private::Codec::<u64>::direct(),
-                                        )?;
+                                    let __rpc_0 = __rpc_args.borrowed::<u64>("value")?;
                                     __rpc_args.finish()?;
                                     ::core::result::Result::Ok::<
                                         _,
@@ -674,11 +670,7 @@ pub mod acme {
                             ::std::boxed::Box::pin(async move {
                                 let __rpc_decoded = (|| {
                                     let mut __rpc_args = __rpc_request.args(1)?;
-                                    let __rpc_0 = __rpc_args
-                                        .required(
-                                            "n",
-                                            ::rpc_runtime::__private::Codec::<u64>::direct(),
-                                        )?;
+                                    let __rpc_0 = __rpc_args.borrowed::<u64>("n")?;
                                     __rpc_args.finish()?;
                                     ::core::result::Result::Ok::<
                                         _,
@@ -698,9 +690,9 @@ pub mod acme {
                                     .await;
                                 __rpc_request.room().await;
                                 __rpc_request
-                                    .reply(
+                                    .reply_lent(
                                         &__rpc_reply,
-                                        ::rpc_runtime::__private::Codec::<u64>::direct(),
+                                        <u64 as ::rpc_runtime::__private::Encode>::encode,
                                     )
                             })
                         }
@@ -725,11 +717,11 @@ pub mod acme {
                                     .await;
                                 __rpc_request.room().await;
                                 __rpc_request
-                                    .reply(
+                                    .reply_lent(
                                         &__rpc_reply,
-                                        ::rpc_runtime::__private::Codec::<
-                                            ::core::option::Option<::rpc_runtime::Handle<MarketClient>>,
-                                        >::direct(),
+                                        <::core::option::Option<
+                                            ::rpc_runtime::Handle<MarketClient>,
+                                        > as ::rpc_runtime::__private::Encode>::encode,
                                     )
                             })
                         }
@@ -785,9 +777,7 @@ pub mod acme {
                     self.channel
                         .call(
                             &__RpcCounter::SERVICE.methods[0],
-                            ::rpc_runtime::__private::Returns::plain(
-                                ::rpc_runtime::__private::Codec::<u64>::direct(),
-                            ),
+                            ::rpc_runtime::__private::Returns::<u64>::direct(),
                             |__rpc_out| {
                                 ::rpc_runtime::__private::write::array(__rpc_out, 1);
                                 ::rpc_runtime::__private::Encode::encode(&n, __rpc_out);
@@ -804,11 +794,9 @@ pub mod acme {
                     self.channel
                         .call(
                             &__RpcCounter::SERVICE.methods[1],
-                            ::rpc_runtime::__private::Returns::plain(
-                                ::rpc_runtime::__private::Codec::<
-                                    ::core::option::Option<::rpc_runtime::Handle<MarketClient>>,
-                                >::direct(),
-                            ),
+                            ::rpc_runtime::__private::Returns::<
+                                ::core::option::Option<::rpc_runtime::Handle<MarketClient>>,
+                            >::direct(),
                             |__rpc_out| {
                                 ::rpc_runtime::__private::write::array(__rpc_out, 0);
                             },
@@ -883,9 +871,7 @@ pub mod acme {
                     self.channel
                         .call(
                             &__RpcCounter::SERVICE.methods[0],
-                            ::rpc_runtime::__private::Returns::plain(
-                                ::rpc_runtime::__private::Codec::<u64>::direct(),
-                            ),
+                            ::rpc_runtime::__private::Returns::<u64>::direct(),
                             |__rpc_out| {
                                 ::rpc_runtime::__private::write::array(__rpc_out, 1);
                                 ::rpc_runtime::__private::Encode::encode(&n, __rpc_out);
@@ -1231,12 +1217,7 @@ pub mod acme {
                                 let __rpc_decoded = (|| {
                                     let mut __rpc_args = __rpc_request.args(1)?;
                                     let __rpc_0 = __rpc_args
-                                        .required(
-                                            "market",
-                                            ::rpc_runtime::__private::Codec::<
-                                                ::rpc_runtime::Handle<MarketClient>,
-                                            >::direct(),
-                                        )?;
+                                        .borrowed::<::rpc_runtime::Handle<MarketClient>>("market")?;
                                     __rpc_args.finish()?;
                                     ::core::result::Result::Ok::<
                                         _,
@@ -1256,13 +1237,11 @@ pub mod acme {
                                     .await;
                                 __rpc_request.room().await;
                                 __rpc_request
-                                    .reply(
+                                    .reply_lent(
                                         &__rpc_reply,
-                                        ::rpc_runtime::__private::Codec::<
-                                            ::core::option::Option<
-                                                ::rpc_runtime::Handle<super::super::meters::v1::MeterClient>,
-                                            >,
-                                        >::direct(),
+                                        <::core::option::Option<
+                                            ::rpc_runtime::Handle<super::super::meters::v1::MeterClient>,
+                                        > as ::rpc_runtime::__private::Encode>::encode,
                                     )
                             })
                         }
@@ -1272,12 +1251,7 @@ pub mod acme {
                                 let __rpc_decoded = (|| {
                                     let mut __rpc_args = __rpc_request.args(1)?;
                                     let __rpc_0 = __rpc_args
-                                        .required(
-                                            "name",
-                                            ::rpc_runtime::__private::Codec::<
-                                                ::std::string::String,
-                                            >::direct(),
-                                        )?;
+                                        .borrowed::<::std::string::String>("name")?;
                                     __rpc_args.finish()?;
                                     ::core::result::Result::Ok::<
                                         _,
@@ -1303,9 +1277,9 @@ pub mod acme {
                                     .await;
                                 __rpc_request.room().await;
                                 __rpc_request
-                                    .reply(
+                                    .reply_lent(
                                         &__rpc_reply,
-                                        ::rpc_runtime::__private::Codec::<u64>::direct(),
+                                        <u64 as ::rpc_runtime::__private::Encode>::encode,
                                     )
                             })
                         }
@@ -1338,9 +1312,9 @@ pub mod acme {
                                     .await;
                                 __rpc_request.room().await;
                                 __rpc_request
-                                    .reply(
+                                    .reply_lent(
                                         &__rpc_reply,
-                                        ::rpc_runtime::__private::Codec::<()>::direct(),
+                                        <() as ::rpc_runtime::__private::Encode>::encode,
                                     )
                             })
                         }
@@ -1349,11 +1323,7 @@ pub mod acme {
                             ::std::boxed::Box::pin(async move {
                                 let __rpc_decoded = (|| {
                                     let mut __rpc_args = __rpc_request.args(1)?;
-                                    let __rpc_0 = __rpc_args
-                                        .required(
-                                            "start",
-                                            ::rpc_runtime::__private::Codec::<u64>::direct(),
-                                        )?;
+                                    let __rpc_0 = __rpc_args.borrowed::<u64>("start")?;
                                     __rpc_args.finish()?;
                                     ::core::result::Result::Ok::<
                                         _,
@@ -1373,11 +1343,11 @@ pub mod acme {
                                     .await;
                                 __rpc_request.room().await;
                                 __rpc_request
-                                    .reply(
+                                    .reply_lent(
                                         &__rpc_reply,
-                                        ::rpc_runtime::__private::Codec::<
-                                            ::rpc_runtime::Handle<CounterClient>,
-                                        >::direct(),
+                                        <::rpc_runtime::Handle<
+                                            CounterClient,
+                                        > as ::rpc_runtime::__private::Encode>::encode,
                                     )
                             })
                         }
@@ -1386,11 +1356,7 @@ pub mod acme {
                             ::std::boxed::Box::pin(async move {
                                 let __rpc_decoded = (|| {
                                     let mut __rpc_args = __rpc_request.args(1)?;
-                                    let __rpc_0 = __rpc_args
-                                        .required(
-                                            "limit",
-                                            ::rpc_runtime::__private::Codec::<f64>::direct(),
-                                        )?;
+                                    let __rpc_0 = __rpc_args.borrowed::<f64>("limit")?;
                                     __rpc_args.finish()?;
                                     ::core::result::Result::Ok::<
                                         _,
@@ -1453,17 +1419,10 @@ pub mod acme {
                                 let __rpc_decoded = (|| {
                                     let mut __rpc_args = __rpc_request.args(3)?;
                                     let __rpc_0 = __rpc_args
-                                        .required(
-                                            "counter",
-                                            ::rpc_runtime::__private::Codec::<
-                                                ::rpc_runtime::Handle<CounterClient>,
-                                            >::direct(),
-                                        )?;
-                                    let __rpc_1 = __rpc_args
-                                        .required(
-                                            "times",
-                                            ::rpc_runtime::__private::Codec::<u32>::direct(),
-                                        )?;
+                                        .borrowed::<
+                                            ::rpc_runtime::Handle<CounterClient>,
+                                        >("counter")?;
+                                    let __rpc_1 = __rpc_args.borrowed::<u32>("times")?;
                                     let __rpc_2 = __rpc_args
                                         .optional(
                                             "meter",
@@ -1491,12 +1450,22 @@ pub mod acme {
                                     )
                                     .await;
                                 __rpc_request.room().await;
-                                __rpc_request
-                                    .reply_result(
-                                        &__rpc_reply,
-                                        ::rpc_runtime::__private::Codec::<u64>::direct(),
-                                        ::rpc_runtime::__private::ErrorCodec::<Closed>::direct(),
-                                    )
+                                match __rpc_reply {
+                                    ::core::result::Result::Ok(__rpc_reply) => {
+                                        __rpc_request
+                                            .reply_lent(
+                                                &__rpc_reply,
+                                                <u64 as ::rpc_runtime::__private::Encode>::encode,
+                                            )
+                                    }
+                                    ::core::result::Result::Err(__rpc_error) => {
+                                        __rpc_request
+                                            .reply_error(
+                                                &__rpc_error,
+                                                ::rpc_runtime::__private::ErrorCodec::<Closed>::direct(),
+                                            )
+                                    }
+                                }
                             })
                         }
                         6 => {
@@ -1539,12 +1508,22 @@ pub mod acme {
                                     )
                                     .await;
                                 __rpc_request.room().await;
-                                __rpc_request
-                                    .reply_result(
-                                        &__rpc_reply,
-                                        ::rpc_runtime::__private::Codec::<bool>::direct(),
-                                        ::rpc_runtime::__private::ErrorCodec::<Closed>::direct(),
-                                    )
+                                match __rpc_reply {
+                                    ::core::result::Result::Ok(__rpc_reply) => {
+                                        __rpc_request
+                                            .reply_lent(
+                                                &__rpc_reply,
+                                                <bool as ::rpc_runtime::__private::Encode>::encode,
+                                            )
+                                    }
+                                    ::core::result::Result::Err(__rpc_error) => {
+                                        __rpc_request
+                                            .reply_error(
+                                                &__rpc_error,
+                                                ::rpc_runtime::__private::ErrorCodec::<Closed>::direct(),
+                                            )
+                                    }
+                                }
                             })
                         }
                         7 => {
@@ -1603,12 +1582,9 @@ pub mod acme {
                                 let __rpc_decoded = (|| {
                                     let mut __rpc_args = __rpc_request.args(1)?;
                                     let __rpc_0 = __rpc_args
-                                        .required(
-                                            "counter",
-                                            ::rpc_runtime::__private::Codec::<
-                                                ::rpc_runtime::Handle<CounterClient>,
-                                            >::direct(),
-                                        )?;
+                                        .borrowed::<
+                                            ::rpc_runtime::Handle<CounterClient>,
+                                        >("counter")?;
                                     __rpc_args.finish()?;
                                     ::core::result::Result::Ok::<
                                         _,
@@ -1628,11 +1604,11 @@ pub mod acme {
                                     .await;
                                 __rpc_request.room().await;
                                 __rpc_request
-                                    .reply(
+                                    .reply_lent(
                                         &__rpc_reply,
-                                        ::rpc_runtime::__private::Codec::<
-                                            ::rpc_runtime::Handle<CounterClient>,
-                                        >::direct(),
+                                        <::rpc_runtime::Handle<
+                                            CounterClient,
+                                        > as ::rpc_runtime::__private::Encode>::encode,
                                     )
                             })
                         }
@@ -1697,11 +1673,7 @@ pub mod acme {
                             ::std::boxed::Box::pin(async move {
                                 let __rpc_decoded = (|| {
                                     let mut __rpc_args = __rpc_request.args(1)?;
-                                    let __rpc_0 = __rpc_args
-                                        .required(
-                                            "last",
-                                            ::rpc_runtime::__private::Codec::<u32>::direct(),
-                                        )?;
+                                    let __rpc_0 = __rpc_args.borrowed::<u32>("last")?;
                                     __rpc_args.finish()?;
                                     ::core::result::Result::Ok::<
                                         _,
@@ -1770,13 +1742,11 @@ pub mod acme {
                     self.channel
                         .call(
                             &__RpcMarket::SERVICE.methods[0],
-                            ::rpc_runtime::__private::Returns::plain(
-                                ::rpc_runtime::__private::Codec::<
-                                    ::core::option::Option<
-                                        ::rpc_runtime::Handle<super::super::meters::v1::MeterClient>,
-                                    >,
-                                >::direct(),
-                            ),
+                            ::rpc_runtime::__private::Returns::<
+                                ::core::option::Option<
+                                    ::rpc_runtime::Handle<super::super::meters::v1::MeterClient>,
+                                >,
+                            >::direct(),
                             |__rpc_out| {
                                 ::rpc_runtime::__private::write::array(__rpc_out, 1);
                                 ::rpc_runtime::__private::Encode::encode(
@@ -1797,9 +1767,7 @@ pub mod acme {
                     self.channel
                         .upload(
                             &__RpcMarket::SERVICE.methods[1],
-                            ::rpc_runtime::__private::Returns::plain(
-                                ::rpc_runtime::__private::Codec::<u64>::direct(),
-                            ),
+                            ::rpc_runtime::__private::Returns::<u64>::direct(),
                             chunks,
                             ::rpc_runtime::__private::Codec::<
                                 ::std::vec::Vec<u8>,
@@ -1820,9 +1788,7 @@ pub mod acme {
                     self.channel
                         .upload(
                             &__RpcMarket::SERVICE.methods[2],
-                            ::rpc_runtime::__private::Returns::plain(
-                                ::rpc_runtime::__private::Codec::<()>::direct(),
-                            ),
+                            ::rpc_runtime::__private::Returns::<()>::direct(),
                             words,
                             ::rpc_runtime::__private::Codec::<
                                 ::std::string::String,
@@ -1843,11 +1809,9 @@ pub mod acme {
                     self.channel
                         .call(
                             &__RpcMarket::SERVICE.methods[3],
-                            ::rpc_runtime::__private::Returns::plain(
-                                ::rpc_runtime::__private::Codec::<
-                                    ::rpc_runtime::Handle<CounterClient>,
-                                >::direct(),
-                            ),
+                            ::rpc_runtime::__private::Returns::<
+                                ::rpc_runtime::Handle<CounterClient>,
+                            >::direct(),
                             |__rpc_out| {
                                 ::rpc_runtime::__private::write::array(__rpc_out, 1);
                                 ::rpc_runtime::__private::Encode::encode(&start, __rpc_out);
@@ -1889,8 +1853,10 @@ pub mod acme {
                     self.channel
                         .call(
                             &__RpcMarket::SERVICE.methods[5],
-                            ::rpc_runtime::__private::Returns::result(
-                                ::rpc_runtime::__private::Codec::<u64>::direct(),
+                            ::rpc_runtime::__private::Returns::<
+                                u64,
+                                Closed,
+                            >::direct_or(
                                 ::rpc_runtime::__private::ErrorCodec::<Closed>::direct(),
                             ),
                             |__rpc_out| {
@@ -1914,8 +1880,10 @@ pub mod acme {
                     self.channel
                         .upload(
                             &__RpcMarket::SERVICE.methods[6],
-                            ::rpc_runtime::__private::Returns::result(
-                                ::rpc_runtime::__private::Codec::<bool>::direct(),
+                            ::rpc_runtime::__private::Returns::<
+                                bool,
+                                Closed,
+                            >::direct_or(
                                 ::rpc_runtime::__private::ErrorCodec::<Closed>::direct(),
                             ),
                             ticks,
@@ -1957,11 +1925,9 @@ pub mod acme {
                     self.channel
                         .call(
                             &__RpcMarket::SERVICE.methods[8],
-                            ::rpc_runtime::__private::Returns::plain(
-                                ::rpc_runtime::__private::Codec::<
-                                    ::rpc_runtime::Handle<CounterClient>,
-                                >::direct(),
-                            ),
+                            ::rpc_runtime::__private::Returns::<
+                                ::rpc_runtime::Handle<CounterClient>,
+                            >::direct(),
                             |__rpc_out| {
                                 ::rpc_runtime::__private::write::array(__rpc_out, 1);
                                 ::rpc_runtime::__private::Encode::encode(
@@ -2085,9 +2051,7 @@ pub mod acme {
                     self.channel
                         .upload(
                             &__RpcMarket::SERVICE.methods[1],
-                            ::rpc_runtime::__private::Returns::plain(
-                                ::rpc_runtime::__private::Codec::<u64>::direct(),
-                            ),
+                            ::rpc_runtime::__private::Returns::<u64>::direct(),
                             chunks,
                             ::rpc_runtime::__private::Codec::<
                                 ::std::vec::Vec<u8>,
@@ -2109,9 +2073,7 @@ pub mod acme {
                     self.channel
                         .upload(
                             &__RpcMarket::SERVICE.methods[2],
-                            ::rpc_runtime::__private::Returns::plain(
-                                ::rpc_runtime::__private::Codec::<()>::direct(),
-                            ),
+                            ::rpc_runtime::__private::Returns::<()>::direct(),
                             words,
                             ::rpc_runtime::__private::Codec::<
                                 ::std::string::String,
@@ -2151,8 +2113,10 @@ pub mod acme {
                     self.channel
                         .upload(
                             &__RpcMarket::SERVICE.methods[6],
-                            ::rpc_runtime::__private::Returns::result(
-                                ::rpc_runtime::__private::Codec::<bool>::direct(),
+                            ::rpc_runtime::__private::Returns::<
+                                bool,
+                                Closed,
+                            >::direct_or(
                                 ::rpc_runtime::__private::ErrorCodec::<Closed>::direct(),
                             ),
                             ticks,
@@ -2359,11 +2323,7 @@ pub mod acme {
                             ::std::boxed::Box::pin(async move {
                                 let __rpc_decoded = (|| {
                                     let mut __rpc_args = __rpc_request.args(1)?;
-                                    let __rpc_0 = __rpc_args
-                                        .required(
-                                            "n",
-                                            ::rpc_runtime::__private::Codec::<u64>::direct(),
-                                        )?;
+                                    let __rpc_0 = __rpc_args.borrowed::<u64>("n")?;
                                     __rpc_args.finish()?;
                                     ::core::result::Result::Ok::<
                                         _,
@@ -2383,9 +2343,9 @@ pub mod acme {
                                     .await;
                                 __rpc_request.room().await;
                                 __rpc_request
-                                    .reply(
+                                    .reply_lent(
                                         &__rpc_reply,
-                                        ::rpc_runtime::__private::Codec::<u64>::direct(),
+                                        <u64 as ::rpc_runtime::__private::Encode>::encode,
                                     )
                             })
                         }
@@ -2410,9 +2370,9 @@ pub mod acme {
                                     .await;
                                 __rpc_request.room().await;
                                 __rpc_request
-                                    .reply(
+                                    .reply_lent(
                                         &__rpc_reply,
-                                        ::rpc_runtime::__private::Codec::<()>::direct(),
+                                        <() as ::rpc_runtime::__private::Encode>::encode,
                                     )
                             })
                         }
@@ -2437,11 +2397,11 @@ pub mod acme {
                                     .await;
                                 __rpc_request.room().await;
                                 __rpc_request
-                                    .reply(
+                                    .reply_lent(
                                         &__rpc_reply,
-                                        ::rpc_runtime::__private::Codec::<
-                                            ::core::option::Option<::rpc_runtime::Handle<MarketClient>>,
-                                        >::direct(),
+                                        <::core::option::Option<
+                                            ::rpc_runtime::Handle<MarketClient>,
+                                        > as ::rpc_runtime::__private::Encode>::encode,
                                     )
                             })
                         }
@@ -2500,9 +2460,7 @@ pub mod acme {
                     self.channel
                         .call(
                             &__RpcResettable::SERVICE.methods[0],
-                            ::rpc_runtime::__private::Returns::plain(
-                                ::rpc_runtime::__private::Codec::<u64>::direct(),
-                            ),
+                            ::rpc_runtime::__private::Returns::<u64>::direct(),
                             |__rpc_out| {
                                 ::rpc_runtime::__private::write::array(__rpc_out, 1);
                                 ::rpc_runtime::__private::Encode::encode(&n, __rpc_out);
@@ -2516,9 +2474,7 @@ pub mod acme {
                     self.channel
                         .call(
                             &__RpcResettable::SERVICE.methods[1],
-                            ::rpc_runtime::__private::Returns::plain(
-                                ::rpc_runtime::__private::Codec::<()>::direct(),
-                            ),
+                            ::rpc_runtime::__private::Returns::<()>::direct(),
                             |__rpc_out| {
                                 ::rpc_runtime::__private::write::array(__rpc_out, 0);
                             },
@@ -2534,11 +2490,9 @@ pub mod acme {
                     self.channel
                         .call(
                             &__RpcResettable::SERVICE.methods[2],
-                            ::rpc_runtime::__private::Returns::plain(
-                                ::rpc_runtime::__private::Codec::<
-                                    ::core::option::Option<::rpc_runtime::Handle<MarketClient>>,
-                                >::direct(),
-                            ),
+                            ::rpc_runtime::__private::Returns::<
+                                ::core::option::Option<::rpc_runtime::Handle<MarketClient>>,
+                            >::direct(),
                             |__rpc_out| {
                                 ::rpc_runtime::__private::write::array(__rpc_out, 0);
                             },
@@ -2613,9 +2567,7 @@ pub mod acme {
                     self.channel
                         .call(
                             &__RpcResettable::SERVICE.methods[0],
-                            ::rpc_runtime::__private::Returns::plain(
-                                ::rpc_runtime::__private::Codec::<u64>::direct(),
-                            ),
+                            ::rpc_runtime::__private::Returns::<u64>::direct(),
                             |__rpc_out| {
                                 ::rpc_runtime::__private::write::array(__rpc_out, 1);
                                 ::rpc_runtime::__private::Encode::encode(&n, __rpc_out);
@@ -2632,9 +2584,7 @@ pub mod acme {
                     self.channel
                         .call(
                             &__RpcResettable::SERVICE.methods[1],
-                            ::rpc_runtime::__private::Returns::plain(
-                                ::rpc_runtime::__private::Codec::<()>::direct(),
-                            ),
+                            ::rpc_runtime::__private::Returns::<()>::direct(),
                             |__rpc_out| {
                                 ::rpc_runtime::__private::write::array(__rpc_out, 0);
                             },

@@ -263,11 +263,9 @@ pub mod acme {
                                     .await;
                                 __rpc_request.room().await;
                                 __rpc_request
-                                    .reply(
+                                    .reply_lent(
                                         &__rpc_reply,
-                                        ::rpc_runtime::__private::Codec::<
-                                            ::std::string::String,
-                                        >::direct(),
+                                        <::std::string::String as ::rpc_runtime::__private::Encode>::encode,
                                     )
                             })
                         }
@@ -325,11 +323,9 @@ pub mod acme {
                     self.channel
                         .call(
                             &__RpcHealth::SERVICE.methods[0],
-                            ::rpc_runtime::__private::Returns::plain(
-                                ::rpc_runtime::__private::Codec::<
-                                    ::std::string::String,
-                                >::direct(),
-                            ),
+                            ::rpc_runtime::__private::Returns::<
+                                ::std::string::String,
+                            >::direct(),
                             |__rpc_out| {
                                 ::rpc_runtime::__private::write::array(__rpc_out, 0);
                             },
@@ -401,11 +397,9 @@ pub mod acme {
                     self.channel
                         .call(
                             &__RpcHealth::SERVICE.methods[0],
-                            ::rpc_runtime::__private::Returns::plain(
-                                ::rpc_runtime::__private::Codec::<
-                                    ::std::string::String,
-                                >::direct(),
-                            ),
+                            ::rpc_runtime::__private::Returns::<
+                                ::std::string::String,
+                            >::direct(),
                             |__rpc_out| {
                                 ::rpc_runtime::__private::write::array(__rpc_out, 0);
                             },
@@ -421,11 +415,9 @@ pub mod acme {
                     self.channel
                         .call(
                             &__RpcHealth::SERVICE.methods[0],
-                            ::rpc_runtime::__private::Returns::plain(
-                                    ::rpc_runtime::__private::Codec::<
-                                        ::std::string::String,
-                                    >::direct(),
-                                )
+                            ::rpc_runtime::__private::Returns::<
+                                ::std::string::String,
+                            >::direct()
                                 .view(),
                             |__rpc_out| {
                                 ::rpc_runtime::__private::write::array(__rpc_out, 0);
@@ -2249,30 +2241,12 @@ pub mod acme {
                             ::std::boxed::Box::pin(async move {
                                 let __rpc_decoded = (|| {
                                     let mut __rpc_args = __rpc_request.args(4)?;
-                                    let __rpc_0 = __rpc_args
-                                        .required(
-                                            "shape",
-                                            ::rpc_runtime::__private::Codec::<Shape>::direct(),
-                                        )?;
-                                    let __rpc_1 = __rpc_args
-                                        .required(
-                                            "status",
-                                            ::rpc_runtime::__private::Codec::<Status>::direct(),
-                                        )?;
+                                    let __rpc_0 = __rpc_args.borrowed::<Shape>("shape")?;
+                                    let __rpc_1 = __rpc_args.borrowed::<Status>("status")?;
                                     let __rpc_2 = __rpc_args
-                                        .required(
-                                            "raw",
-                                            ::rpc_runtime::__private::Codec::<
-                                                ::std::vec::Vec<u8>,
-                                            >::direct(),
-                                        )?;
+                                        .borrowed::<::std::vec::Vec<u8>>("raw")?;
                                     let __rpc_3 = __rpc_args
-                                        .required(
-                                            "ids",
-                                            ::rpc_runtime::__private::Codec::<
-                                                ::std::collections::BTreeSet<UserId>,
-                                            >::direct(),
-                                        )?;
+                                        .borrowed::<::std::collections::BTreeSet<UserId>>("ids")?;
                                     __rpc_args.finish()?;
                                     ::core::result::Result::Ok::<
                                         _,
@@ -2295,11 +2269,11 @@ pub mod acme {
                                     .await;
                                 __rpc_request.room().await;
                                 __rpc_request
-                                    .reply(
+                                    .reply_lent(
                                         &__rpc_reply,
-                                        ::rpc_runtime::__private::Codec::<
-                                            ::core::option::Option<Shape>,
-                                        >::direct(),
+                                        <::core::option::Option<
+                                            Shape,
+                                        > as ::rpc_runtime::__private::Encode>::encode,
                                     )
                             })
                         }
@@ -2358,11 +2332,7 @@ pub mod acme {
                             ::std::boxed::Box::pin(async move {
                                 let __rpc_decoded = (|| {
                                     let mut __rpc_args = __rpc_request.args(1)?;
-                                    let __rpc_0 = __rpc_args
-                                        .required(
-                                            "id",
-                                            ::rpc_runtime::__private::Codec::<UserId>::direct(),
-                                        )?;
+                                    let __rpc_0 = __rpc_args.borrowed::<UserId>("id")?;
                                     __rpc_args.finish()?;
                                     ::core::result::Result::Ok::<
                                         _,
@@ -2390,24 +2360,14 @@ pub mod acme {
                                 let __rpc_decoded = (|| {
                                     let mut __rpc_args = __rpc_request.args(4)?;
                                     let __rpc_0 = __rpc_args
-                                        .required(
-                                            "prefix",
-                                            ::rpc_runtime::__private::Codec::<
-                                                ::std::string::String,
-                                            >::direct(),
-                                        )?;
+                                        .borrowed::<::std::string::String>("prefix")?;
                                     let __rpc_1 = __rpc_args
                                         .optional(
                                             "limit",
                                             ::rpc_runtime::__private::Codec::<u32>::direct(),
                                         )?;
                                     let __rpc_2 = __rpc_args
-                                        .required(
-                                            "sides",
-                                            ::rpc_runtime::__private::Codec::<
-                                                ::std::vec::Vec<Side>,
-                                            >::direct(),
-                                        )?;
+                                        .borrowed::<::std::vec::Vec<Side>>("sides")?;
                                     let __rpc_3 = __rpc_args
                                         .optional(
                                             "shape",
@@ -2446,11 +2406,11 @@ pub mod acme {
                                     .await;
                                 __rpc_request.room().await;
                                 __rpc_request
-                                    .reply(
+                                    .reply_lent(
                                         &__rpc_reply,
-                                        ::rpc_runtime::__private::Codec::<
-                                            ::std::vec::Vec<User>,
-                                        >::direct(),
+                                        <::std::vec::Vec<
+                                            User,
+                                        > as ::rpc_runtime::__private::Encode>::encode,
                                     )
                             })
                         }
@@ -2475,11 +2435,11 @@ pub mod acme {
                                     .await;
                                 __rpc_request.room().await;
                                 __rpc_request
-                                    .reply(
+                                    .reply_lent(
                                         &__rpc_reply,
-                                        ::rpc_runtime::__private::Codec::<
-                                            ::core::option::Option<::std::string::String>,
-                                        >::direct(),
+                                        <::core::option::Option<
+                                            ::std::string::String,
+                                        > as ::rpc_runtime::__private::Encode>::encode,
                                     )
                             })
                         }
@@ -2506,11 +2466,9 @@ pub mod acme {
                                     .await;
                                 __rpc_request.room().await;
                                 __rpc_request
-                                    .reply(
+                                    .reply_lent(
                                         &__rpc_reply,
-                                        ::rpc_runtime::__private::Codec::<
-                                            ::std::string::String,
-                                        >::direct(),
+                                        <::std::string::String as ::rpc_runtime::__private::Encode>::encode,
                                     )
                             })
                         }
@@ -2519,11 +2477,7 @@ pub mod acme {
                             ::std::boxed::Box::pin(async move {
                                 let __rpc_decoded = (|| {
                                     let mut __rpc_args = __rpc_request.args(2)?;
-                                    let __rpc_0 = __rpc_args
-                                        .required(
-                                            "user",
-                                            ::rpc_runtime::__private::Codec::<User>::direct(),
-                                        )?;
+                                    let __rpc_0 = __rpc_args.borrowed::<User>("user")?;
                                     let __rpc_1 = __rpc_args
                                         .optional(
                                             "dry_run",
@@ -2557,12 +2511,22 @@ pub mod acme {
                                     )
                                     .await;
                                 __rpc_request.room().await;
-                                __rpc_request
-                                    .reply_result(
-                                        &__rpc_reply,
-                                        ::rpc_runtime::__private::Codec::<()>::direct(),
-                                        ::rpc_runtime::__private::ErrorCodec::<UserError>::direct(),
-                                    )
+                                match __rpc_reply {
+                                    ::core::result::Result::Ok(__rpc_reply) => {
+                                        __rpc_request
+                                            .reply_lent(
+                                                &__rpc_reply,
+                                                <() as ::rpc_runtime::__private::Encode>::encode,
+                                            )
+                                    }
+                                    ::core::result::Result::Err(__rpc_error) => {
+                                        __rpc_request
+                                            .reply_error(
+                                                &__rpc_error,
+                                                ::rpc_runtime::__private::ErrorCodec::<UserError>::direct(),
+                                            )
+                                    }
+                                }
                             })
                         }
                         7 => {
@@ -2570,11 +2534,7 @@ pub mod acme {
                             ::std::boxed::Box::pin(async move {
                                 let __rpc_decoded = (|| {
                                     let mut __rpc_args = __rpc_request.args(1)?;
-                                    let __rpc_0 = __rpc_args
-                                        .required(
-                                            "id",
-                                            ::rpc_runtime::__private::Codec::<UserId>::direct(),
-                                        )?;
+                                    let __rpc_0 = __rpc_args.borrowed::<UserId>("id")?;
                                     __rpc_args.finish()?;
                                     ::core::result::Result::Ok::<
                                         _,
@@ -2593,12 +2553,22 @@ pub mod acme {
                                     )
                                     .await;
                                 __rpc_request.room().await;
-                                __rpc_request
-                                    .reply_result(
-                                        &__rpc_reply,
-                                        ::rpc_runtime::__private::Codec::<User>::direct(),
-                                        ::rpc_runtime::__private::ErrorCodec::<UserError>::direct(),
-                                    )
+                                match __rpc_reply {
+                                    ::core::result::Result::Ok(__rpc_reply) => {
+                                        __rpc_request
+                                            .reply_lent(
+                                                &__rpc_reply,
+                                                <User as ::rpc_runtime::__private::Encode>::encode,
+                                            )
+                                    }
+                                    ::core::result::Result::Err(__rpc_error) => {
+                                        __rpc_request
+                                            .reply_error(
+                                                &__rpc_error,
+                                                ::rpc_runtime::__private::ErrorCodec::<UserError>::direct(),
+                                            )
+                                    }
+                                }
                             })
                         }
                         _ => {
@@ -2676,11 +2646,9 @@ pub mod acme {
                     self.channel
                         .call(
                             &__RpcUserService::SERVICE.methods[0],
-                            ::rpc_runtime::__private::Returns::plain(
-                                ::rpc_runtime::__private::Codec::<
-                                    ::core::option::Option<Shape>,
-                                >::direct(),
-                            ),
+                            ::rpc_runtime::__private::Returns::<
+                                ::core::option::Option<Shape>,
+                            >::direct(),
                             |__rpc_out| {
                                 ::rpc_runtime::__private::write::array(__rpc_out, 4);
                                 ::rpc_runtime::__private::Encode::encode(&shape, __rpc_out);
@@ -2739,11 +2707,9 @@ pub mod acme {
                     self.channel
                         .call(
                             &__RpcUserService::SERVICE.methods[3],
-                            ::rpc_runtime::__private::Returns::plain(
-                                ::rpc_runtime::__private::Codec::<
-                                    ::std::vec::Vec<User>,
-                                >::direct(),
-                            ),
+                            ::rpc_runtime::__private::Returns::<
+                                ::std::vec::Vec<User>,
+                            >::direct(),
                             |__rpc_out| {
                                 ::rpc_runtime::__private::write::array(__rpc_out, 4);
                                 ::rpc_runtime::__private::Encode::encode(
@@ -2767,11 +2733,9 @@ pub mod acme {
                     self.channel
                         .call(
                             &__RpcUserService::SERVICE.methods[4],
-                            ::rpc_runtime::__private::Returns::plain(
-                                ::rpc_runtime::__private::Codec::<
-                                    ::core::option::Option<::std::string::String>,
-                                >::direct(),
-                            ),
+                            ::rpc_runtime::__private::Returns::<
+                                ::core::option::Option<::std::string::String>,
+                            >::direct(),
                             |__rpc_out| {
                                 ::rpc_runtime::__private::write::array(__rpc_out, 0);
                             },
@@ -2787,11 +2751,9 @@ pub mod acme {
                     self.channel
                         .call(
                             &__RpcUserService::SERVICE.methods[5],
-                            ::rpc_runtime::__private::Returns::plain(
-                                ::rpc_runtime::__private::Codec::<
-                                    ::std::string::String,
-                                >::direct(),
-                            ),
+                            ::rpc_runtime::__private::Returns::<
+                                ::std::string::String,
+                            >::direct(),
                             |__rpc_out| {
                                 ::rpc_runtime::__private::write::array(__rpc_out, 0);
                             },
@@ -2806,8 +2768,10 @@ pub mod acme {
                     self.channel
                         .call(
                             &__RpcUserService::SERVICE.methods[6],
-                            ::rpc_runtime::__private::Returns::result(
-                                ::rpc_runtime::__private::Codec::<()>::direct(),
+                            ::rpc_runtime::__private::Returns::<
+                                (),
+                                UserError,
+                            >::direct_or(
                                 ::rpc_runtime::__private::ErrorCodec::<UserError>::direct(),
                             ),
                             |__rpc_out| {
@@ -2828,8 +2792,10 @@ pub mod acme {
                     self.channel
                         .call(
                             &__RpcUserService::SERVICE.methods[7],
-                            ::rpc_runtime::__private::Returns::result(
-                                ::rpc_runtime::__private::Codec::<User>::direct(),
+                            ::rpc_runtime::__private::Returns::<
+                                User,
+                                UserError,
+                            >::direct_or(
                                 ::rpc_runtime::__private::ErrorCodec::<UserError>::direct(),
                             ),
                             |__rpc_out| {
@@ -2924,11 +2890,9 @@ pub mod acme {
                     self.channel
                         .call(
                             &__RpcUserService::SERVICE.methods[0],
-                            ::rpc_runtime::__private::Returns::plain(
-                                ::rpc_runtime::__private::Codec::<
-                                    ::core::option::Option<Shape>,
-                                >::direct(),
-                            ),
+                            ::rpc_runtime::__private::Returns::<
+                                ::core::option::Option<Shape>,
+                            >::direct(),
                             |__rpc_out| {
                                 ::rpc_runtime::__private::write::array(__rpc_out, 4);
                                 ::rpc_runtime::__private::Encode::encode(&shape, __rpc_out);
@@ -2990,11 +2954,9 @@ pub mod acme {
                     self.channel
                         .call(
                             &__RpcUserService::SERVICE.methods[3],
-                            ::rpc_runtime::__private::Returns::plain(
-                                ::rpc_runtime::__private::Codec::<
-                                    ::std::vec::Vec<User>,
-                                >::direct(),
-                            ),
+                            ::rpc_runtime::__private::Returns::<
+                                ::std::vec::Vec<User>,
+                            >::direct(),
                             |__rpc_out| {
                                 ::rpc_runtime::__private::write::array(__rpc_out, 4);
                                 ::rpc_runtime::__private::Encode::encode(
@@ -3021,11 +2983,9 @@ pub mod acme {
                     self.channel
                         .call(
                             &__RpcUserService::SERVICE.methods[3],
-                            ::rpc_runtime::__private::Returns::plain(
-                                    ::rpc_runtime::__private::Codec::<
-                                        ::std::vec::Vec<User>,
-                                    >::direct(),
-                                )
+                            ::rpc_runtime::__private::Returns::<
+                                ::std::vec::Vec<User>,
+                            >::direct()
                                 .view(),
                             |__rpc_out| {
                                 ::rpc_runtime::__private::write::array(__rpc_out, 4);
@@ -3050,11 +3010,9 @@ pub mod acme {
                     self.channel
                         .call(
                             &__RpcUserService::SERVICE.methods[4],
-                            ::rpc_runtime::__private::Returns::plain(
-                                ::rpc_runtime::__private::Codec::<
-                                    ::core::option::Option<::std::string::String>,
-                                >::direct(),
-                            ),
+                            ::rpc_runtime::__private::Returns::<
+                                ::core::option::Option<::std::string::String>,
+                            >::direct(),
                             |__rpc_out| {
                                 ::rpc_runtime::__private::write::array(__rpc_out, 0);
                             },
@@ -3071,11 +3029,9 @@ pub mod acme {
                     self.channel
                         .call(
                             &__RpcUserService::SERVICE.methods[4],
-                            ::rpc_runtime::__private::Returns::plain(
-                                    ::rpc_runtime::__private::Codec::<
-                                        ::core::option::Option<::std::string::String>,
-                                    >::direct(),
-                                )
+                            ::rpc_runtime::__private::Returns::<
+                                ::core::option::Option<::std::string::String>,
+                            >::direct()
                                 .view(),
                             |__rpc_out| {
                                 ::rpc_runtime::__private::write::array(__rpc_out, 0);
@@ -3092,11 +3048,9 @@ pub mod acme {
                     self.channel
                         .call(
                             &__RpcUserService::SERVICE.methods[5],
-                            ::rpc_runtime::__private::Returns::plain(
-                                ::rpc_runtime::__private::Codec::<
-                                    ::std::string::String,
-                                >::direct(),
-                            ),
+                            ::rpc_runtime::__private::Returns::<
+                                ::std::string::String,
+                            >::direct(),
                             |__rpc_out| {
                                 ::rpc_runtime::__private::write::array(__rpc_out, 0);
                             },
@@ -3112,11 +3066,9 @@ pub mod acme {
                     self.channel
                         .call(
                             &__RpcUserService::SERVICE.methods[5],
-                            ::rpc_runtime::__private::Returns::plain(
-                                    ::rpc_runtime::__private::Codec::<
-                                        ::std::string::String,
-                                    >::direct(),
-                                )
+                            ::rpc_runtime::__private::Returns::<
+                                ::std::string::String,
+                            >::direct()
                                 .view(),
                             |__rpc_out| {
                                 ::rpc_runtime::__private::write::array(__rpc_out, 0);
@@ -3132,8 +3084,10 @@ pub mod acme {
                     self.channel
                         .call(
                             &__RpcUserService::SERVICE.methods[6],
-                            ::rpc_runtime::__private::Returns::result(
-                                ::rpc_runtime::__private::Codec::<()>::direct(),
+                            ::rpc_runtime::__private::Returns::<
+                                (),
+                                UserError,
+                            >::direct_or(
                                 ::rpc_runtime::__private::ErrorCodec::<UserError>::direct(),
                             ),
                             |__rpc_out| {
@@ -3154,8 +3108,10 @@ pub mod acme {
                     self.channel
                         .call(
                             &__RpcUserService::SERVICE.methods[7],
-                            ::rpc_runtime::__private::Returns::result(
-                                ::rpc_runtime::__private::Codec::<User>::direct(),
+                            ::rpc_runtime::__private::Returns::<
+                                User,
+                                UserError,
+                            >::direct_or(
                                 ::rpc_runtime::__private::ErrorCodec::<UserError>::direct(),
                             ),
                             |__rpc_out| {
@@ -3175,8 +3131,10 @@ pub mod acme {
                     self.channel
                         .call(
                             &__RpcUserService::SERVICE.methods[7],
-                            ::rpc_runtime::__private::Returns::result(
-                                    ::rpc_runtime::__private::Codec::<User>::direct(),
+                            ::rpc_runtime::__private::Returns::<
+                                User,
+                                UserError,
+                            >::direct_or(
                                     ::rpc_runtime::__private::ErrorCodec::<UserError>::direct(),
                                 )
                                 .view(),

@@ -173,12 +173,14 @@ impl<T, E> IntoFuture for Call<T, E> {
             None => State::New(self.request),
         };
         CallFuture {
-            channel: self.channel,
+            attempt: Attempt {
+                channel: self.channel,
+                state,
+                method: None,
+                started: false,
+                deadline: None,
+            },
             returns: self.returns,
-            state,
-            method: None,
-            started: false,
-            deadline: None,
         }
     }
 }
@@ -186,8 +188,13 @@ impl<T, E> IntoFuture for Call<T, E> {
 /// A call at work. Dropping it cancels the call, here and at the peer.
 #[must_use = "futures do nothing unless awaited"]
 pub struct CallFuture<T, E = Infallible> {
-    channel: Channel,
+    attempt: Attempt,
     returns: Returns<T, E>,
+}
+
+/// What does not depend on the method; there are many, and each would have its own.
+struct Attempt {
+    channel: Channel,
     state: State,
     method: Option<&'static crate::MethodDescriptor>,
     /// It goes on whether anybody polls or not.
@@ -213,6 +220,44 @@ enum State {
 }
 
 impl<T, E> CallFuture<T, E> {
+    fn begin(&mut self, flush: bool) {
+        self.attempt.begin(flush);
+    }
+
+    /// When the call has failed at the latest; none before it began.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.attempt.deadline
+    }
+
+    /// The method, once the call has begun.
+    pub(crate) fn method(&self) -> Option<&'static crate::MethodDescriptor> {
+        self.attempt.method
+    }
+
+    /// The connection that the call was sent on, if it needed no waiting.
+    pub(crate) fn link(&self) -> Option<&std::sync::Arc<crate::link::Link>> {
+        match &self.attempt.state {
+            State::Sent(_, ticket) => Some(ticket.link()),
+            _ => None,
+        }
+    }
+}
+
+impl<T, E> Future for CallFuture<T, E> {
+    type Output = Result<T, CallError<E>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Poll::Ready(answer) = self.attempt.poll_answer(cx) else {
+            return Poll::Pending;
+        };
+        Poll::Ready(match (answer, self.attempt.method) {
+            (answer, Some(method)) => self.returns.decode(answer, method),
+            (answer, None) => Err(CallError::Failed(never_began(answer))),
+        })
+    }
+}
+
+impl Attempt {
     /// Leaves `New`: sends the frame if that needs no waiting, else hands the rest to a task.
     fn begin(&mut self, flush: bool) {
         self.started = true;
@@ -247,41 +292,7 @@ impl<T, E> CallFuture<T, E> {
         };
     }
 
-    /// When the call has failed at the latest; none before it began.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.deadline
-    }
-
-    /// The method, once the call has begun.
-    pub(crate) fn method(&self) -> Option<&'static crate::MethodDescriptor> {
-        self.method
-    }
-
-    /// The connection that the call was sent on, if it needed no waiting.
-    pub(crate) fn link(&self) -> Option<&std::sync::Arc<crate::link::Link>> {
-        match &self.state {
-            State::Sent(_, ticket) => Some(ticket.link()),
-            _ => None,
-        }
-    }
-
-    fn decode(&mut self, answer: Answer) -> Result<T, CallError<E>> {
-        self.state = State::Done;
-        match (answer, self.method) {
-            (answer, Some(method)) => self.returns.decode(answer, method),
-            (Answer::Failed(error), None) => Err(CallError::Failed(error)),
-            (_, None) => Err(CallError::Failed(Error::new(
-                ErrorKind::Internal,
-                "an answer before the call began",
-            ))),
-        }
-    }
-}
-
-impl<T, E> Future for CallFuture<T, E> {
-    type Output = Result<T, CallError<E>>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Answer> {
         loop {
             let answer = match &mut self.state {
                 State::New(_) => {
@@ -325,12 +336,11 @@ impl<T, E> Future for CallFuture<T, E> {
                 },
                 State::Done => Answer::Failed(polled_again()),
             };
-            return Poll::Ready(self.decode(answer));
+            self.state = State::Done;
+            return Poll::Ready(answer);
         }
     }
-}
 
-impl<T, E> CallFuture<T, E> {
     /// Goes on after the answer of the first attempt, where another one or a better message is due.
     #[cold]
     fn follow_up(&mut self, answer: Answer) {
@@ -341,13 +351,20 @@ impl<T, E> CallFuture<T, E> {
     }
 }
 
+fn never_began(answer: Answer) -> Error {
+    match answer {
+        Answer::Failed(error) => error,
+        _ => Error::new(ErrorKind::Internal, "an answer before the call began"),
+    }
+}
+
 /// For a future whose answer was given out already: waiting for another one would never end.
 pub(crate) fn polled_again() -> Error {
     Error::new(ErrorKind::Internal, "polled after the call was finished")
         .with_execution(Execution::Unknown)
 }
 
-impl<T, E> Drop for CallFuture<T, E> {
+impl Drop for Attempt {
     fn drop(&mut self) {
         if let State::Task(task) = &self.state {
             task.abort();
@@ -363,6 +380,10 @@ impl<T, E> fmt::Debug for Call<T, E> {
 
 impl<T, E> fmt::Debug for CallFuture<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CallFuture({:?} on {:?})", self.method, self.channel)
+        write!(
+            f,
+            "CallFuture({:?} on {:?})",
+            self.attempt.method, self.attempt.channel
+        )
     }
 }

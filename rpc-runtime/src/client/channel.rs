@@ -252,6 +252,20 @@ impl Channel {
         method: &'static MethodDescriptor,
         params: impl FnOnce(&mut Vec<u8>),
     ) -> Request {
+        let mut params = Some(params);
+        self.request_with(method, &mut |out| {
+            if let Some(params) = params.take() {
+                params(out);
+            }
+        })
+    }
+
+    /// What does not depend on the method; there are many, and each would have its own.
+    fn request_with(
+        &self,
+        method: &'static MethodDescriptor,
+        params: &mut dyn FnMut(&mut Vec<u8>),
+    ) -> Request {
         self.inner.profile.learn(method);
         // Enough for most, so that it is made once.
         let mut encoded = Vec::with_capacity(PARAMS);

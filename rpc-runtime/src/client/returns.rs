@@ -2,16 +2,19 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::client::view::View;
-use crate::codec::{CheckLimits, Codec, DecodeError, ErrorCodec, Reader};
+use crate::codec::{self, CheckLimits, Codec, DecodeError, ErrorCodec, Reader};
 use crate::descriptor::MethodDescriptor;
 use crate::error::{CallError, Error, ErrorKind, Execution};
+use crate::object::{Borrowed, LentResult};
 use crate::status::Status;
 use crate::wire::calls::Answer;
+use crate::wire::frame::FailPart;
 
 /// How to decode the result and the declared error of a method. Made by generated code.
 pub struct Returns<T, E = Infallible> {
@@ -40,6 +43,28 @@ impl<T, E> Returns<T, E> {
         }
     }
 
+    /// A method whose result has a form of its own, without a declared error.
+    pub const fn direct() -> Self
+    where
+        T: for<'de> codec::Decode<'de>,
+    {
+        Self {
+            result: |input| T::decode(input),
+            error: None,
+        }
+    }
+
+    /// A method whose result has a form of its own, with a declared error.
+    pub const fn direct_or(error: ErrorCodec<E>) -> Self
+    where
+        T: for<'de> codec::Decode<'de>,
+    {
+        Self {
+            result: |input| T::decode(input),
+            error: Some(error.codec.decode),
+        }
+    }
+
     /// The same method, whose result is not decoded.
     pub const fn view(&self) -> Returns<View<T>, E> {
         Returns {
@@ -53,48 +78,82 @@ impl<T, E> Returns<T, E> {
         answer: Answer,
         method: &'static MethodDescriptor,
     ) -> Result<T, CallError<E>> {
-        match answer {
-            Answer::Result(body) => {
-                decode(&body, self.result).map_err(|why| garbled(method, "result", &why))
-            }
-            Answer::Lent(result) => result
-                .decode(|body| decode(body, self.result))
-                .map_err(|why| garbled(method, "result", &why)),
-            Answer::Declared(part, body) => {
-                let Some(read) = self.error else {
-                    return Err(garbled(
-                        method,
-                        "error",
-                        &DecodeError::custom("this side's definition declares no error"),
-                    ));
-                };
-                let error = decode(&body, read).map_err(|why| garbled(method, "error", &why))?;
-                let after = (part.retry_after_ms > 0)
-                    .then(|| Duration::from_millis(u64::from(part.retry_after_ms)));
-                let status = Status::from_code(part.status);
-                Err(CallError::Declared {
-                    error,
-                    status,
-                    retryable: part.retryable,
-                    retry_after: after,
-                })
-            }
-            Answer::Failed(error) => Err(CallError::Failed(error.in_call(method))),
+        let reply = match answer {
+            Answer::Result(body) => Reply::Value(body),
+            Answer::Lent(result) => Reply::Object(result),
+            Answer::Declared(part, body) => return Err(declared(part, body, self.error, method)),
+            Answer::Failed(error) => return Err(CallError::Failed(error.in_call(method))),
+        };
+        match reply.decode(self.result) {
+            Ok(value) => Ok(value),
+            Err(why) => Err(CallError::Failed(garbled(method, "result", &why))),
         }
     }
 }
 
-fn decode<T>(body: &Bytes, read: Decode<T>) -> Result<T, DecodeError> {
-    // One pass: the reader keeps to the limits of the structure check.
-    let mut input = Reader::bounded(body, &CheckLimits::default()).in_frame(body);
-    let value = read(&mut input)?;
-    input.finish()?;
-    Ok(value)
+fn declared<E>(
+    part: FailPart,
+    body: Bytes,
+    read: Option<Decode<E>>,
+    method: &'static MethodDescriptor,
+) -> CallError<E> {
+    let error = match read {
+        Some(read) => Reply::Value(body).decode(read),
+        None => Err(DecodeError::custom(
+            "this side's definition declares no error",
+        )),
+    };
+    match error {
+        Ok(error) => CallError::Declared {
+            error,
+            status: Status::from_code(part.status),
+            retryable: part.retryable,
+            retry_after: (part.retry_after_ms > 0)
+                .then(|| Duration::from_millis(u64::from(part.retry_after_ms))),
+        },
+        Err(why) => CallError::Failed(garbled(method, "error", &why)),
+    }
 }
 
-fn garbled<E>(method: &MethodDescriptor, part: &str, why: &DecodeError) -> CallError<E> {
+/// What came back, before it is decoded.
+enum Reply {
+    Value(Bytes),
+    Object(Arc<LentResult>),
+}
+
+impl Reply {
+    fn decode<T>(&self, read: Decode<T>) -> Result<T, DecodeError> {
+        let (mut input, _objects) = self.open();
+        let value = read(&mut input)?;
+        self.finish(&input)?;
+        Ok(value)
+    }
+
+    /// One pass: the reader keeps to the limits of the structure check.
+    fn open(&self) -> (Reader<'_>, Option<Borrowed>) {
+        let (body, objects) = match self {
+            Self::Value(body) => (body, None),
+            Self::Object(result) => {
+                let (body, objects) = result.open();
+                (body, Some(objects))
+            }
+        };
+        let input = Reader::bounded(body, &CheckLimits::default());
+        (input.in_frame(body), objects)
+    }
+
+    fn finish(&self, input: &Reader<'_>) -> Result<(), DecodeError> {
+        input.finish()?;
+        if let Self::Object(result) = self {
+            result.is_taken();
+        }
+        Ok(())
+    }
+}
+
+fn garbled(method: &MethodDescriptor, part: &str, why: &DecodeError) -> Error {
     let text = format!("{method}.{part}: {why}; compare the definitions of both sides");
-    CallError::Failed(Error::new(ErrorKind::DataLoss, text).with_execution(Execution::Executed))
+    Error::new(ErrorKind::DataLoss, text).with_execution(Execution::Executed)
 }
 
 impl<T, E> Clone for Returns<T, E> {

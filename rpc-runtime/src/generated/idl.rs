@@ -202,10 +202,7 @@ pub mod rpc {
                                 let __rpc_decoded = (|| {
                                     let mut __rpc_args = __rpc_request.args(1)?;
                                     let __rpc_0 = __rpc_args
-                                        .required(
-                                            "service",
-                                            crate::__private::Codec::<::std::string::String>::direct(),
-                                        )?;
+                                        .borrowed::<::std::string::String>("service")?;
                                     __rpc_args.finish()?;
                                     ::core::result::Result::Ok::<
                                         _,
@@ -225,9 +222,9 @@ pub mod rpc {
                                     .await;
                                 __rpc_request.room().await;
                                 __rpc_request
-                                    .reply(
+                                    .reply_lent(
                                         &__rpc_reply,
-                                        crate::__private::Codec::<Status>::direct(),
+                                        <Status as crate::__private::Encode>::encode,
                                     )
                             })
                         }
@@ -237,10 +234,7 @@ pub mod rpc {
                                 let __rpc_decoded = (|| {
                                     let mut __rpc_args = __rpc_request.args(1)?;
                                     let __rpc_0 = __rpc_args
-                                        .required(
-                                            "service",
-                                            crate::__private::Codec::<::std::string::String>::direct(),
-                                        )?;
+                                        .borrowed::<::std::string::String>("service")?;
                                     __rpc_args.finish()?;
                                     ::core::result::Result::Ok::<
                                         _,
@@ -318,9 +312,7 @@ pub mod rpc {
                     self.channel
                         .call(
                             &__RpcHealth::SERVICE.methods[0],
-                            crate::__private::Returns::plain(
-                                crate::__private::Codec::<Status>::direct(),
-                            ),
+                            crate::__private::Returns::<Status>::direct(),
                             |__rpc_out| {
                                 crate::__private::write::array(__rpc_out, 1);
                                 crate::__private::Encode::encode(&service, __rpc_out);
@@ -411,9 +403,7 @@ pub mod rpc {
                     self.channel
                         .call(
                             &__RpcHealth::SERVICE.methods[0],
-                            crate::__private::Returns::plain(
-                                crate::__private::Codec::<Status>::direct(),
-                            ),
+                            crate::__private::Returns::<Status>::direct(),
                             |__rpc_out| {
                                 crate::__private::write::array(__rpc_out, 1);
                                 crate::__private::Encode::encode(&service, __rpc_out);
@@ -1036,11 +1026,11 @@ pub mod rpc {
                                     .await;
                                 __rpc_request.room().await;
                                 __rpc_request
-                                    .reply(
+                                    .reply_lent(
                                         &__rpc_reply,
-                                        crate::__private::Codec::<
-                                            ::std::vec::Vec<ServiceInfo>,
-                                        >::direct(),
+                                        <::std::vec::Vec<
+                                            ServiceInfo,
+                                        > as crate::__private::Encode>::encode,
                                     )
                             })
                         }
@@ -1098,11 +1088,9 @@ pub mod rpc {
                     self.channel
                         .call(
                             &__RpcReflection::SERVICE.methods[0],
-                            crate::__private::Returns::plain(
-                                crate::__private::Codec::<
-                                    ::std::vec::Vec<ServiceInfo>,
-                                >::direct(),
-                            ),
+                            crate::__private::Returns::<
+                                ::std::vec::Vec<ServiceInfo>,
+                            >::direct(),
                             |__rpc_out| {
                                 crate::__private::write::array(__rpc_out, 0);
                             },
@@ -1174,11 +1162,9 @@ pub mod rpc {
                     self.channel
                         .call(
                             &__RpcReflection::SERVICE.methods[0],
-                            crate::__private::Returns::plain(
-                                crate::__private::Codec::<
-                                    ::std::vec::Vec<ServiceInfo>,
-                                >::direct(),
-                            ),
+                            crate::__private::Returns::<
+                                ::std::vec::Vec<ServiceInfo>,
+                            >::direct(),
                             |__rpc_out| {
                                 crate::__private::write::array(__rpc_out, 0);
                             },
@@ -1194,11 +1180,9 @@ pub mod rpc {
                     self.channel
                         .call(
                             &__RpcReflection::SERVICE.methods[0],
-                            crate::__private::Returns::plain(
-                                    crate::__private::Codec::<
-                                        ::std::vec::Vec<ServiceInfo>,
-                                    >::direct(),
-                                )
+                            crate::__private::Returns::<
+                                ::std::vec::Vec<ServiceInfo>,
+                            >::direct()
                                 .view(),
                             |__rpc_out| {
                                 crate::__private::write::array(__rpc_out, 0);
@@ -2119,16 +2103,9 @@ pub mod rpc {
                             ::std::boxed::Box::pin(async move {
                                 let __rpc_decoded = (|| {
                                     let mut __rpc_args = __rpc_request.args(2)?;
-                                    let __rpc_0 = __rpc_args
-                                        .required(
-                                            "instance",
-                                            crate::__private::Codec::<Instance>::direct(),
-                                        )?;
+                                    let __rpc_0 = __rpc_args.borrowed::<Instance>("instance")?;
                                     let __rpc_1 = __rpc_args
-                                        .required(
-                                            "ttl",
-                                            crate::__private::Codec::<::core::time::Duration>::direct(),
-                                        )?;
+                                        .borrowed::<::core::time::Duration>("ttl")?;
                                     __rpc_args.finish()?;
                                     ::core::result::Result::Ok::<
                                         _,
@@ -2167,12 +2144,22 @@ pub mod rpc {
                                     )
                                     .await;
                                 __rpc_request.room().await;
-                                __rpc_request
-                                    .reply_result(
-                                        &__rpc_reply,
-                                        crate::__private::Codec::<Lease>::direct(),
-                                        crate::__private::ErrorCodec::<RegistryError>::direct(),
-                                    )
+                                match __rpc_reply {
+                                    ::core::result::Result::Ok(__rpc_reply) => {
+                                        __rpc_request
+                                            .reply_lent(
+                                                &__rpc_reply,
+                                                <Lease as crate::__private::Encode>::encode,
+                                            )
+                                    }
+                                    ::core::result::Result::Err(__rpc_error) => {
+                                        __rpc_request
+                                            .reply_error(
+                                                &__rpc_error,
+                                                crate::__private::ErrorCodec::<RegistryError>::direct(),
+                                            )
+                                    }
+                                }
                             })
                         }
                         1 => {
@@ -2180,11 +2167,7 @@ pub mod rpc {
                             ::std::boxed::Box::pin(async move {
                                 let __rpc_decoded = (|| {
                                     let mut __rpc_args = __rpc_request.args(1)?;
-                                    let __rpc_0 = __rpc_args
-                                        .required(
-                                            "lease",
-                                            crate::__private::Codec::<Lease>::direct(),
-                                        )?;
+                                    let __rpc_0 = __rpc_args.borrowed::<Lease>("lease")?;
                                     __rpc_args.finish()?;
                                     ::core::result::Result::Ok::<
                                         _,
@@ -2204,9 +2187,9 @@ pub mod rpc {
                                     .await;
                                 __rpc_request.room().await;
                                 __rpc_request
-                                    .reply(
+                                    .reply_lent(
                                         &__rpc_reply,
-                                        crate::__private::Codec::<bool>::direct(),
+                                        <bool as crate::__private::Encode>::encode,
                                     )
                             })
                         }
@@ -2215,11 +2198,7 @@ pub mod rpc {
                             ::std::boxed::Box::pin(async move {
                                 let __rpc_decoded = (|| {
                                     let mut __rpc_args = __rpc_request.args(1)?;
-                                    let __rpc_0 = __rpc_args
-                                        .required(
-                                            "lease",
-                                            crate::__private::Codec::<Lease>::direct(),
-                                        )?;
+                                    let __rpc_0 = __rpc_args.borrowed::<Lease>("lease")?;
                                     __rpc_args.finish()?;
                                     ::core::result::Result::Ok::<
                                         _,
@@ -2239,9 +2218,9 @@ pub mod rpc {
                                     .await;
                                 __rpc_request.room().await;
                                 __rpc_request
-                                    .reply(
+                                    .reply_lent(
                                         &__rpc_reply,
-                                        crate::__private::Codec::<()>::direct(),
+                                        <() as crate::__private::Encode>::encode,
                                     )
                             })
                         }
@@ -2251,10 +2230,7 @@ pub mod rpc {
                                 let __rpc_decoded = (|| {
                                     let mut __rpc_args = __rpc_request.args(1)?;
                                     let __rpc_0 = __rpc_args
-                                        .required(
-                                            "service",
-                                            crate::__private::Codec::<::std::string::String>::direct(),
-                                        )?;
+                                        .borrowed::<::std::string::String>("service")?;
                                     __rpc_args.finish()?;
                                     ::core::result::Result::Ok::<
                                         _,
@@ -2274,9 +2250,9 @@ pub mod rpc {
                                     .await;
                                 __rpc_request.room().await;
                                 __rpc_request
-                                    .reply(
+                                    .reply_lent(
                                         &__rpc_reply,
-                                        crate::__private::Codec::<Listing>::direct(),
+                                        <Listing as crate::__private::Encode>::encode,
                                     )
                             })
                         }
@@ -2286,15 +2262,8 @@ pub mod rpc {
                                 let __rpc_decoded = (|| {
                                     let mut __rpc_args = __rpc_request.args(3)?;
                                     let __rpc_0 = __rpc_args
-                                        .required(
-                                            "service",
-                                            crate::__private::Codec::<::std::string::String>::direct(),
-                                        )?;
-                                    let __rpc_1 = __rpc_args
-                                        .required(
-                                            "cursor",
-                                            crate::__private::Codec::<u64>::direct(),
-                                        )?;
+                                        .borrowed::<::std::string::String>("service")?;
+                                    let __rpc_1 = __rpc_args.borrowed::<u64>("cursor")?;
                                     let __rpc_2 = __rpc_args
                                         .optional(
                                             "wait",
@@ -2335,9 +2304,9 @@ pub mod rpc {
                                     .await;
                                 __rpc_request.room().await;
                                 __rpc_request
-                                    .reply(
+                                    .reply_lent(
                                         &__rpc_reply,
-                                        crate::__private::Codec::<Listing>::direct(),
+                                        <Listing as crate::__private::Encode>::encode,
                                     )
                             })
                         }
@@ -2362,11 +2331,11 @@ pub mod rpc {
                                     .await;
                                 __rpc_request.room().await;
                                 __rpc_request
-                                    .reply(
+                                    .reply_lent(
                                         &__rpc_reply,
-                                        crate::__private::Codec::<
-                                            ::std::vec::Vec<::std::string::String>,
-                                        >::direct(),
+                                        <::std::vec::Vec<
+                                            ::std::string::String,
+                                        > as crate::__private::Encode>::encode,
                                     )
                             })
                         }
@@ -2423,8 +2392,10 @@ pub mod rpc {
                     self.channel
                         .call(
                             &__RpcRegistry::SERVICE.methods[0],
-                            crate::__private::Returns::result(
-                                crate::__private::Codec::<Lease>::direct(),
+                            crate::__private::Returns::<
+                                Lease,
+                                RegistryError,
+                            >::direct_or(
                                 crate::__private::ErrorCodec::<RegistryError>::direct(),
                             ),
                             |__rpc_out| {
@@ -2442,9 +2413,7 @@ pub mod rpc {
                     self.channel
                         .call(
                             &__RpcRegistry::SERVICE.methods[1],
-                            crate::__private::Returns::plain(
-                                crate::__private::Codec::<bool>::direct(),
-                            ),
+                            crate::__private::Returns::<bool>::direct(),
                             |__rpc_out| {
                                 crate::__private::write::array(__rpc_out, 1);
                                 crate::__private::Encode::encode(&lease, __rpc_out);
@@ -2459,9 +2428,7 @@ pub mod rpc {
                     self.channel
                         .call(
                             &__RpcRegistry::SERVICE.methods[2],
-                            crate::__private::Returns::plain(
-                                crate::__private::Codec::<()>::direct(),
-                            ),
+                            crate::__private::Returns::<()>::direct(),
                             |__rpc_out| {
                                 crate::__private::write::array(__rpc_out, 1);
                                 crate::__private::Encode::encode(&lease, __rpc_out);
@@ -2476,9 +2443,7 @@ pub mod rpc {
                     self.channel
                         .call(
                             &__RpcRegistry::SERVICE.methods[3],
-                            crate::__private::Returns::plain(
-                                crate::__private::Codec::<Listing>::direct(),
-                            ),
+                            crate::__private::Returns::<Listing>::direct(),
                             |__rpc_out| {
                                 crate::__private::write::array(__rpc_out, 1);
                                 crate::__private::Encode::encode(&service, __rpc_out);
@@ -2495,9 +2460,7 @@ pub mod rpc {
                     self.channel
                         .call(
                             &__RpcRegistry::SERVICE.methods[4],
-                            crate::__private::Returns::plain(
-                                crate::__private::Codec::<Listing>::direct(),
-                            ),
+                            crate::__private::Returns::<Listing>::direct(),
                             |__rpc_out| {
                                 crate::__private::write::array(__rpc_out, 3);
                                 crate::__private::Encode::encode(&service, __rpc_out);
@@ -2516,11 +2479,9 @@ pub mod rpc {
                     self.channel
                         .call(
                             &__RpcRegistry::SERVICE.methods[5],
-                            crate::__private::Returns::plain(
-                                crate::__private::Codec::<
-                                    ::std::vec::Vec<::std::string::String>,
-                                >::direct(),
-                            ),
+                            crate::__private::Returns::<
+                                ::std::vec::Vec<::std::string::String>,
+                            >::direct(),
                             |__rpc_out| {
                                 crate::__private::write::array(__rpc_out, 0);
                             },
@@ -2591,8 +2552,10 @@ pub mod rpc {
                     self.channel
                         .call(
                             &__RpcRegistry::SERVICE.methods[0],
-                            crate::__private::Returns::result(
-                                crate::__private::Codec::<Lease>::direct(),
+                            crate::__private::Returns::<
+                                Lease,
+                                RegistryError,
+                            >::direct_or(
                                 crate::__private::ErrorCodec::<RegistryError>::direct(),
                             ),
                             |__rpc_out| {
@@ -2614,8 +2577,10 @@ pub mod rpc {
                     self.channel
                         .call(
                             &__RpcRegistry::SERVICE.methods[0],
-                            crate::__private::Returns::result(
-                                    crate::__private::Codec::<Lease>::direct(),
+                            crate::__private::Returns::<
+                                Lease,
+                                RegistryError,
+                            >::direct_or(
                                     crate::__private::ErrorCodec::<RegistryError>::direct(),
                                 )
                                 .view(),
@@ -2637,9 +2602,7 @@ pub mod rpc {
                     self.channel
                         .call(
                             &__RpcRegistry::SERVICE.methods[1],
-                            crate::__private::Returns::plain(
-                                crate::__private::Codec::<bool>::direct(),
-                            ),
+                            crate::__private::Returns::<bool>::direct(),
                             |__rpc_out| {
                                 crate::__private::write::array(__rpc_out, 1);
                                 crate::__private::Encode::encode(&lease, __rpc_out);
@@ -2657,9 +2620,7 @@ pub mod rpc {
                     self.channel
                         .call(
                             &__RpcRegistry::SERVICE.methods[2],
-                            crate::__private::Returns::plain(
-                                crate::__private::Codec::<()>::direct(),
-                            ),
+                            crate::__private::Returns::<()>::direct(),
                             |__rpc_out| {
                                 crate::__private::write::array(__rpc_out, 1);
                                 crate::__private::Encode::encode(&lease, __rpc_out);
@@ -2677,9 +2638,7 @@ pub mod rpc {
                     self.channel
                         .call(
                             &__RpcRegistry::SERVICE.methods[3],
-                            crate::__private::Returns::plain(
-                                crate::__private::Codec::<Listing>::direct(),
-                            ),
+                            crate::__private::Returns::<Listing>::direct(),
                             |__rpc_out| {
                                 crate::__private::write::array(__rpc_out, 1);
                                 crate::__private::Encode::encode(&service, __rpc_out);
@@ -2697,10 +2656,7 @@ pub mod rpc {
                     self.channel
                         .call(
                             &__RpcRegistry::SERVICE.methods[3],
-                            crate::__private::Returns::plain(
-                                    crate::__private::Codec::<Listing>::direct(),
-                                )
-                                .view(),
+                            crate::__private::Returns::<Listing>::direct().view(),
                             |__rpc_out| {
                                 crate::__private::write::array(__rpc_out, 1);
                                 crate::__private::Encode::encode(&service, __rpc_out);
@@ -2720,9 +2676,7 @@ pub mod rpc {
                     self.channel
                         .call(
                             &__RpcRegistry::SERVICE.methods[4],
-                            crate::__private::Returns::plain(
-                                crate::__private::Codec::<Listing>::direct(),
-                            ),
+                            crate::__private::Returns::<Listing>::direct(),
                             |__rpc_out| {
                                 crate::__private::write::array(__rpc_out, 3);
                                 crate::__private::Encode::encode(&service, __rpc_out);
@@ -2744,10 +2698,7 @@ pub mod rpc {
                     self.channel
                         .call(
                             &__RpcRegistry::SERVICE.methods[4],
-                            crate::__private::Returns::plain(
-                                    crate::__private::Codec::<Listing>::direct(),
-                                )
-                                .view(),
+                            crate::__private::Returns::<Listing>::direct().view(),
                             |__rpc_out| {
                                 crate::__private::write::array(__rpc_out, 3);
                                 crate::__private::Encode::encode(&service, __rpc_out);
@@ -2766,11 +2717,9 @@ pub mod rpc {
                     self.channel
                         .call(
                             &__RpcRegistry::SERVICE.methods[5],
-                            crate::__private::Returns::plain(
-                                crate::__private::Codec::<
-                                    ::std::vec::Vec<::std::string::String>,
-                                >::direct(),
-                            ),
+                            crate::__private::Returns::<
+                                ::std::vec::Vec<::std::string::String>,
+                            >::direct(),
                             |__rpc_out| {
                                 crate::__private::write::array(__rpc_out, 0);
                             },
@@ -2786,11 +2735,9 @@ pub mod rpc {
                     self.channel
                         .call(
                             &__RpcRegistry::SERVICE.methods[5],
-                            crate::__private::Returns::plain(
-                                    crate::__private::Codec::<
-                                        ::std::vec::Vec<::std::string::String>,
-                                    >::direct(),
-                                )
+                            crate::__private::Returns::<
+                                ::std::vec::Vec<::std::string::String>,
+                            >::direct()
                                 .view(),
                             |__rpc_out| {
                                 crate::__private::write::array(__rpc_out, 0);

@@ -4,8 +4,8 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, MutexGuard};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, MutexGuard};
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
@@ -100,7 +100,10 @@ impl Responder {
 
     /// FAIL.
     pub(crate) fn fail(&self, status: Status, execution: Execution, message: &str) {
-        self.answer(&mut |_| {}, Head::Fail(fail_part(status, execution), message));
+        self.answer(
+            &mut |_| {},
+            Head::Fail(fail_part(status, execution), message),
+        );
     }
 
     /// The end of a one-way method: nothing, unless the caller has not said that it wants nothing.

@@ -7,11 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use crate::codec::{CheckLimits, check, Codec, Decode, DecodeError, Encode, ErrorCodec, Invalid, Reader};
+use crate::codec::{
+    CheckLimits, Codec, Decode, DecodeError, Encode, ErrorCodec, ErrorFacts, Invalid, Reader, check,
+};
 use crate::context::Context;
 use crate::error::{Error, Execution};
 use crate::link::{Link, Responder};
-use crate::object::{self, Home};
+use crate::object::{self, Borrowed, Home};
 use crate::status::Status;
 use crate::wire::calls;
 use crate::wire::frame::FailPart;
@@ -116,24 +118,12 @@ impl Incoming {
 
     /// Answers with the result.
     pub fn reply<T>(&self, value: &T, codec: Codec<T>) -> Outgoing {
-        match &self.reply_to {
-            ReplyTo::Link(responder) => responder.reply(&mut |out| (codec.encode)(value, out)),
-            ReplyTo::Local(..) => self.answer_local(calls::Answer::Result(encoded(value, codec))),
-        }
-        Outgoing(())
+        self.reply_with(&mut |out| (codec.encode)(value, out))
     }
 
     /// Answers with a result that is encoded where it is.
     pub fn reply_lent<T: ?Sized>(&self, value: &T, encode: fn(&T, &mut Vec<u8>)) -> Outgoing {
-        match &self.reply_to {
-            ReplyTo::Link(responder) => responder.reply(&mut |out| encode(value, out)),
-            ReplyTo::Local(..) => {
-                let mut out = Vec::new();
-                encode(value, &mut out);
-                self.answer_local(calls::Answer::Result(out.into()));
-            }
-        }
-        Outgoing(())
+        self.reply_with(&mut |out| encode(value, out))
     }
 
     /// The same, or nil.
@@ -163,32 +153,11 @@ impl Incoming {
 
     /// Answers with the declared error.
     pub fn reply_error<E>(&self, declared: &E, error: ErrorCodec<E>) -> Outgoing {
-        let facts = error.facts.of(declared);
-        let after = facts.retry_after.map_or(0, |after| {
-            u32::try_from(after.as_millis()).unwrap_or(u32::MAX).max(1)
-        });
-        let part = FailPart {
-            status: facts.status.code(),
-            execution: Execution::Executed,
-            retryable: facts.retryable,
-            retry_after_ms: after,
-        };
-        match &self.reply_to {
-            ReplyTo::Link(responder) if responder.wants_text() => {
-                match error.facts.text(declared) {
-                    Some(text) => responder.fail(facts.status, Execution::Executed, &text),
-                    None => responder.declare(part, &mut |out| (error.codec.encode)(declared, out)),
-                }
-            }
-            ReplyTo::Link(responder) => {
-                responder.declare(part, &mut |out| (error.codec.encode)(declared, out))
-            }
-            ReplyTo::Local(..) => self.answer_local(calls::Answer::Declared(
-                part,
-                encoded(declared, error.codec),
-            )),
-        }
-        Outgoing(())
+        self.declare(
+            error.facts.of(declared),
+            &|| error.facts.text(declared),
+            &mut |out| (error.codec.encode)(declared, out),
+        )
     }
 
     /// Ends a one-way call.
@@ -215,6 +184,43 @@ impl Incoming {
             // A panic has dropped the call, which has answered by that.
             handler.await.unwrap_or(Outgoing(()))
         })
+    }
+
+    /// What does not depend on the type of a result; methods are many, and each would have its own.
+    fn reply_with(&self, encode: &mut dyn FnMut(&mut Vec<u8>)) -> Outgoing {
+        match &self.reply_to {
+            ReplyTo::Link(responder) => responder.reply(encode),
+            ReplyTo::Local(..) => self.answer_local(calls::Answer::Result(encoded(encode))),
+        }
+        Outgoing(())
+    }
+
+    fn declare(
+        &self,
+        facts: ErrorFacts,
+        text: &dyn Fn() -> Option<String>,
+        encode: &mut dyn FnMut(&mut Vec<u8>),
+    ) -> Outgoing {
+        let after = facts.retry_after.map_or(0, |after| {
+            u32::try_from(after.as_millis()).unwrap_or(u32::MAX).max(1)
+        });
+        let part = FailPart {
+            status: facts.status.code(),
+            execution: Execution::Executed,
+            retryable: facts.retryable,
+            retry_after_ms: after,
+        };
+        match &self.reply_to {
+            ReplyTo::Link(responder) if responder.wants_text() => match text() {
+                Some(text) => responder.fail(facts.status, Execution::Executed, &text),
+                None => responder.declare(part, encode),
+            },
+            ReplyTo::Link(responder) => responder.declare(part, encode),
+            ReplyTo::Local(..) => {
+                self.answer_local(calls::Answer::Declared(part, encoded(encode)));
+            }
+        }
+        Outgoing(())
     }
 
     /// Who answers over a connection.
@@ -260,9 +266,9 @@ impl fmt::Debug for Incoming {
     }
 }
 
-fn encoded<T>(value: &T, codec: Codec<T>) -> Bytes {
+fn encoded(encode: &mut dyn FnMut(&mut Vec<u8>)) -> Bytes {
     let mut out = Vec::new();
-    (codec.encode)(value, &mut out);
+    encode(&mut out);
     out.into()
 }
 
@@ -326,10 +332,9 @@ impl<'a> Args<'a> {
     ///
     /// If it is missing, nil, or of another type.
     pub fn required<T>(&mut self, name: &'static str, codec: Codec<T>) -> Result<T, DecodeError> {
-        let ordinal = self.taken + 1;
         // A value whose type has nil (such as `()` or `Option`) decodes it itself.
-        self.take(name, |input| (codec.decode)(input))?
-            .ok_or_else(|| missing(ordinal, name))
+        let (input, _objects) = self.present(name)?;
+        (codec.decode)(input).map_err(|error| error.in_field(name))
     }
 
     /// Takes a parameter that may be missing or nil.
@@ -342,14 +347,16 @@ impl<'a> Args<'a> {
         name: &'static str,
         codec: Codec<T>,
     ) -> Result<Option<T>, DecodeError> {
-        let value = self.take(name, |input| {
-            if input.is_nil() {
-                input.nil().map(|()| None)
-            } else {
-                (codec.decode)(input).map(Some)
-            }
-        })?;
-        Ok(value.flatten())
+        let Some((input, _objects)) = self.place(name) else {
+            return Ok(None);
+        };
+        if input.is_nil() {
+            return input.nil().map(|()| None);
+        }
+        match (codec.decode)(input) {
+            Ok(value) => Ok(Some(value)),
+            Err(error) => Err(error.in_field(name)),
+        }
     }
 
     /// Takes a list that must be there.
@@ -358,20 +365,18 @@ impl<'a> Args<'a> {
     ///
     /// If it is missing or of another type.
     pub fn list<T>(&mut self, name: &'static str, codec: Codec<T>) -> Result<Vec<T>, DecodeError> {
-        let ordinal = self.taken + 1;
-        self.take(name, |input| (codec.decode_list)(input))?
-            .ok_or_else(|| missing(ordinal, name))
+        let (input, _objects) = self.present(name)?;
+        (codec.decode_list)(input).map_err(|error| error.in_field(name))
     }
 
-    /// Takes a parameter that borrows from the frame.
+    /// Takes a parameter whose type reads itself; it may borrow from the frame.
     ///
     /// # Errors
     ///
     /// If it is missing or of another type.
     pub fn borrowed<T: Decode<'a>>(&mut self, name: &'static str) -> Result<T, DecodeError> {
-        let ordinal = self.taken + 1;
-        self.take(name, |input| T::decode(input))?
-            .ok_or_else(|| missing(ordinal, name))
+        let (input, _objects) = self.present(name)?;
+        T::decode(input).map_err(|error| error.in_field(name))
     }
 
     /// Ends the parameters: what a newer caller sends beyond them is skipped, anything behind them is an error.
@@ -394,30 +399,33 @@ impl<'a> Args<'a> {
         input.finish()
     }
 
-    fn take<T>(
+    fn present(
         &mut self,
         name: &'static str,
-        decode: impl FnOnce(&mut Reader<'a>) -> Result<T, DecodeError>,
-    ) -> Result<Option<T>, DecodeError> {
+    ) -> Result<(&mut Reader<'a>, Option<Borrowed>), DecodeError> {
+        let ordinal = self.taken + 1;
+        self.place(name).ok_or_else(|| missing(ordinal, name))
+    }
+
+    /// Where the next parameter begins, if it is there. What comes with it is held while the parameter is read: with
+    /// that an object finds its connection.
+    fn place(&mut self, name: &'static str) -> Option<(&mut Reader<'a>, Option<Borrowed>)> {
         let index = self.taken;
         self.taken += 1;
-        let link = self.link;
-        // Only an object needs to know its connection; looking for one first costs less than telling all.
-        let decode = |input: &mut Reader<'a>| match link {
-            Some((link, homes)) if object::is_object(input) => {
-                object::borrowing(link, homes, || decode(input))
+        let input = match &mut self.form {
+            Form::Array(_, present) if index >= *present => return None,
+            Form::Array(input, _) => input,
+            Form::Map(entries) => {
+                let mut entries = entries.iter_mut();
+                entries
+                    .find(|(key, _)| *key == name)
+                    .map(|(_, input)| input)?
             }
-            _ => decode(input),
         };
-        let value = match &mut self.form {
-            Form::Array(_, present) if index >= *present => return Ok(None),
-            Form::Array(input, _) => decode(input),
-            Form::Map(entries) => match entries.iter_mut().find(|(key, _)| *key == name) {
-                Some((_, input)) => decode(input),
-                None => return Ok(None),
-            },
-        };
-        value.map(Some).map_err(|error| error.in_field(name))
+        // Only an object needs to know its connection; looking for one first costs less than telling all.
+        let link = self.link.filter(|_| object::is_object(input));
+        let objects = link.map(|(link, homes)| object::borrow(link, homes));
+        Some((input, objects))
     }
 }
 

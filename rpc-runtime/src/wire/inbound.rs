@@ -3,7 +3,9 @@
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::limits::Limits;
-use crate::wire::frame::{Fixed, Frame, GoAwayReason, HEADER, IGNORABLE, Kind, LENGTH_FIELD, PREFACE};
+use crate::wire::frame::{
+    Fixed, Frame, GoAwayReason, HEADER, IGNORABLE, Kind, LENGTH_FIELD, PREFACE,
+};
 
 /// Frames above this do not share the read buffer with what comes after them.
 const KEPT_BUFFER: usize = 256 << 10;

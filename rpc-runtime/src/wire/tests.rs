@@ -517,7 +517,9 @@ impl Model {
     }
 
     fn begin(&mut self, deadline: Option<u64>) -> Option<u32> {
-        let id = self.calls.begin(deadline.map(|millis| self.at(millis)), None);
+        let id = self
+            .calls
+            .begin(deadline.map(|millis| self.at(millis)), None);
         assert_eq!(id.is_some(), (self.known.len() as u32) < self.max);
         let id = id?;
         assert_ne!(id, 0);

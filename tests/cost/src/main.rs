@@ -10,7 +10,10 @@ use cost::{Case, run};
 async fn main() -> Result<(), String> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [case, abreast, calls] = arguments.as_slice() else {
-        return Err("usage: cost add|get|list|measure|echo ABREAST CALLS; example: cost get 64 2000".to_owned());
+        return Err(
+            "usage: cost add|get|list|measure|echo ABREAST CALLS; example: cost get 64 2000"
+                .to_owned(),
+        );
     };
     let found = Case::ALL.iter().find(|(name, _)| name == case);
     let (_, case) = found.ok_or_else(|| format!("there is no case `{case}`"))?;

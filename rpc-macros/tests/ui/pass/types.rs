@@ -91,7 +91,7 @@ async fn main() {
     assert_eq!(maps["k"], [item()]);
     assert_eq!(client.arrays([1; 4], [1, 2]).await.unwrap(), [1, 2]);
     assert_eq!(*client.pointers(Box::new(item())).await.unwrap(), item());
-    assert_eq!(*client.shared(Arc::new("s".to_owned())).await.unwrap(), "s");
+    assert_eq!(client.shared(Arc::new("s".to_owned())).await.unwrap(), "s");
     assert_eq!(client.borrowed(&item(), &[item(), item()], &"text".to_owned(), b"b").await.unwrap(), b"b");
     assert_eq!(client.optional(Some(item()), Some("x")).await.unwrap(), Some(item()));
     assert_eq!(client.optional(Some(item()), None).await.unwrap(), None);
