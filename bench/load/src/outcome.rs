@@ -47,6 +47,8 @@ pub struct Outcome {
     pub generator_p50: f64,
     /// 99th percentile of the same.
     pub generator_p99: f64,
+    /// What part of the machine other programs used meanwhile; negative where it is not known.
+    pub others: f64,
 }
 
 /// The counters of both processes at one moment.
@@ -61,6 +63,17 @@ impl Outcome {
     pub(crate) fn new(tally: &Tally, seconds: f64, before: Both, after: Both) -> Self {
         let count = tally.count.max(1) as f64;
         let each = |after: f64, before: f64| (after - before) / count;
+        let own = after.client.cpu_microseconds - before.client.cpu_microseconds
+            + after.server.cpu_microseconds
+            - before.server.cpu_microseconds;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from) as f64;
+        let busy = after.client.machine_busy_seconds - before.client.machine_busy_seconds;
+        // Not where only one CPU is seen, because the process is pinned to it.
+        let others = if cores > 1.0 {
+            (busy - own / 1e6) / (seconds * cores)
+        } else {
+            -1.0
+        };
         Self {
             count: tally.count,
             seconds,
@@ -86,6 +99,7 @@ impl Outcome {
             ),
             client_peak_kib: after.client.peak_kib as f64,
             server_peak_kib: after.server.peak_kib as f64,
+            others,
             ..Self::default()
         }
     }
