@@ -2,14 +2,14 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use bench_load::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::build::{cargo, workspace};
 use crate::contestants::is_installed;
-use crate::process::finish;
+use crate::process::{children_cpu_seconds, finish};
 use crate::results::Machine;
 use crate::source::{self, Source};
 
@@ -21,7 +21,7 @@ pub(crate) struct Generated {
     pub(crate) remarks: Vec<String>,
 }
 
-/// One of them, in seconds of wall time.
+/// One of them, in seconds of CPU time.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Compiled {
     pub(crate) name: String,
@@ -91,9 +91,9 @@ fn one(source: &Source, scratch: &Path, counts: bool) -> Result<Compiled> {
             .append(true)
             .open(package.join("src/lib.rs"))?;
         file.set_modified(SystemTime::now())?;
-        let begun = Instant::now();
+        let before = children_cpu_seconds();
         compile(&package, arguments)?;
-        Ok(begun.elapsed().as_secs_f64())
+        Ok(children_cpu_seconds() - before)
     };
     let check = time(&["check"])?;
     let debug = time(&["build"])?;

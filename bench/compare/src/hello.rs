@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::build::{cargo, workspace};
 use crate::contestants::is_installed;
-use crate::process::finish;
+use crate::process::{children_cpu_seconds, finish};
 use crate::results::Machine;
 
 /// All frameworks that could be built.
@@ -29,6 +29,8 @@ pub(crate) struct Hello {
     pub(crate) crates: usize,
     /// Wall time of a debug build from nothing.
     pub(crate) debug_seconds: f64,
+    /// CPU time of the same.
+    pub(crate) debug_cpu_seconds: f64,
     /// Wall time of a debug build after a change of its own file.
     pub(crate) again_seconds: f64,
     pub(crate) release_kib: u64,
@@ -96,7 +98,9 @@ fn one(name: &str, scratch: &Path) -> Result<Hello> {
     crates.dedup();
     // What is to be downloaded is downloaded before the clock runs.
     finish(cargo().arg("fetch"), PATIENCE)?;
+    let cpu = children_cpu_seconds();
     let debug_seconds = build(&package, &target, &[])?;
+    let debug_cpu_seconds = children_cpu_seconds() - cpu;
     let program = target.join("debug").join(&package);
     let text = finish(&mut Command::new(program), PATIENCE)?;
     if !text.to_lowercase().contains("hello, world") {
@@ -122,6 +126,7 @@ fn one(name: &str, scratch: &Path) -> Result<Hello> {
         name: name.to_owned(),
         crates: crates.len(),
         debug_seconds,
+        debug_cpu_seconds,
         again_seconds,
         release_kib,
     })

@@ -18,6 +18,7 @@ mod write;
 
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bench_load::Result;
 use clap::{Args, Parser, Subcommand};
@@ -85,6 +86,9 @@ struct CallOptions {
     /// Seconds before that
     #[arg(long, default_value_t = 0.5)]
     warm_up: f64,
+    /// Seconds to wait before each run for other programs to leave the machine
+    #[arg(long, default_value_t = 0.0)]
+    quiet: f64,
     /// One short round of everything: shows that it works, not how fast
     #[arg(long)]
     quick: bool,
@@ -215,6 +219,7 @@ fn calls(options: &CallOptions) -> Result<Calls> {
         seconds: if options.quick { 0.3 } else { options.seconds },
         warm_up: if options.quick { 0.1 } else { options.warm_up },
         programs: build::programs()?,
+        quiet: Duration::from_secs_f64(options.quiet.max(0.0)),
     };
     let mut found = rounds.run();
     found.remarks.splice(0..0, remarks);

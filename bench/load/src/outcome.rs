@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::tally::Tally;
-use crate::usage::Usage;
+use crate::usage::{Usage, machine_cpus};
 
 /// The figures of one run. What a kind of load does not measure is 0.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -47,7 +47,7 @@ pub struct Outcome {
     pub generator_p50: f64,
     /// 99th percentile of the same.
     pub generator_p99: f64,
-    /// What part of the machine other programs used meanwhile; negative where it is not known.
+    /// What part of the machine other programs used meanwhile.
     pub others: f64,
 }
 
@@ -66,14 +66,9 @@ impl Outcome {
         let own = after.client.cpu_microseconds - before.client.cpu_microseconds
             + after.server.cpu_microseconds
             - before.server.cpu_microseconds;
-        let cores = std::thread::available_parallelism().map_or(1, usize::from) as f64;
         let busy = after.client.machine_busy_seconds - before.client.machine_busy_seconds;
-        // Not where only one CPU is seen, because the process is pinned to it.
-        let others = if cores > 1.0 {
-            (busy - own / 1e6) / (seconds * cores)
-        } else {
-            -1.0
-        };
+        let cpus = machine_cpus() as f64;
+        let others = (busy - own / 1e6 / cpus) / seconds;
         Self {
             count: tally.count,
             seconds,

@@ -66,6 +66,7 @@ fn limits(plan: &Plan) -> Limits {
     if message > limits.max_message_bytes {
         limits.max_message_bytes = message;
         limits.connection_memory = limits.connection_memory.max(4 * u64::from(message));
+        limits.process_memory = limits.process_memory.max(8 * u64::from(message));
     }
     limits
 }

@@ -18,6 +18,7 @@ use volo_thrift::ServerError;
 use crate::generated::bench::{Bench, BenchClient, BenchClientBuilder, BenchServer, Line, Order};
 
 #[allow(
+    unsafe_code,
     missing_docs,
     unreachable_pub,
     dead_code,

@@ -33,6 +33,7 @@ pub struct Line {
 }
 
 /// What every contestant serves.
+#[allow(missing_docs, reason = "vox generates a function without")]
 #[vox::service]
 pub trait Bench {
     /// Adds.
