@@ -13,6 +13,8 @@ struct Figure {
     beyond: f64,
     /// Whether more is better.
     upwards: bool,
+    /// Case, load, row and base, where it is a ratio of rates: the same by CPU time is told beside it.
+    rows: &'static [(&'static str, &'static str, &'static str, &'static str)],
     /// What was measured, one value for each of several rows; all of them have to reach.
     measured: fn(&Found) -> Vec<Option<f64>>,
 }
@@ -34,6 +36,7 @@ const FIGURES: &[Figure] =
             reach: 0.85,
             beyond: 0.92,
             upwards: true,
+            rows: &[("get", "same", "ours/async", STD)],
             measured: |found| vec![ratio(found, "get", "same", "ours/async", STD)],
         },
         Figure {
@@ -42,6 +45,7 @@ const FIGURES: &[Figure] =
             reach: 0.92,
             beyond: 0.92,
             upwards: true,
+            rows: &[("get", "same", "ours/blocking", STD)],
             measured: |found| vec![ratio(found, "get", "same", "ours/blocking", STD)],
         },
         Figure {
@@ -50,6 +54,7 @@ const FIGURES: &[Figure] =
             reach: 0.96,
             beyond: 1.0,
             upwards: true,
+            rows: &[("get", "split", "ours/async", STD)],
             measured: |found| vec![ratio(found, "get", "split", "ours/async", STD)],
         },
         Figure {
@@ -58,6 +63,7 @@ const FIGURES: &[Figure] =
             reach: 1.0,
             beyond: 1.2,
             upwards: true,
+            rows: &[("get", "same", "ours/async-unix", STD)],
             measured: |found| vec![ratio(found, "get", "same", "ours/async-unix", STD)],
         },
         Figure {
@@ -66,6 +72,7 @@ const FIGURES: &[Figure] =
             reach: 1.15,
             beyond: 1.2,
             upwards: true,
+            rows: &[("get", "same", "ours/blocking-unix", STD)],
             measured: |found| vec![ratio(found, "get", "same", "ours/blocking-unix", STD)],
         },
         Figure {
@@ -74,6 +81,7 @@ const FIGURES: &[Figure] =
             reach: 1.2,
             beyond: 1.4,
             upwards: true,
+            rows: &[("get", "1x8", "ours/async", BATCH)],
             measured: |found| vec![ratio(found, "get", "1x8", "ours/async", BATCH)],
         },
         Figure {
@@ -82,6 +90,10 @@ const FIGURES: &[Figure] =
             reach: 0.70,
             beyond: 0.80,
             upwards: true,
+            rows: &[
+                ("add", "1x64", "ours/async", BATCH),
+                ("get", "1x64", "ours/async", BATCH),
+            ],
             measured: |found| both(found, "1x64"),
         },
         Figure {
@@ -90,6 +102,10 @@ const FIGURES: &[Figure] =
             reach: 0.62,
             beyond: 0.75,
             upwards: true,
+            rows: &[
+                ("add", "4x64", "ours/async", BATCH),
+                ("get", "4x64", "ours/async", BATCH),
+            ],
             measured: |found| both(found, "4x64"),
         },
         Figure {
@@ -98,6 +114,7 @@ const FIGURES: &[Figure] =
             reach: 0.30,
             beyond: 0.40,
             upwards: true,
+            rows: &[("list", "1x64", "ours/async", BATCH)],
             measured: |found| vec![ratio(found, "list", "1x64", "ours/async", BATCH)],
         },
         Figure {
@@ -106,6 +123,7 @@ const FIGURES: &[Figure] =
             reach: 0.65,
             beyond: 0.75,
             upwards: true,
+            rows: &[("list-by-reference", "1x64", "ours/async", BATCH)],
             measured: |found| {
                 vec![ratio(
                     found,
@@ -122,6 +140,7 @@ const FIGURES: &[Figure] =
             reach: 1.5,
             beyond: 2.1,
             upwards: true,
+            rows: &[("echo-64k", "1x64", "ours/async", BATCH)],
             measured: |found| vec![ratio(found, "echo-64k", "1x64", "ours/async", BATCH)],
         },
         Figure {
@@ -130,6 +149,7 @@ const FIGURES: &[Figure] =
             reach: 1.5,
             beyond: 2.1,
             upwards: true,
+            rows: &[("echo-1m", "1x64", "ours/async", BATCH)],
             measured: |found| vec![ratio(found, "echo-1m", "1x64", "ours/async", BATCH)],
         },
         Figure {
@@ -138,6 +158,7 @@ const FIGURES: &[Figure] =
             reach: 1.2,
             beyond: 0.9,
             upwards: false,
+            rows: &[],
             measured: |found| {
                 let calls = found.calls.as_ref();
                 vec![calls.and_then(|calls| {
@@ -151,6 +172,7 @@ const FIGURES: &[Figure] =
             reach: 1.0,
             beyond: 1.0,
             upwards: false,
+            rows: &[],
             measured: |found| {
                 vec![
                     found
@@ -166,6 +188,7 @@ const FIGURES: &[Figure] =
             reach: 1.0,
             beyond: 0.53,
             upwards: false,
+            rows: &[],
             measured: |found| {
                 vec![
                     found
@@ -181,6 +204,7 @@ const FIGURES: &[Figure] =
             reach: 9.0,
             beyond: 4.0,
             upwards: false,
+            rows: &[],
             measured: |found| {
                 let calls = found.calls.as_ref();
                 vec![calls.and_then(|calls| {
@@ -194,6 +218,7 @@ const FIGURES: &[Figure] =
             reach: 10.0,
             beyond: 8.5,
             upwards: false,
+            rows: &[],
             measured: |found| vec![found.hello("ours").map(|hello| hello.debug_seconds)],
         },
         Figure {
@@ -202,6 +227,7 @@ const FIGURES: &[Figure] =
             reach: 25.0,
             beyond: 20.0,
             upwards: false,
+            rows: &[],
             measured: |found| vec![found.hello("ours").map(|hello| hello.crates as f64)],
         },
         Figure {
@@ -210,6 +236,7 @@ const FIGURES: &[Figure] =
             reach: 850.0,
             beyond: 700.0,
             upwards: false,
+            rows: &[],
             measured: |found| vec![found.hello("ours").map(|hello| hello.release_kib as f64)],
         },
         Figure {
@@ -218,6 +245,7 @@ const FIGURES: &[Figure] =
             reach: 2.0,
             beyond: 1.3,
             upwards: false,
+            rows: &[],
             measured: |found| {
                 let calls = found.calls.as_ref();
                 vec![calls.and_then(|calls| {
@@ -231,6 +259,7 @@ const FIGURES: &[Figure] =
             reach: 0.4,
             beyond: 1.0,
             upwards: true,
+            rows: &[],
             measured: |found| vec![found.lines.as_ref().map(|lines| lines.per_second / 1e6)],
         },
     ];
@@ -243,7 +272,7 @@ fn both(found: &Found, load: &str) -> Vec<Option<f64>> {
 /// The table.
 pub(crate) fn table(found: &Found) -> String {
     let mut text =
-        "| figure | base | reach | beyond | measured | reached? |\n|---|---|---|---|---|---|\n"
+        "| figure | base | reach | beyond | measured | by CPU | reached? |\n|---|---|---|---|---|---|---|\n"
             .to_owned();
     for figure in FIGURES {
         let values = (figure.measured)(found);
@@ -266,14 +295,22 @@ pub(crate) fn table(found: &Found) -> String {
                 _ => "**no**",
             }
         };
+        let by_cpu = figure.rows.iter().map(|(case, load, entrant, base)| {
+            let calls = found.calls.as_ref()?;
+            calls.ratio_of_cpu(case, load, entrant, base)
+        });
+        let by_cpu: Vec<String> = by_cpu
+            .map(|value| value.map_or("–".to_owned(), short))
+            .collect();
         let Figure {
             text: what, base, ..
         } = figure;
         let (reach, beyond) = (short(figure.reach), short(figure.beyond));
         let _ = writeln!(
             text,
-            "| {what} | {base} | {reach} | {beyond} | {} | {verdict} |",
-            shown.join(", ")
+            "| {what} | {base} | {reach} | {beyond} | {} | {} | {verdict} |",
+            shown.join(", "),
+            by_cpu.join(", ")
         );
     }
     text

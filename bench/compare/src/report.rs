@@ -204,7 +204,8 @@ pub(crate) fn calls(calls: &Calls) -> String {
     text.push_str("\n### Each case under each load\n\n");
     text.push_str(
         "Medians of the rounds. *of the limit* = calls/s as a part of those of the base in the same round (range over the rounds), \
-         *of the best peer* likewise; CPU in µs a call.\n",
+         *by CPU* = CPU time of a call of the base as a part of one's own, which others on the machine hardly disturb; \
+         *of the best peer* is about calls/s again; CPU in µs a call.\n",
     );
     for spot in Spot::chosen(&[], &[]) {
         text.push_str(&table(calls, &spot));
@@ -343,7 +344,7 @@ fn rates(calls: &Calls, spot: &Spot, names: &[String]) -> String {
     let streams = spot.case.argument == "stream";
     let unit = if streams { "items/s | MB/s" } else { "calls/s" };
     let mut text = format!(
-        "| | {unit} | of the limit | of the best peer | p50 µs | p99 µs | p999 µs | client CPU | server CPU | client, server peak RSS MiB |\n|---|---|{}---|---|---|---|---|---|---|---|\n",
+        "| | {unit} | of the limit | of the limit, by CPU | of the best peer | p50 µs | p99 µs | p999 µs | client CPU | server CPU | client, server peak RSS MiB |\n|---|---|{}---|---|---|---|---|---|---|---|---|\n",
         if streams { "---|" } else { "" }
     );
     for name in names {
@@ -359,8 +360,11 @@ fn rates(calls: &Calls, spot: &Spot, names: &[String]) -> String {
         let of_peer = median(calls.ratios_to_best_peer(case, load, name));
         let _ = writeln!(
             text,
-            " {} | {} | {} | {:.2} | {:.2} | {:.0}, {:.0} |",
+            " {} | {} | {} | {} | {:.2} | {:.2} | {:.0}, {:.0} |",
             with_range(ratios),
+            calls
+                .ratio_of_cpu(case, load, name, spot.base())
+                .map_or("–".to_owned(), |ratio| format!("{ratio:.2}")),
             of_peer.map_or("–".to_owned(), |ratio| format!("{ratio:.2}")),
             if streams {
                 "– | – | –".to_owned()

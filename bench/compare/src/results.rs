@@ -175,6 +175,19 @@ impl Calls {
         })
     }
 
+    /// CPU time of a call of the base, as a part of that of another: what the ratio of the rates would be if nobody else used the
+    /// machine and both kept all of it busy.
+    pub(crate) fn ratio_of_cpu(
+        &self,
+        case: &str,
+        load: &str,
+        entrant: &str,
+        base: &str,
+    ) -> Option<f64> {
+        let cpu = |name| self.median(case, load, name, |o| o.client_cpu + o.server_cpu);
+        Some(cpu(base)? / cpu(entrant)?).filter(|ratio| ratio.is_finite())
+    }
+
     /// Ratios to the best peer of each round.
     pub(crate) fn ratios_to_best_peer(&self, case: &str, load: &str, entrant: &str) -> Vec<f64> {
         self.ratios_to(case, load, entrant, |round| {
