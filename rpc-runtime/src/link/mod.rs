@@ -77,6 +77,9 @@ impl Terms {
 /// Clients of a peer that went without a word connect again within this time, not all at once.
 pub(crate) const AFTER_A_LOSS: Duration = Duration::from_millis(100);
 
+/// So much that a write of it costs more than waiting for company saves: whoever has added to it writes.
+const MUCH: u64 = 128 << 10;
+
 /// Longest single wait for the calls of a peer to end.
 const LOOK_AROUND: Duration = Duration::from_millis(200);
 
@@ -376,11 +379,12 @@ impl Link {
         if alone {
             self.watch(&mut state);
         }
+        let much = state.out.queued() >= MUCH;
         drop(state);
         if flush {
             // A lone call is written by its caller: waking the keeper would cost it a hop. Beside other calls the
             // keeper yields once, so that all callers made ready by one read share one write.
-            if alone {
+            if alone || much {
                 self.flush_now()
             } else {
                 self.wake_keeper.notify_one()

@@ -1,11 +1,12 @@
 //! Output of a link: whoever has something to write writes it, unless somebody is at it already.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{PoisonError, TryLockError};
 use std::task::{Context, Poll, Waker};
 
+use bytes::Bytes;
 use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 
@@ -16,8 +17,10 @@ use crate::wire::streams::Side;
 /// The writing half and what it is in the middle of.
 pub(super) struct Writer {
     io: Box<dyn AsyncWrite + Send + Unpin>,
-    /// Taken from the output, `sent` bytes of it written.
+    /// Taken from the output, `sent` bytes of it and of what follows written.
     batch: Vec<u8>,
+    /// A piece of a large body, behind the batch.
+    piece: Bytes,
     sent: usize,
     /// All is written, and some of it may lie in the transport (TLS) still.
     unflushed: bool,
@@ -32,6 +35,7 @@ impl Writer {
         Self {
             io,
             batch: Vec::new(),
+            piece: Bytes::new(),
             sent: 0,
             unflushed: false,
             failed: false,
@@ -40,7 +44,18 @@ impl Writer {
 
     /// Whether a write is waiting for the socket; the keeper's waker is registered then and must stay.
     fn is_blocked(&self) -> bool {
-        self.sent < self.batch.len() || self.unflushed
+        self.sent < self.batch.len() + self.piece.len() || self.unflushed
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let io = Pin::new(&mut self.io);
+        match self.batch.get(self.sent..) {
+            Some(frames) if !self.piece.is_empty() && io.is_write_vectored() => {
+                io.poll_write_vectored(cx, &[IoSlice::new(frames), IoSlice::new(&self.piece)])
+            }
+            Some(frames @ [_, ..]) => io.poll_write(cx, frames),
+            _ => io.poll_write(cx, &self.piece[self.sent - self.batch.len()..]),
+        }
     }
 
     /// Writes what waits, and what comes meanwhile if it is to be `all`; large bodies to their end in any case.
@@ -52,9 +67,8 @@ impl Writer {
     ) -> Poll<io::Result<()>> {
         let mut any = false;
         loop {
-            while self.sent < self.batch.len() {
-                let written = match Pin::new(&mut self.io).poll_write(cx, &self.batch[self.sent..])
-                {
+            while self.sent < self.batch.len() + self.piece.len() {
+                let written = match self.poll_write(cx) {
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(Ok(0)) => return self.fail(io::ErrorKind::WriteZero.into()),
                     Poll::Ready(Err(error)) => return self.fail(error),
@@ -67,6 +81,7 @@ impl Writer {
                 self.batch = Vec::new();
             }
             self.batch.clear();
+            self.piece = Bytes::new();
             self.sent = 0;
             let mut state = link.lock();
             if state.out.is_empty() || (any && !all && !state.out.has_bodies()) {
@@ -74,7 +89,7 @@ impl Writer {
                 return self.poll_flush(cx);
             }
             any = true;
-            self.batch = state.out.take(std::mem::take(&mut self.batch));
+            (self.batch, self.piece) = state.out.take_apart(std::mem::take(&mut self.batch));
             let mut wakers = Vec::new();
             for ((side, id), end) in state.out.completed() {
                 if side == Side::Ours {
@@ -102,6 +117,7 @@ impl Writer {
     pub(super) fn cut(&mut self) {
         self.failed = true;
         self.batch.clear();
+        self.piece = Bytes::new();
         self.sent = 0;
         self.unflushed = false;
     }

@@ -365,8 +365,13 @@ pub(crate) fn write_end(out: &mut Vec<u8>, request_id: u32) {
 /// Appends a DATA.
 pub(crate) fn write_data(out: &mut Vec<u8>, flags: u8, request_id: u32, piece: &[u8]) {
     out.reserve(HEADER + piece.len());
-    write_header(out, Kind::Data, flags, request_id, 0, &[], piece.len());
+    write_data_head(out, flags, request_id, piece.len());
     out.extend_from_slice(piece);
+}
+
+/// Appends a DATA up to its body, which comes next.
+pub(crate) fn write_data_head(out: &mut Vec<u8>, flags: u8, request_id: u32, piece: usize) {
+    write_header(out, Kind::Data, flags, request_id, 0, &[], piece);
 }
 
 /// Appends a CREDIT.

@@ -46,8 +46,11 @@ struct Body {
     rest: Bytes,
 }
 
-/// Bodies above this are cut into pieces of this size, or of less if the peer takes less in one frame.
+/// Large bodies are cut into pieces of this size, or of less if the peer takes less in one frame.
 pub(crate) const PIECE: usize = 64 << 10;
+
+/// Bodies up to this go out whole: 64 KiB of the user's with what stands around them are not worth two pieces.
+pub(crate) const WHOLE: usize = PIECE + (1 << 10);
 
 /// Bodies that go out in turn; those behind them wait, so that the peer need not hold the beginnings of all.
 const ABREAST: usize = 4;
@@ -162,17 +165,19 @@ impl Outbound {
 
     /// Swaps what waits for an empty buffer. The caller writes it and tells [`Outbound::handed_over`].
     pub(crate) fn take(&mut self, empty: Vec<u8>) -> Vec<u8> {
+        let (mut frames, piece) = self.take_apart(empty);
+        frames.extend_from_slice(&piece);
+        frames
+    }
+
+    /// The same, with the piece of a large body that comes behind the frames as it is, not copied.
+    pub(crate) fn take_apart(&mut self, empty: Vec<u8>) -> (Vec<u8>, Bytes) {
         debug_assert!(empty.is_empty());
         // One piece at a time, so that what is small and comes meanwhile waits for one piece and not for a body; and one
         // piece always, so that a body gets on beside streams that never pause.
-        self.cut_piece();
-        self.taken += self.waiting.len() as u64;
-        std::mem::replace(&mut self.waiting, empty)
-    }
-
-    fn cut_piece(&mut self) {
         let Some(mut body) = self.bodies.pop_front() else {
-            return;
+            self.taken += self.waiting.len() as u64;
+            return (std::mem::replace(&mut self.waiting, empty), Bytes::new());
         };
         let piece = body.rest.split_to(body.rest.len().min(self.piece));
         self.uncut -= piece.len() as u64;
@@ -183,7 +188,9 @@ impl Outbound {
         if !body.rest.is_empty() {
             flags |= flag::MORE;
         }
-        frame::write_data(&mut self.waiting, flags, body.key.1, &piece);
+        frame::write_data_head(&mut self.waiting, flags, body.key.1, piece.len());
+        self.taken += (self.waiting.len() + piece.len()) as u64;
+        let frames = std::mem::replace(&mut self.waiting, empty);
         if body.rest.is_empty() {
             self.complete.push((body.key, self.end()));
             self.body_is_over(body.key);
@@ -191,6 +198,7 @@ impl Outbound {
             let turn = self.bodies.len().min(ABREAST - 1);
             self.bodies.insert(turn, body);
         }
+        (frames, piece)
     }
 
     /// Bodies that were cut to their end since the last time.

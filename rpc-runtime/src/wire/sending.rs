@@ -7,13 +7,13 @@ use crate::object::Loan;
 use crate::wire::calls::Calls;
 use crate::wire::frame::{self, CallFrame, HEADER, Kind, LENGTH_FIELD, flag};
 use crate::wire::hello::Hello;
-use crate::wire::outbound::{Outbound, PIECE};
+use crate::wire::outbound::{Outbound, PIECE, WHOLE};
 use crate::wire::streams::{Key, Leave, SMALLEST_WINDOW, Side, Streams};
 
 /// Whether a body of this length, behind so much of fixed part and metadata, goes to this peer in pieces.
 pub(crate) fn is_cut(before: usize, length: usize, peer: &Hello) -> bool {
     let frame = HEADER - LENGTH_FIELD + before + length;
-    (length > PIECE || frame > peer.max_frame as usize) && peer.max_message > 0
+    (length > WHOLE || frame > peer.max_frame as usize) && peer.max_message > 0
 }
 
 fn is_call_cut(call: &CallFrame<'_>, peer: &Hello) -> bool {
