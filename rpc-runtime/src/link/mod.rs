@@ -9,6 +9,7 @@ mod drain;
 mod handshake;
 mod keep;
 mod objects;
+mod pace;
 mod packed;
 mod read;
 mod serve;
@@ -51,6 +52,7 @@ use crate::wire::sending;
 use crate::wire::streams::{Next, Side, Streams};
 
 pub(crate) use handshake::{accept, connect, first_frame, refused, secure, told, turn_away};
+pub(crate) use pace::Pace;
 pub(crate) use read::read_answer;
 pub(crate) use serve::Responder;
 pub(crate) use streams::{Event, MIXED};
@@ -99,6 +101,8 @@ pub(crate) struct Link {
     packs: bool,
     /// What the peer may call here.
     router: Option<Arc<Router>>,
+    /// How long handlers of lent objects take, all together.
+    objects_pace: pace::Pace,
     state: Mutex<State>,
     writer: Mutex<write::Writer>,
     /// Wakes the keeper: bytes wait to be written, or a deadline moved forward.
@@ -303,6 +307,7 @@ impl Link {
             is_private: io.is_private,
             limits,
             router,
+            objects_pace: pace::Pace::default(),
             state: Mutex::new(state),
             writer: Mutex::new(write::Writer::new(io.writer)),
             wake_keeper: Notify::new(),

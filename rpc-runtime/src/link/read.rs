@@ -79,8 +79,9 @@ impl Link {
     /// Reads until the connection ends, then closes the link.
     pub(super) async fn read_loop(self: Arc<Self>, mut input: Input, mut inbound: Inbound) {
         let mut partial_since = None;
+        let mut read = Instant::now();
         loop {
-            let taken = self.take_frames(&mut inbound);
+            let taken = self.take_frames(&mut inbound, read);
             let taken = taken.and_then(|taken| self.count_partial(&inbound).map(|()| taken));
             let taken = match taken {
                 Ok(taken) => taken,
@@ -119,7 +120,7 @@ impl Link {
                     return self.swallow(input).await;
                 }
                 Event::Read(Ok(0)) => return self.input_ended(inbound.has_partial()),
-                Event::Read(Ok(_)) => self.heard(),
+                Event::Read(Ok(_)) => read = self.heard(),
                 Event::Read(Err(error)) => {
                     let told = told(&error).map(|told| told.with_execution(Execution::Unknown));
                     return self.close(told.unwrap_or_else(|| Error::lost(&self.peer, error)));
@@ -156,8 +157,12 @@ impl Link {
     }
 
     /// Handles the whole frames that are here, until too much output is unread.
-    fn take_frames(self: &Arc<Self>, inbound: &mut Inbound) -> Result<Taken, Refusal> {
-        let mut turn = Turn::begin(self);
+    fn take_frames(
+        self: &Arc<Self>,
+        inbound: &mut Inbound,
+        read: Instant,
+    ) -> Result<Taken, Refusal> {
+        let mut turn = Turn::begin(self, read);
         let mut taken = Taken::default();
         while !self.choked.load(Ordering::Relaxed)
             && let Some(frame) = inbound.next_frame()?
@@ -165,6 +170,7 @@ impl Link {
             taken.count += 1;
             taken.wrote |= !is_plain_answer(&frame);
             self.on_frame(frame, &mut turn)?;
+            turn.look();
             self.check_budgets()?;
         }
         drop(turn);
@@ -346,11 +352,13 @@ impl Link {
         drop_objects(back);
     }
 
-    fn heard(&self) {
+    fn heard(&self) -> Instant {
+        let now = Instant::now();
         let mut state = self.lock();
-        state.last_heard = Instant::now();
+        state.last_heard = now;
         // Whatever comes is a sign of life; the PONG that follows is still an answer.
         state.pings.answered |= state.ping_sent.take().is_some();
+        now
     }
 
     fn input_ended(&self, in_frame: bool) {

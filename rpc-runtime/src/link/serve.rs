@@ -14,6 +14,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
 
 use super::objects::drop_objects;
+use super::pace::{Pace, Start};
 use super::read::READ_AHEAD;
 use super::turn::{self, Encoded};
 use super::{Link, Phase, State};
@@ -464,13 +465,14 @@ impl Link {
                 "this client exports no services; `Channel::builder().export(…)` does".to_owned();
             return Err(Refused::from((Status::Unimplemented, text)));
         };
-        let Some((skeleton, index, method)) = router.find(call_id) else {
+        let Some((mounted, method)) = router.find(call_id) else {
             return Err(Refused::from((Status::Unimplemented, router.unknown(call_id))));
         };
         let caller = self.authorise(frame, method, Target::Mounted)?;
         Ok(Found {
-            skeleton: Cow::Borrowed(skeleton),
-            index,
+            pace: &mounted.pace,
+            skeleton: Cow::Borrowed(&mounted.skeleton),
+            index: mounted.index,
             method,
             caller,
         })
@@ -524,6 +526,7 @@ impl Link {
         let method = &service.methods[index];
         let caller = self.authorise(frame, method, Target::Lent)?;
         Ok(Found {
+            pace: &self.objects_pace,
             skeleton: Cow::Owned(skeleton),
             index,
             method,
@@ -620,22 +623,23 @@ impl Link {
             skeleton,
             index,
             caller,
+            pace,
             ..
         } = found;
         match caller {
             Caller::Known(identity) => context.identify(identity),
             Caller::Asked(asked) => {
                 let answer = ask_first(asked, skeleton.into_owned(), index, incoming);
-                return self.run(id, context, answer);
+                return self.run(id, context, pace, answer);
             }
         }
         if !one_way && self.full.load(Ordering::Acquire) {
             let answer = room_first(self.clone(), skeleton.into_owned(), index, incoming);
-            return self.run(id, context, answer);
+            return self.run(id, context, pace, answer);
         }
         // A panic has dropped the call, which has answered by that; the reader goes on.
         if let Ok(answer) = catch_unwind(AssertUnwindSafe(|| skeleton.call(index, incoming))) {
-            self.run(id, context, answer);
+            self.run(id, context, pace, answer);
         }
     }
 
@@ -750,8 +754,14 @@ impl Link {
         self.choke(&state);
     }
 
-    /// Polls a handler once on the reader's task; most are done by then, the others get a task of their own.
-    fn run(self: &Arc<Self>, id: u32, context: Context, mut answer: Answer) {
+    /// Polls a handler once on the reader's task, unless it is known to take long; most are done by then, the others get a
+    /// task of their own.
+    fn run(self: &Arc<Self>, id: u32, context: Context, pace: &Pace, mut answer: Answer) {
+        let begin = turn::start(self, pace);
+        if begin == Start::Apart {
+            return self.spawn(id, context, answer);
+        }
+        let before = (begin == Start::Measured).then(Instant::now);
         let first = context.run(|| {
             catch_unwind(AssertUnwindSafe(|| {
                 answer
@@ -759,10 +769,18 @@ impl Link {
                     .poll(&mut TaskContext::from_waker(Waker::noop()))
             }))
         });
+        if let Some(before) = before {
+            pace.note(before.elapsed());
+        }
         // A panic has dropped what it was in, and with it the responder, which answers.
         if !matches!(first, Ok(Poll::Pending)) {
             return drop_quietly(answer);
         }
+        self.spawn(id, context, answer);
+    }
+
+    /// Gives a handler a task of its own.
+    fn spawn(&self, id: u32, context: Context, answer: Answer) {
         let mut state = self.lock();
         if state.phase != Phase::Closed {
             let (context, task) = (context.clone(), None);
@@ -895,6 +913,7 @@ pub(super) fn drop_quietly<T>(what: T) {
 
 /// What a call ID leads to.
 struct Found<'a> {
+    pace: &'a Pace,
     skeleton: Cow<'a, Arc<dyn Skeleton>>,
     index: usize,
     method: &'static MethodDescriptor,

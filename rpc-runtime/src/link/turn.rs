@@ -7,6 +7,9 @@ use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use tokio::time::Instant;
+
+use super::pace::{Pace, Start, Watch};
 use super::read::{Woken, read_answer};
 use super::{Link, Phase};
 use crate::object::{self, Lent};
@@ -25,6 +28,8 @@ thread_local! {
     static LINK: Cell<usize> = const { Cell::new(0) };
     /// What they have answered.
     static ANSWERS: Cell<Answers> = const { Cell::new(Answers::NONE) };
+    /// How closely the readers of this thread look at handlers.
+    static WATCH: Cell<Watch> = const { Cell::new(Watch::NONE) };
     /// The list of [`Turn::came`] while there is no turn, for its room.
     static CAME: Cell<Vec<(u32, Answer)>> = const { Cell::new(Vec::new()) };
     /// The lists that answers are handed over with, for their room.
@@ -51,6 +56,8 @@ impl Answers {
 /// One read of a link's reader. Its end tells the link of the answers.
 pub(super) struct Turn<'a> {
     link: &'a Link,
+    /// The last look at the clock.
+    looked: Instant,
     /// Answers to our calls, by request ID.
     came: Vec<(u32, Answer)>,
     /// The turn around this one: a handler that runs a runtime of its own may come to poll another reader.
@@ -66,7 +73,8 @@ pub(super) enum Encoded {
 }
 
 impl<'a> Turn<'a> {
-    pub(super) fn begin(link: &'a Link) -> Self {
+    /// A read that ended at the given moment.
+    pub(super) fn begin(link: &'a Link, read: Instant) -> Self {
         let mut around = (LINK.replace(address(link)), ANSWERS.take());
         if around.1.count == 0 {
             // The buffer is the same for all reads of this thread.
@@ -74,9 +82,25 @@ impl<'a> Turn<'a> {
         }
         Self {
             link,
+            looked: read,
             came: CAME.take(),
             around,
         }
+    }
+
+    /// After each frame: looks at the clock if enough handlers ran since the last time.
+    #[inline]
+    pub(super) fn look(&mut self) {
+        if WATCH.get().is_due() {
+            self.look_now();
+        }
+    }
+
+    fn look_now(&mut self) {
+        let (now, mut watch) = (Instant::now(), WATCH.get());
+        watch.note(now.saturating_duration_since(self.looked));
+        self.looked = now;
+        WATCH.set(watch);
     }
 
     /// An answer to a call of ours.
@@ -108,6 +132,9 @@ impl<'a> Turn<'a> {
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
+        if WATCH.get().is_running() {
+            self.look_now();
+        }
         self.settle();
         CAME.set(std::mem::take(&mut self.came));
         let mut answers = ANSWERS.take();
@@ -118,6 +145,18 @@ impl Drop for Turn<'_> {
         }
         ANSWERS.set(answers);
     }
+}
+
+/// How the handler of a call begins that the reader has come to.
+pub(super) fn start(link: &Link, pace: &Pace) -> Start {
+    if !is_of(link) {
+        // Not on a reader's task, as in a test.
+        return Start::Here;
+    }
+    let mut watch = WATCH.get();
+    let start = pace.start(&mut watch);
+    WATCH.set(watch);
+    start
 }
 
 /// Whether this thread runs handlers for the link's reader, which writes when it has read all that is there.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::descriptor::{MethodDescriptor, ServiceDescriptor, is_framework};
 use crate::error::{Error, ErrorKind, Result};
+use crate::link::Pace;
 use crate::msgpack_rpc::Door;
 use crate::security::{Guard, Identity};
 use crate::server::incoming::{Answer, Incoming};
@@ -28,11 +29,26 @@ pub trait Skeleton: Send + Sync + 'static {
 /// All services of one server by call ID.
 #[derive(Clone, Default)]
 pub(crate) struct Router {
-    methods: HashMap<u64, (Arc<dyn Skeleton>, usize), BuildHasherDefault<Spread>>,
+    methods: HashMap<u64, Mounted, BuildHasherDefault<Spread>>,
     services: Vec<&'static ServiceDescriptor>,
     /// For peers that speak MessagePack-RPC; `None` where they are refused.
     door: Option<Door>,
     guard: Guard,
+}
+
+/// A method of a mounted service.
+#[derive(Clone)]
+pub(crate) struct Mounted {
+    pub(crate) skeleton: Arc<dyn Skeleton>,
+    /// Its place in the service.
+    pub(crate) index: usize,
+    pub(crate) pace: Arc<Pace>,
+}
+
+impl Mounted {
+    fn method(&self) -> &'static MethodDescriptor {
+        &self.skeleton.service().methods[self.index]
+    }
 }
 
 /// Spreads call IDs over the table by one multiplication (Fibonacci hashing; Knuth, TAOCP 3, 6.4). The IDs in the table are
@@ -75,10 +91,15 @@ impl Router {
         for (index, method) in service.methods.iter().enumerate() {
             match self.methods.get(&method.id) {
                 // Two services may extend the same third one; whichever came first answers.
-                Some((other, at)) if is_same(&other.service().methods[*at], method) => {}
-                Some((other, at)) => return Err(collision(&other.service().methods[*at], method)),
+                Some(other) if is_same(other.method(), method) => {}
+                Some(other) => return Err(collision(other.method(), method)),
                 None => {
-                    self.methods.insert(method.id, (skeleton.clone(), index));
+                    let mounted = Mounted {
+                        skeleton: skeleton.clone(),
+                        index,
+                        pace: Arc::default(),
+                    };
+                    self.methods.insert(method.id, mounted);
                 }
             }
         }
@@ -100,12 +121,9 @@ impl Router {
     }
 
     /// The method with this call ID.
-    pub(crate) fn find(
-        &self,
-        call_id: u64,
-    ) -> Option<(&Arc<dyn Skeleton>, usize, &'static MethodDescriptor)> {
-        let (skeleton, index) = self.methods.get(&call_id)?;
-        Some((skeleton, *index, &skeleton.service().methods[*index]))
+    pub(crate) fn find(&self, call_id: u64) -> Option<(&Mounted, &'static MethodDescriptor)> {
+        let mounted = self.methods.get(&call_id)?;
+        Some((mounted, mounted.method()))
     }
 
     /// What is mounted.
