@@ -164,7 +164,7 @@ fn look_at(frame: &Frame) {
                 }
             }
         }
-        Kind::Reply | Kind::Fail => drop(read_answer(frame, "fuzz")),
+        Kind::Reply | Kind::Fail => drop(read_answer(frame.clone(), "fuzz")),
         Kind::GoAway => {
             let _ = (frame.go_away_part(), frame::read_message(&frame.body));
         }
@@ -315,7 +315,7 @@ impl Core {
             return;
         }
         self.pieces.drop_body(ours);
-        drop(self.calls.answered(ours.1, read_answer(frame, "fuzz")));
+        drop(self.calls.answered(ours.1, read_answer(frame.clone(), "fuzz")));
         drop(self.streams.stopped(ours));
         self.out.drop_body(ours);
     }

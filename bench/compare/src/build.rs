@@ -62,3 +62,15 @@ fn compile(name: &str) -> Result<Option<String>> {
         .status()?;
     Ok((!status.success()).then(|| format!("{name} is left out: its build failed")))
 }
+
+/// Cargo in the workspace of the benchmarks.
+pub(crate) fn cargo() -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(workspace());
+    command
+}
+
+/// A directory for what is built and thrown away.
+pub(crate) fn scratch() -> Result<PathBuf> {
+    Ok(programs()?.with_file_name("bench-scratch"))
+}

@@ -111,6 +111,30 @@ pub(crate) const CONTESTANTS: &[Contestant] = &[
         tool: None,
         is_peer: true,
     },
+    Contestant {
+        name: "tonic",
+        variants: &[variant("default")],
+        tool: Some(("protoc", "install `protobuf-compiler`")),
+        is_peer: true,
+    },
+    Contestant {
+        name: "volo",
+        variants: &[variant("pingpong"), variant("multiplex")],
+        tool: None,
+        is_peer: true,
+    },
+    Contestant {
+        name: "capnp",
+        variants: &[variant("twoparty")],
+        tool: Some(("capnp", "install `capnproto`")),
+        is_peer: true,
+    },
+    Contestant {
+        name: "vox",
+        variants: &[variant("tcp")],
+        tool: None,
+        is_peer: true,
+    },
 ];
 
 /// A contestant in one of its variants: a row of a table.

@@ -127,6 +127,13 @@ pub(crate) fn write<T: Serialize>(path: &Path, value: &T) -> Result<()> {
     Ok(())
 }
 
+impl Run {
+    /// Whether other programs left this run the machine, or nearly.
+    fn is_calm(&self) -> bool {
+        self.outcome.others < 0.1
+    }
+}
+
 impl Calls {
     /// The runs of one table.
     pub(crate) fn of<'a>(&'a self, case: &'a str, load: &'a str) -> impl Iterator<Item = &'a Run> {
@@ -156,58 +163,66 @@ impl Calls {
         figure: fn(&Outcome) -> f64,
     ) -> Option<f64> {
         let runs = self.of(case, load).filter(|run| run.entrant == entrant);
-        median(runs.map(|run| figure(&run.outcome)).collect())
+        let pairs = runs.map(|run| (run.is_calm(), figure(&run.outcome)));
+        median(calm(pairs.collect()))
     }
 
     /// Ratios of the rates of two within each round.
     pub(crate) fn ratios(&self, case: &str, load: &str, entrant: &str, base: &str) -> Vec<f64> {
         self.ratios_to(case, load, entrant, |round| {
-            self.rate(case, load, base, round)
+            let mut runs = self.of(case, load);
+            runs.find(|run| run.round == round && run.entrant == base)
         })
+    }
+
+    /// CPU time of a call of the base, as a part of that of another: what the ratio of the rates would be if nobody else used the
+    /// machine and both kept all of it busy.
+    pub(crate) fn ratio_of_cpu(
+        &self,
+        case: &str,
+        load: &str,
+        entrant: &str,
+        base: &str,
+    ) -> Option<f64> {
+        let cpu = |name| self.median(case, load, name, |o| o.client_cpu + o.server_cpu);
+        Some(cpu(base)? / cpu(entrant)?).filter(|ratio| ratio.is_finite())
     }
 
     /// Ratios to the best peer of each round.
     pub(crate) fn ratios_to_best_peer(&self, case: &str, load: &str, entrant: &str) -> Vec<f64> {
         self.ratios_to(case, load, entrant, |round| {
-            let peers = self.of(case, load).filter(|run| run.round == round);
-            let rates = peers
-                .filter(|run| crate::contestants::is_peer(&run.entrant))
-                .map(|run| run.outcome.rate);
-            rates.reduce(f64::max)
+            let runs = self.of(case, load).filter(|run| run.round == round);
+            let peers = runs.filter(|run| crate::contestants::is_peer(&run.entrant));
+            peers.max_by(|a, b| a.outcome.rate.total_cmp(&b.outcome.rate))
         })
     }
 
-    fn ratios_to(
-        &self,
-        case: &str,
-        load: &str,
+    fn ratios_to<'a>(
+        &'a self,
+        case: &'a str,
+        load: &'a str,
         entrant: &str,
-        base: impl Fn(usize) -> Option<f64>,
+        base: impl Fn(usize) -> Option<&'a Run>,
     ) -> Vec<f64> {
         let runs = self.of(case, load).filter(|run| run.entrant == entrant);
-        runs.filter_map(|run| Some(run.outcome.rate / base(run.round)?))
-            .filter(|ratio| ratio.is_finite())
-            .collect()
-    }
-
-    fn rate(&self, case: &str, load: &str, entrant: &str, round: usize) -> Option<f64> {
-        let mut runs = self.of(case, load);
-        let run = runs.find(|run| run.round == round && run.entrant == entrant);
-        run.map(|run| run.outcome.rate)
-    }
-
-    /// The best peer of a table, by its median ratio to the base.
-    pub(crate) fn best_peer(&self, case: &str, load: &str, base: &str) -> Option<(String, f64)> {
-        let peers = self
-            .entrants(case, load)
-            .into_iter()
-            .filter(|name| crate::contestants::is_peer(name));
-        let ratios = peers.filter_map(|name| {
-            let ratio = median(self.ratios(case, load, &name, base))?;
-            Some((name, ratio))
+        let ratios = runs.filter_map(|run| {
+            let base = base(run.round)?;
+            let ratio = run.outcome.rate / base.outcome.rate;
+            ratio
+                .is_finite()
+                .then_some((run.is_calm() && base.is_calm(), ratio))
         });
-        ratios.max_by(|a, b| a.1.total_cmp(&b.1))
+        calm(ratios.collect())
     }
+}
+
+/// What was measured while the machine was left alone; all of it, if it never was.
+fn calm(pairs: Vec<(bool, f64)>) -> Vec<f64> {
+    let all_disturbed = pairs.iter().all(|(is_calm, _)| !is_calm);
+    let kept = pairs
+        .into_iter()
+        .filter(|(is_calm, _)| *is_calm || all_disturbed);
+    kept.map(|(_, value)| value).collect()
 }
 
 fn place(label: &str) -> usize {

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use bench_load::{Outcome, Result};
+use bench_load::{Outcome, Result, machine_busy_seconds};
 
 use crate::contestants::Entrant;
 use crate::process::{INTERRUPTED, Run};
@@ -20,6 +21,8 @@ pub(crate) struct Rounds {
     pub(crate) seconds: f64,
     pub(crate) warm_up: f64,
     pub(crate) programs: PathBuf,
+    /// How long to wait before each run for other programs to leave the machine.
+    pub(crate) quiet: Duration,
 }
 
 /// The last rate of each entrant at full load: half of it is the rate of its open loop.
@@ -103,6 +106,18 @@ impl Rounds {
         Ok(peak)
     }
 
+    /// Looks twice in a row; gives up when the time is over, and then the run tells how disturbed it was.
+    fn wait_for_quiet(&self) {
+        let begun = Instant::now();
+        let mut calm = 0;
+        while calm < 2 && begun.elapsed() < self.quiet && !INTERRUPTED.load(Ordering::Relaxed) {
+            let before = machine_busy_seconds();
+            thread::sleep(LOOK);
+            let busy = (machine_busy_seconds() - before) / LOOK.as_secs_f64();
+            calm = if busy < 0.1 { calm + 1 } else { 0 };
+        }
+    }
+
     fn start(&self, spot: &Spot, entrant: &Entrant, rate: f64) -> Result<Outcome> {
         let (variant, load) = (&entrant.variant, &spot.load);
         let kind = match load.name {
@@ -118,6 +133,7 @@ impl Rounds {
             ""
         };
         let (server_cpu, client_cpu) = load.cpus();
+        self.wait_for_quiet();
         let run = Run {
             program: &self
                 .programs
@@ -188,6 +204,9 @@ fn time(seconds: f64) -> String {
         seconds => format!("{} min", seconds.div_ceil(60)),
     }
 }
+
+/// How long the machine is watched.
+const LOOK: Duration = Duration::from_millis(150);
 
 /// For connecting, and for a gibibyte over a slow peer.
 const PATIENCE: Duration = Duration::from_secs(120);

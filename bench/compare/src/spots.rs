@@ -33,7 +33,7 @@ pub(crate) const CASES: &[Case] = &[
         name: "get",
         argument: "get",
         size: 0,
-        text: "`get(id) -> Order`: 11 fields, about 190 bytes",
+        text: "`get(id) -> Order`: 11 fields, about 180 bytes",
         loads: &[
             "same",
             "split",

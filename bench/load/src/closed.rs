@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::task::JoinHandle;
+
 use crate::Result;
 use crate::contestant::{Blocking, Client, Contestant};
 use crate::control::Control;
@@ -15,17 +17,26 @@ use crate::work::{Job, body};
 pub(crate) async fn run<C: Contestant>(plan: &Plan, count: Allocations) -> Result<Outcome> {
     let mut control = Control::connect(&plan.control)?;
     let job = Job::new(plan);
-    let mut workers = Vec::new();
-    for _ in 0..plan.connections {
-        let client = C::connect(plan).await?;
-        workers.extend((0..plan.in_flight).map(|_| client.clone().start(job.clone())));
-    }
+    let workers = start::<C>(plan, &job).await?;
     let measured = measure(plan, &job, &mut control, count).await?;
     let mut sum = Tally::new();
     for worker in workers {
         sum.add(tokio::time::timeout(PATIENCE, worker).await??)?;
     }
     Ok(measured.outcome(&sum))
+}
+
+/// Opens all connections, and then starts `in_flight` workers on each.
+pub(crate) async fn start<C: Contestant>(plan: &Plan, job: &Job) -> Result<Vec<JoinHandle<Tally>>> {
+    let mut clients = Vec::new();
+    for _ in 0..plan.connections {
+        clients.push(C::connect(plan).await?);
+    }
+    let mut workers = Vec::new();
+    for client in clients {
+        workers.extend((0..plan.in_flight).map(|_| client.clone().start(job.clone())));
+    }
+    Ok(workers)
 }
 
 /// Warms up, measures for the planned time, and ends the phase.

@@ -24,7 +24,7 @@ pub use outcome::Outcome;
 pub use plan::{Case, Kind, Plan};
 pub use program::main;
 pub use tally::Tally;
-pub use usage::{Allocations, Usage};
+pub use usage::{Allocations, Usage, machine_busy_seconds};
 pub use work::{Job, Stamp, body, body_is_right, work};
 
 /// What can go wrong in a run; any fault ends it without a figure.

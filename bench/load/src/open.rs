@@ -4,8 +4,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::Result;
-use crate::closed::{PATIENCE, measure};
-use crate::contestant::{Client, Contestant};
+use crate::closed::{PATIENCE, measure, start};
+use crate::contestant::Contestant;
 use crate::control::Control;
 use crate::outcome::Outcome;
 use crate::plan::Plan;
@@ -22,11 +22,7 @@ pub(crate) async fn run<C: Contestant>(plan: &Plan, count: Allocations) -> Resul
     let (sender, receiver) = async_channel::unbounded();
     let mut job = Job::new(plan);
     job.arrivals = Some(receiver);
-    let mut workers = Vec::new();
-    for _ in 0..plan.connections {
-        let client = C::connect(plan).await?;
-        workers.extend((0..plan.in_flight).map(|_| client.clone().start(job.clone())));
-    }
+    let workers = start::<C>(plan, &job).await?;
     let (phase, rate) = (job.phase.clone(), plan.rate);
     let pace = thread::spawn(move || let_arrive(rate, &phase, &sender));
     let measured = measure(plan, &job, &mut control, count).await?;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::tally::Tally;
-use crate::usage::Usage;
+use crate::usage::{Usage, machine_cpus};
 
 /// The figures of one run. What a kind of load does not measure is 0.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -47,6 +47,8 @@ pub struct Outcome {
     pub generator_p50: f64,
     /// 99th percentile of the same.
     pub generator_p99: f64,
+    /// What part of the machine other programs used meanwhile.
+    pub others: f64,
 }
 
 /// The counters of both processes at one moment.
@@ -61,6 +63,12 @@ impl Outcome {
     pub(crate) fn new(tally: &Tally, seconds: f64, before: Both, after: Both) -> Self {
         let count = tally.count.max(1) as f64;
         let each = |after: f64, before: f64| (after - before) / count;
+        let own = after.client.cpu_microseconds - before.client.cpu_microseconds
+            + after.server.cpu_microseconds
+            - before.server.cpu_microseconds;
+        let busy = after.client.machine_busy_seconds - before.client.machine_busy_seconds;
+        let cpus = machine_cpus() as f64;
+        let others = (busy - own / 1e6 / cpus) / seconds;
         Self {
             count: tally.count,
             seconds,
@@ -86,6 +94,7 @@ impl Outcome {
             ),
             client_peak_kib: after.client.peak_kib as f64,
             server_peak_kib: after.server.peak_kib as f64,
+            others,
             ..Self::default()
         }
     }

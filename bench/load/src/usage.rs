@@ -21,6 +21,8 @@ pub struct Usage {
     pub resident_kib: u64,
     /// Most memory ever in use, in KiB.
     pub peak_kib: u64,
+    /// Time that the machine has worked, in seconds, shared out over its CPUs: 1 a second if all work.
+    pub machine_busy_seconds: f64,
     /// Allocations made, if they are counted.
     pub allocations: u64,
 }
@@ -36,9 +38,33 @@ impl Usage {
             cpu_microseconds: time.tv_sec as f64 * 1e6 + time.tv_nsec as f64 / 1e3,
             resident_kib: kib(&status, "VmRSS:"),
             peak_kib: kib(&status, "VmHWM:"),
+            machine_busy_seconds: machine_busy_seconds(),
             allocations,
         }
     }
+}
+
+/// User, nice, system, interrupts and time taken by other machines, as the kernel sums them up in hundredths.
+pub fn machine_busy_seconds() -> f64 {
+    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let mut lines = stat.lines().take_while(|line| line.starts_with("cpu"));
+    let line = lines.next().unwrap_or_default();
+    let ticks: Vec<f64> = line
+        .split_whitespace()
+        .skip(1)
+        .filter_map(|number| number.parse().ok())
+        .collect();
+    let busy = [0, 1, 2, 5, 6, 7]
+        .iter()
+        .filter_map(|index| ticks.get(*index));
+    busy.sum::<f64>() / 100.0 / lines.count().max(1) as f64
+}
+
+/// CPUs of the machine, also those that this process may not use.
+pub(crate) fn machine_cpus() -> usize {
+    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let lines = stat.lines().filter(|line| line.starts_with("cpu"));
+    lines.count().saturating_sub(1).max(1)
 }
 
 fn kib(status: &str, key: &str) -> u64 {

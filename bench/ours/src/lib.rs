@@ -6,6 +6,7 @@
 //! | `blocking` | the generated blocking client, for lone calls |
 
 mod client;
+mod crowd;
 mod service;
 
 use bench_load::{Blocking, Case, Contestant, Order, Plan, Result, Server};
@@ -28,11 +29,8 @@ impl Contestant for Ours {
             false => "tcp://127.0.0.1:0".to_owned(),
         };
         let service = BenchService::new(service::Shop::new());
-        let serving = rpc_runtime::Server::new()
-            .limits(limits(plan))
-            .add(service)
-            .listen(address)
-            .await?;
+        let server = rpc_runtime::Server::new().limits(limits(plan)).add(service);
+        let serving = crowd::mount(server, plan.methods).listen(address).await?;
         Ok(Server {
             address: serving.address().to_owned(),
             keep: Box::new(serving),
@@ -68,6 +66,7 @@ fn limits(plan: &Plan) -> Limits {
     if message > limits.max_message_bytes {
         limits.max_message_bytes = message;
         limits.connection_memory = limits.connection_memory.max(4 * u64::from(message));
+        limits.process_memory = limits.process_memory.max(8 * u64::from(message));
     }
     limits
 }

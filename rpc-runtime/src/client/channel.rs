@@ -267,7 +267,8 @@ impl Channel {
         params: &mut dyn FnMut(&mut Vec<u8>),
     ) -> Request {
         self.inner.profile.learn(method);
-        let mut encoded = Vec::new();
+        // Enough for most, so that it is made once.
+        let mut encoded = Vec::with_capacity(PARAMS);
         let lent = object::collect(|| params(&mut encoded));
         let target = match &self.inner.route {
             Route::Object(remote) => Some(remote.id()),
@@ -627,6 +628,9 @@ async fn rest(prepared: &Prepared, tried: &mut Tried, pause: Duration) -> Result
         Some(end) => until(prepared, tried, sleep_until(end)).await,
     }
 }
+
+/// Room made for parameters before they are encoded.
+const PARAMS: usize = 64;
 
 const LOST_OBJECT: &str =
     "the object went with its connection; keep the client that it came from, or ask for it anew";

@@ -48,7 +48,8 @@ pub(crate) struct Prepared {
     pub(crate) method: &'static MethodDescriptor,
     params: Vec<u8>,
     metadata: Vec<u8>,
-    began: Instant,
+    /// Time that was left when it began.
+    left: Option<Duration>,
     pub(crate) deadline: Option<Instant>,
     pub(crate) idempotent: bool,
     /// Made by the handler of a repetition: such calls are not repeated in turn, or repetitions would multiply.
@@ -88,9 +89,14 @@ impl Request {
         };
         let mut once = false;
         let mut nested_on = None;
+        let mut left = match timeout {
+            Timeout::After(limit) => deadline.map(|_| limit),
+            Timeout::Never => None,
+        };
         if let Some(context) = Context::current() {
             nested_on = context.link().cloned();
             deadline = [deadline, context.deadline()].into_iter().flatten().min();
+            left = deadline.map(|deadline| deadline.saturating_duration_since(began));
             if context.is_repeated() {
                 flags |= flag::NO_RETRY;
                 once = true;
@@ -114,7 +120,7 @@ impl Request {
             method: self.method,
             params: self.params,
             metadata,
-            began,
+            left,
             deadline,
             idempotent,
             once,
@@ -197,7 +203,7 @@ impl Prepared {
     ///
     /// `deadline_exceeded` if none is left.
     pub(crate) fn frame(&self) -> Result<CallFrame<'_>> {
-        self.frame_at(Instant::now())
+        self.frame_within(self.time_left())
     }
 
     /// The frame of a call that began a moment ago; asking the clock again would cost more than it tells.
@@ -206,14 +212,13 @@ impl Prepared {
     ///
     /// `deadline_exceeded` if there is no time.
     pub(crate) fn first_frame(&self) -> Result<CallFrame<'_>> {
-        self.frame_at(self.began)
+        self.frame_within(self.left)
     }
 
-    fn frame_at(&self, now: Instant) -> Result<CallFrame<'_>> {
-        let remaining_ms = match self.deadline {
+    fn frame_within(&self, left: Option<Duration>) -> Result<CallFrame<'_>> {
+        let remaining_ms = match left {
             None => 0,
-            Some(deadline) => {
-                let left = deadline.saturating_duration_since(now);
+            Some(left) => {
                 if left.is_zero() {
                     return Err(Error::too_late());
                 }

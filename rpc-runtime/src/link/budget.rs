@@ -79,12 +79,18 @@ impl Link {
     }
 
     /// Refuses to go on with a peer that has used up a budget.
+    #[inline]
     pub(super) fn check_budgets(&self) -> Result<(), Refusal> {
-        if !self.overdrawn.load(Ordering::Acquire) {
-            return Ok(());
+        if self.overdrawn.load(Ordering::Acquire) {
+            return Err(self.overdrawn());
         }
+        Ok(())
+    }
+
+    #[cold]
+    fn overdrawn(&self) -> Refusal {
         let text = self.lock().overdrawn.clone().unwrap_or_default();
-        Err(Refusal::Frame(GoAwayReason::Limit, text))
+        Refusal::Frame(GoAwayReason::Limit, text)
     }
 
     /// Counts what is here of a frame that is not complete.

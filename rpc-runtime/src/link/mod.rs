@@ -720,10 +720,12 @@ impl Ticket {
             return Poll::Pending;
         };
         self.link.made_room(&state);
-        let wakers = self.link.close_streams(&mut state, (Side::Ours, self.id));
-        drop(state);
         self.done = true;
-        wakers.into_iter().for_each(Waker::wake);
+        if !state.streams.is_empty() {
+            let wakers = self.link.close_streams(&mut state, (Side::Ours, self.id));
+            drop(state);
+            wakers.into_iter().for_each(Waker::wake);
+        }
         Poll::Ready(answer)
     }
 

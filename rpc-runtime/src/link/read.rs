@@ -173,9 +173,10 @@ impl Link {
         Ok(taken)
     }
 
+    #[inline]
     fn on_frame(self: &Arc<Self>, frame: Frame, turn: &mut Turn<'_>) -> Result<(), Refusal> {
         if is_plain_answer(&frame) {
-            turn.on_answer(&frame);
+            turn.on_answer(frame);
             return Ok(());
         }
         // What comes behind answers may be about the same calls.
@@ -254,7 +255,7 @@ impl Link {
                 state.borrowed += 1;
                 Answer::Lent(Arc::new(LentResult::new(link, body, &state.objects)))
             }
-            _ => read_answer(&frame, &self.peer),
+            _ => read_answer(frame, &self.peer),
         };
         // An object that nobody takes is given back when this is dropped, which needs the lock.
         let kept = match &answer {
@@ -262,7 +263,7 @@ impl Link {
             _ => None,
         };
         let mut woken = Woken::default();
-        self.settle_answer(&mut state, frame.request_id, answer, &mut woken);
+        self.settle_answer(&mut state, key.1, answer, &mut woken);
         drop(state);
         drop(kept);
         woken.wake();
@@ -418,7 +419,7 @@ fn is_plain_answer(frame: &Frame) -> bool {
 }
 
 /// What a REPLY or FAIL says.
-pub(crate) fn read_answer(frame: &Frame, peer: &str) -> Answer {
+pub(crate) fn read_answer(frame: Frame, peer: &str) -> Answer {
     if frame.flags & frame::flag::COMPRESSED != 0 {
         let text = "the answer is compressed, which this version does not read";
         return Answer::Failed(
@@ -428,8 +429,8 @@ pub(crate) fn read_answer(frame: &Frame, peer: &str) -> Answer {
         );
     }
     match frame.kind {
-        Kind::Reply if frame.flags & frame::flag::ERROR == 0 => Answer::Result(frame.body.clone()),
-        Kind::Reply => Answer::Declared(frame.fail_part(), frame.body.clone()),
+        Kind::Reply if frame.flags & frame::flag::ERROR == 0 => Answer::Result(frame.body),
+        Kind::Reply => Answer::Declared(frame.fail_part(), frame.body),
         _ => {
             let part = frame.fail_part();
             let text = frame::read_message(&frame.body);

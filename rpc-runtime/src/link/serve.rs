@@ -24,7 +24,7 @@ use crate::error::{Error, ErrorKind, Execution};
 use crate::metadata::Metadata;
 use crate::msgpack_rpc::{self, Spoken};
 use crate::object::{self, Lent, Loan};
-use crate::security::{Admission, Asked, Identity, Target};
+use crate::security::{Admission, Asked, Identity, Refused, Target};
 use crate::server::catch_panic::CatchPanic;
 use crate::server::incoming::{Answer, Incoming};
 use crate::server::router::Skeleton;
@@ -133,14 +133,21 @@ impl Responder {
             return;
         }
         self.answered.store(true, Ordering::Relaxed);
+        let link = self.link();
+        let mut body = Vec::new();
+        let plain = matches!(head, Head::Result) && !self.one_way && !link.packs;
+        let apart = if plain && self.is_unary() && turn::is_of(link) {
+            match turn::answer(link, self.request_id, self.params, encode, &mut body) {
+                Encoded::Kept => return,
+                Encoded::Apart(encoded) => Some(encoded),
+            }
+        } else {
+            None
+        };
         with_scratch(|scratch| {
-            let link = self.link();
-            let plain = matches!(head, Head::Result) && !self.one_way && !link.packs;
-            let encoded = if plain && self.is_unary() && turn::is_of(link) {
-                match turn::answer(link, self.request_id, self.params, encode, scratch) {
-                    Encoded::Kept => return,
-                    Encoded::Apart(encoded) => encoded,
-                }
+            let encoded = if let Some(encoded) = apart {
+                *scratch = body;
+                encoded
             } else {
                 // Encoding runs the user's code, so it must not happen under the link's lock.
                 catch_unwind(AssertUnwindSafe(|| object::collect(|| encode(scratch))))
@@ -185,6 +192,7 @@ impl Responder {
     ) {
         let link = &**self.link();
         let in_turn = turn::is_of(link);
+        turn::catch_up(link);
         let mut state = link.lock();
         if !state.serving.is_empty() {
             state.serving.remove(&self.request_id);
@@ -391,7 +399,7 @@ impl Link {
         let admitted = found.and_then(|found| {
             if above_the_line {
                 let text = "this side takes no more calls on this connection";
-                return Err((Status::Unavailable, text.to_owned()));
+                return Err(Refused::from((Status::Unavailable, text.to_owned())));
             }
             self.admit(&mut state, &frame, found.method)?;
             Ok(found)
@@ -435,14 +443,18 @@ impl Link {
     }
 
     /// Refuses a call before its parameters are looked at, or because of them.
-    fn refuse_found(&self, frame: &Frame, (status, text): (Status, String)) {
-        self.charge_refusal(status);
+    fn refuse_found(&self, frame: &Frame, refused: Refused) {
+        if refused.is_expired {
+            // The client's next connection comes with what is valid then. This call is before the line.
+            self.drain(GoAwayReason::Unauthenticated, EXPIRED, Duration::ZERO);
+        }
+        self.charge_refusal(refused.status);
         let one_way = frame.flags & flag::ONE_WAY != 0;
-        self.refuse_call(frame.request_id, one_way, status, &text);
+        self.refuse_call(frame.request_id, one_way, refused.status, &refused.text);
     }
 
     /// Call ID to method, and the caller's rights: whatever can be said of a call without knowing the state of the link.
-    fn find(&self, frame: &Frame) -> Result<Found<'_>, (Status, String)> {
+    fn find(&self, frame: &Frame) -> Result<Found<'_>, Refused> {
         if let Some(object) = frame.target() {
             return self.find_object(frame, object);
         }
@@ -450,10 +462,10 @@ impl Link {
         let Some(router) = &self.router else {
             let text =
                 "this client exports no services; `Channel::builder().export(…)` does".to_owned();
-            return Err((Status::Unimplemented, text));
+            return Err(Refused::from((Status::Unimplemented, text)));
         };
         let Some((skeleton, index, method)) = router.find(call_id) else {
-            return Err((Status::Unimplemented, router.unknown(call_id)));
+            return Err(Refused::from((Status::Unimplemented, router.unknown(call_id))));
         };
         let caller = self.authorise(frame, method, Target::Mounted)?;
         Ok(Found {
@@ -471,11 +483,14 @@ impl Link {
         frame: &Frame,
         method: &'static MethodDescriptor,
         target: Target,
-    ) -> Result<Caller, (Status, String)> {
+    ) -> Result<Caller, Refused> {
         let Some(router) = &self.router else {
             return Ok(Caller::Known(self.identity.clone()));
         };
         let guard = router.guard();
+        if guard.is_open() && self.identity.is_none() {
+            return Ok(Caller::Known(None));
+        }
         if frame.flags & flag::MORE != 0 && guard.is_asked(&frame.metadata) {
             return Ok(Caller::Known(None));
         }
@@ -488,21 +503,15 @@ impl Link {
         ) {
             Admission::Granted(identity) => Ok(Caller::Known(identity)),
             Admission::Asked(asked) => Ok(Caller::Asked(asked)),
-            Admission::Refused(refused) => {
-                if refused.is_expired {
-                    // The client's next connection comes with what is valid then.
-                    self.drain(GoAwayReason::Unauthenticated, EXPIRED, Duration::ZERO);
-                }
-                Err((refused.status, refused.text))
-            }
+            Admission::Refused(refused) => Err(refused),
         }
     }
 
-    fn find_object(&self, frame: &Frame, object: u64) -> Result<Found<'_>, (Status, String)> {
+    fn find_object(&self, frame: &Frame, object: u64) -> Result<Found<'_>, Refused> {
         let Some(skeleton) = self.lent(object) else {
             let text =
                 "the object is not there: it was given back, or was never lent on this connection";
-            return Err((Status::FailedPrecondition, text.to_owned()));
+            return Err(Refused::from((Status::FailedPrecondition, text.to_owned())));
         };
         let (call_id, service) = (frame.call_part().call_id, skeleton.service());
         let Some(index) = service.find(call_id) else {
@@ -510,7 +519,7 @@ impl Link {
                 "the object is a {}, which has no method with the call ID {call_id}",
                 service.name
             );
-            return Err((Status::Unimplemented, text));
+            return Err(Refused::from((Status::Unimplemented, text)));
         };
         let method = &service.methods[index];
         let caller = self.authorise(frame, method, Target::Lent)?;
@@ -537,7 +546,7 @@ impl Link {
             drop(state);
             if let Err((status, text)) = self.unpack_call(&mut frame) {
                 let text = format!("{method}: parameters: {text}");
-                return self.refuse_found(&frame, (status, text));
+                return self.refuse_found(&frame, (status, text).into());
             }
             state = self.lock();
         }
@@ -548,11 +557,11 @@ impl Link {
         state.settle();
         let (handlers, lends) = (state.serving.len(), state.objects.len() > 0);
         drop(state);
-        let metadata = match self.read_parts(&frame, method) {
+        let metadata = match self.read_metadata(&frame, method) {
             Ok(metadata) => metadata,
             Err(refused) => {
                 self.is_not_begun(params);
-                return self.refuse_found(&frame, refused);
+                return self.refuse_found(&frame, refused.into());
             }
         };
         let (receives, sends) = streams_of(method);
@@ -700,31 +709,32 @@ impl Link {
             .map_err(|text| (Status::ResourceExhausted, text))
     }
 
-    /// Metadata and structure of the parameters; nothing of it is decoded for a caller that is refused.
-    fn read_parts(
+    /// What a message of the peer may consist of.
+    pub(crate) fn check_limits(&self) -> CheckLimits {
+        CheckLimits {
+            max_depth: self.limits.max_depth,
+            max_nodes: self.limits.max_nodes,
+        }
+    }
+
+    /// The metadata, which is not decoded for a caller that is refused. The parameters are looked over while they are.
+    fn read_metadata(
         &self,
         frame: &Frame,
         method: &MethodDescriptor,
     ) -> Result<Metadata, (Status, String)> {
+        if frame.metadata.is_empty() {
+            return Ok(Metadata::default());
+        }
         let invalid = |text: String| (Status::InvalidArgument, text);
-        let limits = CheckLimits {
-            max_depth: self.limits.max_depth,
-            max_nodes: self.limits.max_nodes,
-        };
-        let metadata = if frame.metadata.is_empty() {
-            Metadata::default()
-        } else {
-            check(&frame.metadata, &limits)
-                .map_err(|malformed| invalid(format!("{method}: metadata: {malformed}")))?;
-            Metadata::decode(&frame.metadata, &self.limits)
-                .map_err(|error| invalid(format!("{method}: metadata: {error}")))?
-        };
-        check(&frame.body, &limits)
-            .map_err(|malformed| invalid(format!("{method}: parameters: {malformed}")))?;
-        Ok(metadata)
+        check(&frame.metadata, &self.check_limits())
+            .map_err(|malformed| invalid(format!("{method}: metadata: {malformed}")))?;
+        Metadata::decode(&frame.metadata, &self.limits)
+            .map_err(|error| invalid(format!("{method}: metadata: {error}")))
     }
 
     pub(super) fn refuse_call(&self, id: u32, one_way: bool, status: Status, text: &str) {
+        turn::catch_up(self);
         let mut state = self.lock();
         state.admitting = false;
         if one_way {

@@ -80,9 +80,9 @@ impl<'a> Turn<'a> {
     }
 
     /// An answer to a call of ours.
-    pub(super) fn on_answer(&mut self, frame: &Frame) {
-        let answer = read_answer(frame, self.link.peer());
-        self.came.push((frame.request_id, answer));
+    pub(super) fn on_answer(&mut self, frame: Frame) {
+        let id = frame.request_id;
+        self.came.push((id, read_answer(frame, self.link.peer())));
         if self.came.len() >= AT_ONCE {
             self.settle();
         }
@@ -145,13 +145,9 @@ pub(super) fn answer(
             frame::end_reply(&mut answers.out, start);
             answers.count += 1;
             answers.params += params;
-            static N: std::sync::LazyLock<u32> = std::sync::LazyLock::new(|| {
-                std::env::var("N_AT")
-                    .ok()
-                    .and_then(|t| t.parse().ok())
-                    .unwrap_or(1000000)
-            });
-            if answers.out.len() >= WRITE_AT || answers.count >= *N {
+            // Those of a peer that does not count must not be refused for calls that are done.
+            let many = answers.count >= link.limits.max_inflight_per_connection / 4;
+            if answers.out.len() >= WRITE_AT || many {
                 link.merge(&mut answers);
                 link.flush_now();
             }
@@ -165,6 +161,15 @@ pub(super) fn answer(
     };
     ANSWERS.set(answers);
     encoded
+}
+
+/// Tells the link of the answers of this turn, so that what is written next comes behind them.
+pub(super) fn catch_up(link: &Link) {
+    if is_of(link) {
+        let mut answers = ANSWERS.take();
+        link.merge(&mut answers);
+        ANSWERS.set(answers);
+    }
 }
 
 impl Link {

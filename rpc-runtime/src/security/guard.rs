@@ -34,6 +34,16 @@ pub(crate) struct Refused {
     pub(crate) is_expired: bool,
 }
 
+impl From<(Status, String)> for Refused {
+    fn from((status, text): (Status, String)) -> Self {
+        Self {
+            status,
+            text,
+            is_expired: false,
+        }
+    }
+}
+
 /// What a call goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
@@ -73,6 +83,11 @@ impl Guard {
     pub(crate) fn resolve(&mut self, services: &[&'static ServiceDescriptor]) -> Result<()> {
         self.rules = self.written.resolve(services)?.map(Arc::new);
         Ok(())
+    }
+
+    /// Whether everybody may call everything, and nobody is asked who they are.
+    pub(crate) fn is_open(&self) -> bool {
+        self.rules.is_none() && self.authenticator.is_none()
     }
 
     /// Whether some callers may see less than others.

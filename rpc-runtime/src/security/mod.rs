@@ -11,7 +11,7 @@ mod token;
 pub use authenticate::{Authenticator, Login, Tokens};
 pub use credentials::Credentials;
 pub(crate) use credentials::{Wallet, not_here};
-pub(crate) use guard::{AUTHORIZATION, Admission, Asked, Guard, Target};
+pub(crate) use guard::{AUTHORIZATION, Admission, Asked, Guard, Refused, Target};
 pub use identity::{Identity, IdentityKind};
 pub use rules::{Access, Rule};
 pub use token::Token;

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use crate::codec::{Codec, Decode, DecodeError, Encode, ErrorCodec, ErrorFacts, Invalid, Reader};
+use crate::codec::{
+    CheckLimits, Codec, Decode, DecodeError, Encode, ErrorCodec, ErrorFacts, Invalid, Reader, check,
+};
 use crate::context::Context;
 use crate::error::{Error, Execution};
 use crate::link::{Link, Responder};
@@ -74,7 +76,7 @@ impl Incoming {
     ///
     /// If they are neither.
     pub fn args(&self, count: usize) -> Result<Args<'_>, DecodeError> {
-        let mut args = Args::open(&self.body, count)?;
+        let mut args = Args::open(&self.body, count, &self.check_limits())?;
         args.link = self.responder().map(|responder| {
             responder.begun();
             (responder.link(), &*self.homes)
@@ -83,9 +85,23 @@ impl Incoming {
     }
 
     /// Answers that the parameters cannot be understood.
+    #[cold]
     pub fn refuse(&self, error: DecodeError) -> Outgoing {
-        let text = format!("{}: {error}", self.context().method());
+        let method = self.context().method();
+        // What is wrong with the whole says more than where reading it came to an end.
+        let text = match check(&self.body, &self.check_limits()) {
+            Err(malformed) => format!("{method}: parameters: {malformed}"),
+            Ok(()) => format!("{method}: {error}"),
+        };
         self.fail(Status::InvalidArgument, Execution::NotStarted, &text)
+    }
+
+    /// What the parameters may consist of.
+    fn check_limits(&self) -> CheckLimits {
+        match self.responder() {
+            Some(responder) => responder.link().check_limits(),
+            None => CheckLimits::default(),
+        }
     }
 
     /// Answers that a parameter breaks a rule of the definition.
@@ -278,8 +294,9 @@ enum Form<'a> {
 }
 
 impl<'a> Args<'a> {
-    fn open(body: &'a Bytes, count: usize) -> Result<Self, DecodeError> {
-        let mut input = Reader::new(body).in_frame(body);
+    fn open(body: &'a Bytes, count: usize, limits: &CheckLimits) -> Result<Self, DecodeError> {
+        // Looked over on the way, as far as it is read.
+        let mut input = Reader::bounded(body, limits).in_frame(body);
         if !input.is_map() {
             let present = input.array()?;
             return Ok(Self {
@@ -288,6 +305,9 @@ impl<'a> Args<'a> {
                 link: None,
             });
         }
+        // By name the same bytes are come by more than once.
+        check(body, limits).map_err(|malformed| DecodeError::custom(malformed.to_string()))?;
+        let mut input = Reader::new(body).in_frame(body);
         let given = input.map()?;
         if given > NAMED {
             let text = format!("{given} parameters by name, more than {NAMED} are not taken");
@@ -375,6 +395,7 @@ impl<'a> Args<'a> {
             }
             input.skip()?;
         }
+        input.close();
         input.finish()
     }
 

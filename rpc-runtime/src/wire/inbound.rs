@@ -113,6 +113,7 @@ impl Inbound {
     }
 
     /// The next whole frame, `None` if more bytes are needed.
+    #[inline]
     pub(crate) fn next_frame(&mut self) -> Result<Option<Frame>, Refusal> {
         if self.phase == Phase::Preface && !self.read_preface()? {
             return Ok(None);
@@ -140,6 +141,7 @@ impl Inbound {
         }
     }
 
+    #[inline]
     fn take_frame(
         &mut self,
         kind: Kind,
@@ -179,7 +181,7 @@ impl Inbound {
             );
             return Err(Refusal::Frame(GoAwayReason::Limit, text));
         }
-        let fixed = Fixed::new(&self.buffer[HEADER..HEADER + fixed_len]);
+        let fixed = Fixed::new(&self.buffer[HEADER..], fixed_len);
         let mut frame = self.buffer.split_to(total).freeze();
         self.leave_large(total);
         frame.advance(HEADER + fixed_len);
@@ -203,6 +205,7 @@ impl Inbound {
     }
 
     /// The length of the frame at the start of the buffer if all of it is there.
+    #[inline]
     fn frame_len(&self) -> Result<Option<usize>, Refusal> {
         let length = u32::from_le_bytes([
             self.buffer[0],
@@ -215,21 +218,26 @@ impl Inbound {
         } else {
             self.max_frame_before_hello
         };
-        if length > limit {
-            if self.phase == Phase::Hello
-                && let Some(foreign) = foreign_server(&self.buffer)
-            {
-                return Err(foreign);
-            }
-            let text = format!("a frame of {length} bytes, {limit} are allowed here");
-            return Err(Refusal::Frame(GoAwayReason::FrameTooLarge, text));
-        }
-        if (length as usize) < HEADER - LENGTH_FIELD {
-            let text = format!("a frame of {length} bytes is shorter than its header");
-            return Err(Refusal::Frame(GoAwayReason::Protocol, text));
+        if length > limit || (length as usize) < HEADER - LENGTH_FIELD {
+            return Err(self.refuse_length(length, limit));
         }
         let total = length as usize + LENGTH_FIELD;
         Ok((self.buffer.len() >= total).then_some(total))
+    }
+
+    #[cold]
+    fn refuse_length(&self, length: u32, limit: u32) -> Refusal {
+        if length <= limit {
+            let text = format!("a frame of {length} bytes is shorter than its header");
+            return Refusal::Frame(GoAwayReason::Protocol, text);
+        }
+        if self.phase == Phase::Hello
+            && let Some(foreign) = foreign_server(&self.buffer)
+        {
+            return foreign;
+        }
+        let text = format!("a frame of {length} bytes, {limit} are allowed here");
+        Refusal::Frame(GoAwayReason::FrameTooLarge, text)
     }
 
     /// A lie about the length is answered as soon as the four bytes are there.

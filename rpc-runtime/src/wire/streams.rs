@@ -188,6 +188,11 @@ impl Streams {
         (self.receiving.grant_shared(), wakers)
     }
 
+    /// Whether no request has a stream.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.streams.is_empty()
+    }
+
     /// Bytes of items that nobody has taken yet.
     pub(crate) fn held(&self) -> u64 {
         self.held

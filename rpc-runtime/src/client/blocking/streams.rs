@@ -46,7 +46,7 @@ impl State {
         self.pieces.drop_body(key);
         self.out.drop_body(key);
         drop(self.streams.stopped(key));
-        self.calls.answered(key.1, read_answer(&frame, peer));
+        self.calls.answered(key.1, read_answer(frame, peer));
     }
 
     /// ITEM, DATA and CREDIT of calls of ours.
