@@ -315,7 +315,10 @@ impl Core {
             return;
         }
         self.pieces.drop_body(ours);
-        drop(self.calls.answered(ours.1, read_answer(frame.clone(), "fuzz")));
+        drop(
+            self.calls
+                .answered(ours.1, read_answer(frame.clone(), "fuzz")),
+        );
         drop(self.streams.stopped(ours));
         self.out.drop_body(ours);
     }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use prost::Message;
 use rpc_runtime::codec::{CheckLimits, Decode, Encode, Reader, check};
 
-use order::{Order, Plain, Proto, Protos, generated, plain, proto};
+use order::{Order, OrderRef, Plain, Proto, Protos, generated, plain, proto};
 
 /// One thing that is measured.
 struct Case {
@@ -88,6 +88,14 @@ fn cases_of(orders: Vec<Plain>, cases: &mut Vec<Case>, sizes: &mut Vec<(&'static
     let back = Vec::<Order>::decode(&mut Reader::new(&message));
     assert!(one || back.unwrap() == typed);
     assert!(!one || Order::decode(&mut Reader::new(&message)).unwrap() == typed[0]);
+    let view = Vec::<OrderRef<'_>>::decode(&mut Reader::new(&message));
+    assert!(
+        one || view
+            .unwrap()
+            .iter()
+            .map(OrderRef::to_owned)
+            .eq(typed.clone())
+    );
     assert!(one || by_hand::decode_list(&message).unwrap() == orders);
     let postcard = match one {
         true => postcard::to_allocvec(&orders[0]).unwrap(),
@@ -233,7 +241,7 @@ fn cases_of(orders: Vec<Plain>, cases: &mut Vec<Case>, sizes: &mut Vec<(&'static
             check(black_box(&bytes), &CheckLimits::default()).unwrap();
         }),
     );
-    let (k, l) = (message.clone(), message.clone());
+    let (k, l, view) = (message.clone(), message.clone(), message.clone());
     let (m, n, o, p) = (message.clone(), message.clone(), message.clone(), message);
     if one {
         add(
@@ -266,6 +274,15 @@ fn cases_of(orders: Vec<Plain>, cases: &mut Vec<Case>, sizes: &mut Vec<(&'static
             decodes,
             Box::new(move |_| {
                 drop(black_box(by_hand::decode_one(black_box(&n)).unwrap()));
+            }),
+        );
+        let whole = view.clone();
+        add(
+            VIEW,
+            decodes,
+            Box::new(move |_| {
+                let mut input = Reader::bounded(black_box(&whole), &CheckLimits::default());
+                black_box(OrderRef::decode(&mut input).unwrap());
             }),
         );
         add(
@@ -342,6 +359,15 @@ fn cases_of(orders: Vec<Plain>, cases: &mut Vec<Case>, sizes: &mut Vec<(&'static
             decodes,
             Box::new(move |_| {
                 drop(black_box(by_hand::decode_list(black_box(&n)).unwrap()));
+            }),
+        );
+        let whole = view.clone();
+        add(
+            VIEW,
+            decodes,
+            Box::new(move |_| {
+                let mut input = Reader::bounded(black_box(&whole), &CheckLimits::default());
+                black_box(Vec::<OrderRef<'_>>::decode(&mut input).unwrap());
             }),
         );
         add(
@@ -481,6 +507,7 @@ fn median(values: &mut [f64]) -> f64 {
 const GENERATED: &str = "generated";
 const ONE_PASS: &str = "generated, limits kept while it reads";
 const TWO_PASSES: &str = "generated, after the structure check";
+const VIEW: &str = "generated view, limits kept";
 const HAND: &str = "hand-written rmp";
 const HAND_BORROWED: &str = "hand-written rmp, borrowed strings";
 const COLUMNS: [&str; 4] = ["encode 1", "decode 1", "encode 200", "decode 200"];

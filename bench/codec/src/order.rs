@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 rpc_runtime::idl!("order.idl");
 
-pub use bench::codec::v1::{Order, State};
+pub use bench::codec::v1::{Order, OrderRef, State};
 
 /// The same for serde, and for the hand-written codec.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -14,8 +14,10 @@ fn main() {
     rpc_codegen::Build::new()
         .root(folder)
         .blocking(env::var_os("NO_BLOCKING").is_none())
+        .views(env::var_os("NO_VIEWS").is_none())
         .run();
     println!("cargo::rerun-if-env-changed=NO_BLOCKING");
+    println!("cargo::rerun-if-env-changed=NO_VIEWS");
 }
 
 fn definition() -> String {

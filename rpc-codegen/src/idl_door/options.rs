@@ -17,6 +17,7 @@ pub struct Options {
     runtime: Runtime,
     sides: Sides,
     shared_bytes: bool,
+    views: bool,
     externs: Vec<(String, TokenStream)>,
     problems: Vec<String>,
 }
@@ -32,6 +33,7 @@ impl Options {
                 server: true,
             },
             shared_bytes: false,
+            views: true,
             externs: Vec::new(),
             problems: Vec::new(),
         }
@@ -63,6 +65,14 @@ impl Options {
     #[must_use]
     pub fn shared_bytes(mut self, wanted: bool) -> Self {
         self.shared_bytes = wanted;
+        self
+    }
+
+    /// Whether structs with strings or bytes get views, `OrderRef<'a>` of `Order`; without them there is about a quarter less
+    /// to compile.
+    #[must_use]
+    pub fn views(mut self, wanted: bool) -> Self {
+        self.views = wanted;
         self
     }
 
@@ -101,6 +111,10 @@ impl Options {
 
     pub(super) fn private(&self) -> TokenStream {
         self.runtime.private()
+    }
+
+    pub(super) fn has_views(&self) -> bool {
+        self.views
     }
 
     pub(super) fn has_shared_bytes(&self) -> bool {

@@ -268,7 +268,8 @@ fn method<'m>(scope: &Scope<'m>, declared_by: ServiceId, facts: &'m model::Metho
             codec: quote!(#private::Codec::<#value>::direct()),
             ty: value,
         },
-        viewed: !facts.stream_out
+        viewed: scope.options.has_views()
+            && !facts.stream_out
             && facts.stream_in.is_none()
             && facts
                 .result

@@ -13,7 +13,7 @@ use super::scope::Scope;
 
 /// The view of a struct that has something to borrow; any other is its own.
 pub(super) fn emit(scope: &Scope<'_>, id: TypeId, def: &TypeDef, record: &Struct) -> TokenStream {
-    if !scope.facts.is_viewed(id) {
+    if !scope.options.has_views() || !scope.facts.is_viewed(id) {
         return codec::owned_view(scope, def);
     }
     let view = View {

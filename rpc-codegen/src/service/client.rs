@@ -417,10 +417,12 @@ impl<'a> Side<'a> {
             let name = &items.ident;
             quote!(, #name: #ty)
         });
+        // Inlined: so a method is compiled where it is called, and one that nobody calls is not.
         quote! {
             #attributes
             #cfg
             #many
+            #[inline]
             #visibility fn #ident(&self #(, #names: #types)* #items) -> #output {
                 self.channel.#verb(&#companion::SERVICE.methods[#index], #(#extra,)* |__rpc_out| {
                     #private::write::array(__rpc_out, #count);

@@ -107,7 +107,8 @@ pub(crate) struct Lent {
 /// Where the value is that a handler returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// It is the value.
+    /// It is the value, which reads and writes itself: only the IDL door knows that.
+    #[cfg(feature = "idl")]
     Here,
     /// It is a pointer, and others may hold the value too.
     Behind,

@@ -236,6 +236,7 @@ fn reply_lent(method: &Method<'_>, error: Option<&Coded>) -> TokenStream {
         return TokenStream::new();
     };
     let reply = match place {
+        #[cfg(feature = "idl")]
         Place::Here => quote!(__rpc_request.reply_lent(&__rpc_reply, #encode)),
         Place::Behind => quote!(__rpc_request.reply_lent(&*__rpc_reply, #encode)),
         Place::BehindOptional => {

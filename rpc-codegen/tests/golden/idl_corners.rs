@@ -2761,6 +2761,7 @@ pub mod crate_ {
                         &self.channel
                     }
                     /// Calls `connect`.
+                    #[inline]
                     pub fn connect(
                         &self,
                         address: &Result,
@@ -2779,6 +2780,7 @@ pub mod crate_ {
                             )
                     }
                     /// Calls `chat`.
+                    #[inline]
                     pub fn chat(
                         &self,
                         messages: &[::std::string::String],
@@ -2796,6 +2798,7 @@ pub mod crate_ {
                             )
                     }
                     /// Calls `new`.
+                    #[inline]
                     pub fn new(
                         &self,
                     ) -> ::rpc_runtime::Call<Option, ::core::convert::Infallible> {
@@ -2809,6 +2812,7 @@ pub mod crate_ {
                             )
                     }
                     /// Calls `check`.
+                    #[inline]
                     pub fn check(
                         &self,
                         checked: &Checked,
@@ -2837,6 +2841,7 @@ pub mod crate_ {
                             )
                     }
                     /// Calls `type`.
+                    #[inline]
                     pub fn r#type(
                         &self,
                         r#type: &Type,
@@ -2907,6 +2912,7 @@ pub mod crate_ {
                         }
                     }
                     /// Calls `connect`.
+                    #[inline]
                     pub fn connect(
                         &self,
                         address: &Result,
@@ -2928,6 +2934,7 @@ pub mod crate_ {
                             )
                     }
                     /// [`connect`](Self::connect), with the reply as it came: strings and bytes are read where they are.
+                    #[inline]
                     pub fn connect_view(
                         &self,
                         address: &Result,
@@ -2949,6 +2956,7 @@ pub mod crate_ {
                             )
                     }
                     /// Calls `chat`.
+                    #[inline]
                     pub fn chat(
                         &self,
                         messages: &[::std::string::String],
@@ -2966,6 +2974,7 @@ pub mod crate_ {
                             )
                     }
                     /// Calls `new`.
+                    #[inline]
                     pub fn new(
                         &self,
                     ) -> ::core::result::Result<
@@ -2982,6 +2991,7 @@ pub mod crate_ {
                             )
                     }
                     /// [`new`](Self::new), with the reply as it came: strings and bytes are read where they are.
+                    #[inline]
                     pub fn new_view(
                         &self,
                     ) -> ::core::result::Result<
@@ -2999,6 +3009,7 @@ pub mod crate_ {
                             )
                     }
                     /// Calls `check`.
+                    #[inline]
                     pub fn check(
                         &self,
                         checked: &Checked,
@@ -3030,6 +3041,7 @@ pub mod crate_ {
                             )
                     }
                     /// Calls `type`.
+                    #[inline]
                     pub fn r#type(
                         &self,
                         r#type: &Type,
@@ -3063,6 +3075,7 @@ pub mod crate_ {
                             )
                     }
                     /// [`r#type`](Self::r#type), with the reply as it came: strings and bytes are read where they are.
+                    #[inline]
                     pub fn type_view(
                         &self,
                         r#type: &Type,

@@ -212,6 +212,7 @@ pub mod acme {
                     &self.channel
                 }
                 /// Calls `tell`.
+                #[inline]
                 pub fn tell(&self, value: u64) -> ::rpc_runtime::OneWay {
                     self.channel
                         .one_way(
@@ -223,6 +224,7 @@ pub mod acme {
                         )
                 }
                 /// Calls `follow`.
+                #[inline]
                 pub fn follow(
                     &self,
                 ) -> ::rpc_runtime::StreamCall<u64, ::core::convert::Infallible> {
@@ -294,6 +296,7 @@ pub mod acme {
                     }
                 }
                 /// Calls `tell`.
+                #[inline]
                 pub fn tell(&self, value: u64) -> ::rpc_runtime::Result<()> {
                     self.channel
                         .one_way(
@@ -305,6 +308,7 @@ pub mod acme {
                         )
                 }
                 /// Calls `follow`.
+                #[inline]
                 pub fn follow(
                     &self,
                 ) -> ::core::result::Result<
@@ -770,6 +774,7 @@ pub mod acme {
                     &self.channel
                 }
                 /// Calls `add`.
+                #[inline]
                 pub fn add(
                     &self,
                     n: u64,
@@ -785,6 +790,7 @@ pub mod acme {
                         )
                 }
                 /// Calls `market`.
+                #[inline]
                 pub fn market(
                     &self,
                 ) -> ::rpc_runtime::Call<
@@ -861,6 +867,7 @@ pub mod acme {
                     }
                 }
                 /// Calls `add`.
+                #[inline]
                 pub fn add(
                     &self,
                     n: u64,
@@ -1730,6 +1737,7 @@ pub mod acme {
                     &self.channel
                 }
                 /// Calls `connect`.
+                #[inline]
                 pub fn connect(
                     &self,
                     market: ::rpc_runtime::Handle<MarketClient>,
@@ -1757,6 +1765,7 @@ pub mod acme {
                         )
                 }
                 /// Calls `upload`.
+                #[inline]
                 pub fn upload(
                     &self,
                     name: &str,
@@ -1779,6 +1788,7 @@ pub mod acme {
                         )
                 }
                 /// Calls `drop_all`.
+                #[inline]
                 pub fn drop_all(
                     &self,
                     words: impl ::rpc_runtime::Stream<
@@ -1799,6 +1809,7 @@ pub mod acme {
                         )
                 }
                 /// An object that counts from there.
+                #[inline]
                 pub fn counter(
                     &self,
                     start: u64,
@@ -1819,6 +1830,7 @@ pub mod acme {
                         )
                 }
                 /// Calls `trade`.
+                #[inline]
                 pub fn trade(
                     &self,
                     limit: f64,
@@ -1842,6 +1854,7 @@ pub mod acme {
                         )
                 }
                 /// Calls `count`.
+                #[inline]
                 pub fn count(
                     &self,
                     counter: ::rpc_runtime::Handle<CounterClient>,
@@ -1871,6 +1884,7 @@ pub mod acme {
                         )
                 }
                 /// Calls `check`.
+                #[inline]
                 pub fn check(
                     &self,
                     ticks: impl ::rpc_runtime::Stream<
@@ -1894,6 +1908,7 @@ pub mod acme {
                         )
                 }
                 /// Prices as they change.
+                #[inline]
                 pub fn watch(
                     &self,
                     filter: ::core::option::Option<&str>,
@@ -1915,6 +1930,7 @@ pub mod acme {
                         )
                 }
                 /// Calls `give_back`.
+                #[inline]
                 pub fn give_back(
                     &self,
                     counter: ::rpc_runtime::Handle<CounterClient>,
@@ -1938,6 +1954,7 @@ pub mod acme {
                         )
                 }
                 /// Calls `shout`.
+                #[inline]
                 pub fn shout(
                     &self,
                     lines: impl ::rpc_runtime::Stream<
@@ -1965,6 +1982,7 @@ pub mod acme {
                         )
                 }
                 /// Calls `count_to`.
+                #[inline]
                 pub fn count_to(
                     &self,
                     last: u32,
@@ -2040,6 +2058,7 @@ pub mod acme {
                     }
                 }
                 /// Calls `upload`.
+                #[inline]
                 pub fn upload(
                     &self,
                     name: &str,
@@ -2063,6 +2082,7 @@ pub mod acme {
                         )
                 }
                 /// Calls `drop_all`.
+                #[inline]
                 pub fn drop_all(
                     &self,
                     words: impl ::core::iter::IntoIterator<Item = ::std::string::String>,
@@ -2084,6 +2104,7 @@ pub mod acme {
                         )
                 }
                 /// Calls `trade`.
+                #[inline]
                 pub fn trade(
                     &self,
                     limit: f64,
@@ -2106,6 +2127,7 @@ pub mod acme {
                         )
                 }
                 /// Calls `check`.
+                #[inline]
                 pub fn check(
                     &self,
                     ticks: impl ::core::iter::IntoIterator<Item = Tick>,
@@ -2127,6 +2149,7 @@ pub mod acme {
                         )
                 }
                 /// Prices as they change.
+                #[inline]
                 pub fn watch(
                     &self,
                     filter: ::core::option::Option<&str>,
@@ -2151,6 +2174,7 @@ pub mod acme {
                         )
                 }
                 /// Calls `shout`.
+                #[inline]
                 pub fn shout(
                     &self,
                 ) -> ::core::result::Result<
@@ -2178,6 +2202,7 @@ pub mod acme {
                         )
                 }
                 /// Calls `count_to`.
+                #[inline]
                 pub fn count_to(
                     &self,
                     last: u32,
@@ -2453,6 +2478,7 @@ pub mod acme {
                     &self.channel
                 }
                 /// Calls `add`.
+                #[inline]
                 pub fn add(
                     &self,
                     n: u64,
@@ -2468,6 +2494,7 @@ pub mod acme {
                         )
                 }
                 /// Calls `reset`.
+                #[inline]
                 pub fn reset(
                     &self,
                 ) -> ::rpc_runtime::Call<(), ::core::convert::Infallible> {
@@ -2481,6 +2508,7 @@ pub mod acme {
                         )
                 }
                 /// Calls `market`.
+                #[inline]
                 pub fn market(
                     &self,
                 ) -> ::rpc_runtime::Call<
@@ -2557,6 +2585,7 @@ pub mod acme {
                     }
                 }
                 /// Calls `add`.
+                #[inline]
                 pub fn add(
                     &self,
                     n: u64,
@@ -2575,6 +2604,7 @@ pub mod acme {
                         )
                 }
                 /// Calls `reset`.
+                #[inline]
                 pub fn reset(
                     &self,
                 ) -> ::core::result::Result<

@@ -314,6 +314,7 @@ pub mod acme {
                     &self.channel
                 }
                 /// Answers if it is.
+                #[inline]
                 pub fn ping(
                     &self,
                 ) -> ::rpc_runtime::Call<
@@ -388,6 +389,7 @@ pub mod acme {
                     }
                 }
                 /// Answers if it is.
+                #[inline]
                 pub fn ping(
                     &self,
                 ) -> ::core::result::Result<
@@ -406,6 +408,7 @@ pub mod acme {
                         )
                 }
                 /// [`ping`](Self::ping), with the reply as it came: strings and bytes are read where they are.
+                #[inline]
                 pub fn ping_view(
                     &self,
                 ) -> ::core::result::Result<
@@ -2633,6 +2636,7 @@ pub mod acme {
                     &self.channel
                 }
                 /// Calls `draw`.
+                #[inline]
                 pub fn draw(
                     &self,
                     shape: &Shape,
@@ -2662,6 +2666,7 @@ pub mod acme {
                         )
                 }
                 /// Calls `watch`.
+                #[inline]
                 pub fn watch(
                     &self,
                     filter: ::core::option::Option<&str>,
@@ -2683,6 +2688,7 @@ pub mod acme {
                         )
                 }
                 /// Calls `touch`.
+                #[inline]
                 pub fn touch(&self, id: UserId) -> ::rpc_runtime::OneWay {
                     self.channel
                         .one_way(
@@ -2694,6 +2700,7 @@ pub mod acme {
                         )
                 }
                 /// Calls `find`.
+                #[inline]
                 pub fn find(
                     &self,
                     prefix: &str,
@@ -2724,6 +2731,7 @@ pub mod acme {
                 }
                 /// Calls `old`.
                 #[deprecated(note = "use get_user")]
+                #[inline]
                 pub fn old(
                     &self,
                 ) -> ::rpc_runtime::Call<
@@ -2742,6 +2750,7 @@ pub mod acme {
                         )
                 }
                 /// Answers if it is.
+                #[inline]
                 pub fn ping(
                     &self,
                 ) -> ::rpc_runtime::Call<
@@ -2760,6 +2769,7 @@ pub mod acme {
                         )
                 }
                 /// Calls `put_user`.
+                #[inline]
                 pub fn put_user(
                     &self,
                     user: &User,
@@ -2785,6 +2795,7 @@ pub mod acme {
                         )
                 }
                 /// Fetch one user.
+                #[inline]
                 pub fn get_user(
                     &self,
                     id: UserId,
@@ -2877,6 +2888,7 @@ pub mod acme {
                     }
                 }
                 /// Calls `draw`.
+                #[inline]
                 pub fn draw(
                     &self,
                     shape: &Shape,
@@ -2906,6 +2918,7 @@ pub mod acme {
                         )
                 }
                 /// Calls `watch`.
+                #[inline]
                 pub fn watch(
                     &self,
                     filter: ::core::option::Option<&str>,
@@ -2930,6 +2943,7 @@ pub mod acme {
                         )
                 }
                 /// Calls `touch`.
+                #[inline]
                 pub fn touch(&self, id: UserId) -> ::rpc_runtime::Result<()> {
                     self.channel
                         .one_way(
@@ -2941,6 +2955,7 @@ pub mod acme {
                         )
                 }
                 /// Calls `find`.
+                #[inline]
                 pub fn find(
                     &self,
                     prefix: &str,
@@ -2970,6 +2985,7 @@ pub mod acme {
                         )
                 }
                 /// [`find`](Self::find), with the reply as it came: strings and bytes are read where they are.
+                #[inline]
                 pub fn find_view(
                     &self,
                     prefix: &str,
@@ -3001,6 +3017,7 @@ pub mod acme {
                 }
                 /// Calls `old`.
                 #[deprecated(note = "use get_user")]
+                #[inline]
                 pub fn old(
                     &self,
                 ) -> ::core::result::Result<
@@ -3020,6 +3037,7 @@ pub mod acme {
                 }
                 /// [`old`](Self::old), with the reply as it came: strings and bytes are read where they are.
                 #[deprecated]
+                #[inline]
                 pub fn old_view(
                     &self,
                 ) -> ::core::result::Result<
@@ -3039,6 +3057,7 @@ pub mod acme {
                         )
                 }
                 /// Answers if it is.
+                #[inline]
                 pub fn ping(
                     &self,
                 ) -> ::core::result::Result<
@@ -3057,6 +3076,7 @@ pub mod acme {
                         )
                 }
                 /// [`ping`](Self::ping), with the reply as it came: strings and bytes are read where they are.
+                #[inline]
                 pub fn ping_view(
                     &self,
                 ) -> ::core::result::Result<
@@ -3076,6 +3096,7 @@ pub mod acme {
                         )
                 }
                 /// Calls `put_user`.
+                #[inline]
                 pub fn put_user(
                     &self,
                     user: &User,
@@ -3101,6 +3122,7 @@ pub mod acme {
                         )
                 }
                 /// Fetch one user.
+                #[inline]
                 pub fn get_user(
                     &self,
                     id: UserId,
@@ -3121,6 +3143,7 @@ pub mod acme {
                         )
                 }
                 /// [`get_user`](Self::get_user), with the reply as it came: strings and bytes are read where they are.
+                #[inline]
                 pub fn get_user_view(
                     &self,
                     id: UserId,

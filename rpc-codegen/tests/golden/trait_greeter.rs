@@ -279,6 +279,7 @@ impl GreeterClient {
         &self.channel
     }
     /// Calls `count`.
+    #[inline]
     pub fn count(
         &self,
         words: Vec<String>,
@@ -306,6 +307,7 @@ impl GreeterClient {
             )
     }
     /// Calls `touch`.
+    #[inline]
     pub fn touch(&self, items: &[Item]) -> ::rpc_runtime::OneWay {
         self.channel
             .one_way(
@@ -317,6 +319,7 @@ impl GreeterClient {
             )
     }
     /// Greets by name.
+    #[inline]
     pub fn hello(
         &self,
         name: &str,
@@ -388,6 +391,7 @@ impl GreeterBlockingClient {
         }
     }
     /// Calls `count`.
+    #[inline]
     pub fn count(
         &self,
         words: Vec<String>,
@@ -415,6 +419,7 @@ impl GreeterBlockingClient {
             )
     }
     /// Calls `touch`.
+    #[inline]
     pub fn touch(&self, items: &[Item]) -> ::rpc_runtime::Result<()> {
         self.channel
             .one_way(
@@ -426,6 +431,7 @@ impl GreeterBlockingClient {
             )
     }
     /// Greets by name.
+    #[inline]
     pub fn hello(
         &self,
         name: &str,

@@ -627,6 +627,7 @@ impl MarketClient {
         &self.channel
     }
     /// Calls `opened`.
+    #[inline]
     pub fn opened(&self) -> ::rpc_runtime::StreamCall<u8, Closed> {
         self.channel
             .stream(
@@ -641,6 +642,7 @@ impl MarketClient {
             )
     }
     /// Calls `upload`.
+    #[inline]
     pub fn upload(
         &self,
         name: &str,
@@ -661,6 +663,7 @@ impl MarketClient {
             )
     }
     /// Calls `counter`.
+    #[inline]
     pub fn counter(
         &self,
         start: u64,
@@ -676,6 +679,7 @@ impl MarketClient {
             )
     }
     /// Calls `trade`.
+    #[inline]
     pub fn trade(
         &self,
         limit: f64,
@@ -697,6 +701,7 @@ impl MarketClient {
             )
     }
     /// Calls `count`.
+    #[inline]
     pub fn count(
         &self,
         counter: &Handle<CounterClient>,
@@ -724,6 +729,7 @@ impl MarketClient {
             )
     }
     /// Calls `check`.
+    #[inline]
     pub fn check(
         &self,
         ticks: impl ::rpc_runtime::Stream<Item = Tick> + ::core::marker::Send + 'static,
@@ -743,6 +749,7 @@ impl MarketClient {
             )
     }
     /// Prices as they change.
+    #[inline]
     pub fn watch(
         &self,
         filter: Option<&str>,
@@ -761,6 +768,7 @@ impl MarketClient {
             )
     }
     /// Calls `shout`.
+    #[inline]
     pub fn shout(
         &self,
         lines: impl ::rpc_runtime::Stream<Item = String> + ::core::marker::Send + 'static,
@@ -777,6 +785,7 @@ impl MarketClient {
             )
     }
     /// Calls `count_to`.
+    #[inline]
     pub fn count_to(
         &self,
         last: u32,
@@ -850,6 +859,7 @@ impl MarketBlockingClient {
         }
     }
     /// Calls `opened`.
+    #[inline]
     pub fn opened(
         &self,
     ) -> ::core::result::Result<
@@ -869,6 +879,7 @@ impl MarketBlockingClient {
             )
     }
     /// Calls `upload`.
+    #[inline]
     pub fn upload(
         &self,
         name: &str,
@@ -890,6 +901,7 @@ impl MarketBlockingClient {
             )
     }
     /// Calls `trade`.
+    #[inline]
     pub fn trade(
         &self,
         limit: f64,
@@ -912,6 +924,7 @@ impl MarketBlockingClient {
             )
     }
     /// Calls `check`.
+    #[inline]
     pub fn check(
         &self,
         ticks: impl ::core::iter::IntoIterator<Item = Tick>,
@@ -931,6 +944,7 @@ impl MarketBlockingClient {
             )
     }
     /// Prices as they change.
+    #[inline]
     pub fn watch(
         &self,
         filter: Option<&str>,
@@ -952,6 +966,7 @@ impl MarketBlockingClient {
             )
     }
     /// Calls `shout`.
+    #[inline]
     pub fn shout(
         &self,
     ) -> ::core::result::Result<
@@ -969,6 +984,7 @@ impl MarketBlockingClient {
             )
     }
     /// Calls `count_to`.
+    #[inline]
     pub fn count_to(
         &self,
         last: u32,

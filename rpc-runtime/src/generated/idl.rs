@@ -305,6 +305,7 @@ pub mod rpc {
                     &self.channel
                 }
                 /// The state of a service by its full name; that of the whole server for an empty name.
+                #[inline]
                 pub fn check(
                     &self,
                     service: &str,
@@ -320,6 +321,7 @@ pub mod rpc {
                         )
                 }
                 /// The state now, and again whenever it changes. Ends when the server stops.
+                #[inline]
                 pub fn watch(
                     &self,
                     service: &str,
@@ -393,6 +395,7 @@ pub mod rpc {
                     }
                 }
                 /// The state of a service by its full name; that of the whole server for an empty name.
+                #[inline]
                 pub fn check(
                     &self,
                     service: &str,
@@ -411,6 +414,7 @@ pub mod rpc {
                         )
                 }
                 /// The state now, and again whenever it changes. Ends when the server stops.
+                #[inline]
                 pub fn watch(
                     &self,
                     service: &str,
@@ -1079,6 +1083,7 @@ pub mod rpc {
                     &self.channel
                 }
                 /// Every service that the server answers, the framework's own included.
+                #[inline]
                 pub fn services(
                     &self,
                 ) -> crate::Call<
@@ -1153,6 +1158,7 @@ pub mod rpc {
                     }
                 }
                 /// Every service that the server answers, the framework's own included.
+                #[inline]
                 pub fn services(
                     &self,
                 ) -> ::core::result::Result<
@@ -1171,6 +1177,7 @@ pub mod rpc {
                         )
                 }
                 /// [`services`](Self::services), with the reply as it came: strings and bytes are read where they are.
+                #[inline]
                 pub fn services_view(
                     &self,
                 ) -> ::core::result::Result<
@@ -2384,6 +2391,7 @@ pub mod rpc {
                     &self.channel
                 }
                 /// Puts an instance on the list for `ttl`, replacing one with the same service and ID.
+                #[inline]
                 pub fn register(
                     &self,
                     instance: &Instance,
@@ -2406,6 +2414,7 @@ pub mod rpc {
                         )
                 }
                 /// Extends a lease by its time; false if the registry does not know it.
+                #[inline]
                 pub fn renew(
                     &self,
                     lease: &Lease,
@@ -2421,6 +2430,7 @@ pub mod rpc {
                         )
                 }
                 /// Takes an instance off the list.
+                #[inline]
                 pub fn deregister(
                     &self,
                     lease: &Lease,
@@ -2436,6 +2446,7 @@ pub mod rpc {
                         )
                 }
                 /// The list of a service as it is now.
+                #[inline]
                 pub fn lookup(
                     &self,
                     service: &str,
@@ -2451,6 +2462,7 @@ pub mod rpc {
                         )
                 }
                 /// Waits until the list differs from the one at `cursor`, or for `wait`, and gives the whole list.
+                #[inline]
                 pub fn watch(
                     &self,
                     service: &str,
@@ -2470,6 +2482,7 @@ pub mod rpc {
                         )
                 }
                 /// Names of all services that have instances.
+                #[inline]
                 pub fn names(
                     &self,
                 ) -> crate::Call<
@@ -2544,6 +2557,7 @@ pub mod rpc {
                     }
                 }
                 /// Puts an instance on the list for `ttl`, replacing one with the same service and ID.
+                #[inline]
                 pub fn register(
                     &self,
                     instance: &Instance,
@@ -2566,6 +2580,7 @@ pub mod rpc {
                         )
                 }
                 /// [`register`](Self::register), with the reply as it came: strings and bytes are read where they are.
+                #[inline]
                 pub fn register_view(
                     &self,
                     instance: &Instance,
@@ -2592,6 +2607,7 @@ pub mod rpc {
                         )
                 }
                 /// Extends a lease by its time; false if the registry does not know it.
+                #[inline]
                 pub fn renew(
                     &self,
                     lease: &Lease,
@@ -2610,6 +2626,7 @@ pub mod rpc {
                         )
                 }
                 /// Takes an instance off the list.
+                #[inline]
                 pub fn deregister(
                     &self,
                     lease: &Lease,
@@ -2628,6 +2645,7 @@ pub mod rpc {
                         )
                 }
                 /// The list of a service as it is now.
+                #[inline]
                 pub fn lookup(
                     &self,
                     service: &str,
@@ -2646,6 +2664,7 @@ pub mod rpc {
                         )
                 }
                 /// [`lookup`](Self::lookup), with the reply as it came: strings and bytes are read where they are.
+                #[inline]
                 pub fn lookup_view(
                     &self,
                     service: &str,
@@ -2664,6 +2683,7 @@ pub mod rpc {
                         )
                 }
                 /// Waits until the list differs from the one at `cursor`, or for `wait`, and gives the whole list.
+                #[inline]
                 pub fn watch(
                     &self,
                     service: &str,
@@ -2686,6 +2706,7 @@ pub mod rpc {
                         )
                 }
                 /// [`watch`](Self::watch), with the reply as it came: strings and bytes are read where they are.
+                #[inline]
                 pub fn watch_view(
                     &self,
                     service: &str,
@@ -2708,6 +2729,7 @@ pub mod rpc {
                         )
                 }
                 /// Names of all services that have instances.
+                #[inline]
                 pub fn names(
                     &self,
                 ) -> ::core::result::Result<
@@ -2726,6 +2748,7 @@ pub mod rpc {
                         )
                 }
                 /// [`names`](Self::names), with the reply as it came: strings and bytes are read where they are.
+                #[inline]
                 pub fn names_view(
                     &self,
                 ) -> ::core::result::Result<

@@ -466,7 +466,10 @@ impl Link {
             return Err(Refused::from((Status::Unimplemented, text)));
         };
         let Some((mounted, method)) = router.find(call_id) else {
-            return Err(Refused::from((Status::Unimplemented, router.unknown(call_id))));
+            return Err(Refused::from((
+                Status::Unimplemented,
+                router.unknown(call_id),
+            )));
         };
         let caller = self.authorise(frame, method, Target::Mounted)?;
         Ok(Found {
