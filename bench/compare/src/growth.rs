@@ -1,6 +1,6 @@
 //! How the cost of a call grows with what there is more of: methods, connections, calls in flight, bytes.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -98,7 +98,7 @@ fn words(text: &str) -> Vec<String> {
 }
 
 /// Measures each place of the wanted axes in interleaved rounds.
-pub(crate) fn run(wanted: &[String], rounds: usize, seconds: f64, programs: &PathBuf) -> Growth {
+pub(crate) fn run(wanted: &[String], rounds: usize, seconds: f64, programs: &Path) -> Growth {
     let mut growth = Growth {
         machine: Machine::this(),
         ..Growth::default()
@@ -134,7 +134,7 @@ pub(crate) fn run(wanted: &[String], rounds: usize, seconds: f64, programs: &Pat
     growth
 }
 
-fn one(axis: &Axis, at: u64, entrant: &str, seconds: f64, programs: &PathBuf) -> Result<Outcome> {
+fn one(axis: &Axis, at: u64, entrant: &str, seconds: f64, programs: &Path) -> Result<Outcome> {
     let variant = if entrant == "limit" { "yield" } else { "async" };
     let mut arguments = vec![format!("variant={variant}"), format!("seconds={seconds}")];
     arguments.extend((axis.arguments)(at));
