@@ -12,6 +12,7 @@ use crate::process::finish;
 
 /// Nanoseconds for one order.
 #[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Codec {
     pub(crate) bytes: u64,
     pub(crate) encode: f64,
@@ -24,6 +25,7 @@ pub(crate) struct Codec {
 
 /// What `rpc-idl` checks.
 #[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Lines {
     pub(crate) lines: u64,
     pub(crate) per_second: f64,
