@@ -6,7 +6,7 @@ use std::process::Command;
 
 use bench_load::Result;
 
-use crate::contestants::{Entrant, is_installed};
+use crate::contestants::{Contestant, Entrant, is_installed};
 
 /// The workspace of the benchmarks.
 pub(crate) fn workspace() -> &'static Path {
@@ -26,41 +26,51 @@ pub(crate) fn programs() -> Result<PathBuf> {
 
 /// Leaves out whose tool is missing or whose build fails, and tells so.
 pub(crate) fn build(entrants: Vec<Entrant>, remarks: &mut Vec<String>) -> Result<Vec<Entrant>> {
-    let mut built: Vec<(&str, bool)> = Vec::new();
+    let mut names: Vec<&str> = Vec::new();
     for entrant in &entrants {
-        let name = entrant.contestant.name;
-        if built.iter().any(|(other, _)| *other == name) {
-            continue;
-        }
-        let remark = match entrant.contestant.tool {
+        let Contestant { name, tool, .. } = entrant.contestant;
+        match tool {
             Some((tool, hint)) if !is_installed(tool) => {
-                Some(format!("{name} is left out: `{tool}` is missing; {hint}"))
+                tell(
+                    remarks,
+                    format!("{name} is left out: `{tool}` is missing; {hint}"),
+                );
             }
-            _ => compile(name)?,
-        };
-        built.push((name, remark.is_none()));
-        if let Some(remark) = remark {
-            eprintln!("{remark}");
-            remarks.push(remark);
+            _ if names.contains(name) => {}
+            _ => names.push(name),
         }
     }
-    let is_built = |entrant: &Entrant| built.contains(&(entrant.contestant.name, true));
+    // Together, so that what they share is compiled once; one by one only to find out who does not build.
+    if !compile(&names)? {
+        let mut built = Vec::new();
+        for name in names {
+            if compile(&[name])? {
+                built.push(name);
+            } else {
+                tell(remarks, format!("{name} is left out: its build failed"));
+            }
+        }
+        names = built;
+    }
+    let is_built = |entrant: &Entrant| names.contains(&entrant.contestant.name);
     Ok(entrants.into_iter().filter(is_built).collect())
 }
 
-fn compile(name: &str) -> Result<Option<String>> {
-    eprintln!("building {name}");
-    let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args([
-            "build",
-            "--release",
-            "--quiet",
-            "--package",
-            &format!("bench-{name}"),
-        ])
-        .current_dir(workspace())
+fn tell(remarks: &mut Vec<String>, remark: String) {
+    if !remarks.contains(&remark) {
+        eprintln!("{remark}");
+        remarks.push(remark);
+    }
+}
+
+fn compile(names: &[&str]) -> Result<bool> {
+    eprintln!("building {}", names.join(", "));
+    let packages = names.iter().map(|name| format!("--package=bench-{name}"));
+    let status = cargo()
+        .args(["build", "--release", "--quiet"])
+        .args(packages)
         .status()?;
-    Ok((!status.success()).then(|| format!("{name} is left out: its build failed")))
+    Ok(status.success())
 }
 
 /// Cargo in the workspace of the benchmarks.

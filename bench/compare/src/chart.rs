@@ -118,6 +118,12 @@ impl Curves<'_> {
         let most = |axis: fn((f64, f64)) -> f64| points().map(axis).fold(0.0, f64::max);
         let (left, right) = (least(|point| point.0), most(|point| point.0));
         let (low, high) = (least(|point| point.1) / 1.6, most(|point| point.1) * 1.6);
+        // Where no curve is.
+        let ends = self
+            .curves
+            .first()
+            .and_then(|(_, points)| points.first().zip(points.last()));
+        let falls = ends.is_some_and(|(first, last)| first.1 > last.1);
         let mut chart = ChartBuilder::on(&root)
             .caption(self.title, style(18, HPos::Center))
             .margin(16)
@@ -155,7 +161,11 @@ impl Curves<'_> {
         }
         chart
             .configure_series_labels()
-            .position(SeriesLabelPosition::UpperLeft)
+            .position(if falls {
+                SeriesLabelPosition::UpperRight
+            } else {
+                SeriesLabelPosition::UpperLeft
+            })
             .background_style(WHITE)
             .border_style(GRID)
             .label_font(style(13, HPos::Left))

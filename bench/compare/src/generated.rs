@@ -15,6 +15,7 @@ use crate::source::{self, Source};
 
 /// All generators that could be tried.
 #[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Generated {
     pub(crate) machine: Machine,
     pub(crate) crates: Vec<Compiled>,
@@ -22,7 +23,8 @@ pub(crate) struct Generated {
 }
 
 /// One of them, in seconds of CPU time.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Compiled {
     pub(crate) name: String,
     /// Lines of Rust that the generator wrote, where there is a file.

@@ -1,6 +1,6 @@
 //! How the cost of a call grows with what there is more of: methods, connections, calls in flight, bytes.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use crate::results::{Machine, median};
 
 /// All points of all axes.
 #[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Growth {
     pub(crate) machine: Machine,
     pub(crate) points: Vec<Point>,
@@ -19,7 +20,8 @@ pub(crate) struct Growth {
 }
 
 /// One place on one axis.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Point {
     pub(crate) axis: String,
     pub(crate) entrant: String,
@@ -39,8 +41,8 @@ pub(crate) struct Axis {
     /// Whether the limit has such an axis too.
     has_limit: bool,
     arguments: fn(u64) -> Vec<String>,
-    /// What the cost is divided by before it is compared: bytes grow, and may cost as they grow.
-    per: fn(u64) -> f64,
+    /// What the cost is divided by before it is compared: bytes grow, and may cost as they grow. Not compared without.
+    per: fn(u64) -> Option<f64>,
 }
 
 /// All axes.
@@ -51,7 +53,7 @@ pub(crate) const AXES: &[Axis] = &[
         places: &[10, 100, 1_000, 10_000],
         has_limit: false,
         arguments: |at| words(&format!("case=add in_flight=64 methods={at}")),
-        per: |_| 1.0,
+        per: |_| Some(1.0),
     },
     Axis {
         name: "connections",
@@ -59,7 +61,7 @@ pub(crate) const AXES: &[Axis] = &[
         places: &[1, 10, 100, 1_000, 10_000],
         has_limit: true,
         arguments: |at| words(&format!("case=add connections={at}")),
-        per: |_| 1.0,
+        per: |_| Some(1.0),
     },
     Axis {
         name: "in flight",
@@ -67,7 +69,7 @@ pub(crate) const AXES: &[Axis] = &[
         places: &[1, 10, 100, 1_000, 10_000],
         has_limit: true,
         arguments: |at| words(&format!("case=add in_flight={at}")),
-        per: |_| 1.0,
+        per: |_| Some(1.0),
     },
     Axis {
         name: "bytes",
@@ -86,19 +88,19 @@ pub(crate) const AXES: &[Axis] = &[
         ],
         has_limit: true,
         arguments: |at| words(&format!("case=echo size={at}")),
-        per: |at| (at as f64).max(SMALL),
+        per: |at| (at >= LARGE).then_some(at as f64),
     },
 ];
 
-/// Up to here the bytes are not what a call costs.
-const SMALL: f64 = 65_536.0;
+/// From here on the bytes are what a call costs.
+const LARGE: u64 = 256 << 10;
 
 fn words(text: &str) -> Vec<String> {
     text.split(' ').map(str::to_owned).collect()
 }
 
 /// Measures each place of the wanted axes in interleaved rounds.
-pub(crate) fn run(wanted: &[String], rounds: usize, seconds: f64, programs: &PathBuf) -> Growth {
+pub(crate) fn run(wanted: &[String], rounds: usize, seconds: f64, programs: &Path) -> Growth {
     let mut growth = Growth {
         machine: Machine::this(),
         ..Growth::default()
@@ -134,7 +136,7 @@ pub(crate) fn run(wanted: &[String], rounds: usize, seconds: f64, programs: &Pat
     growth
 }
 
-fn one(axis: &Axis, at: u64, entrant: &str, seconds: f64, programs: &PathBuf) -> Result<Outcome> {
+fn one(axis: &Axis, at: u64, entrant: &str, seconds: f64, programs: &Path) -> Result<Outcome> {
     let variant = if entrant == "limit" { "yield" } else { "async" };
     let mut arguments = vec![format!("variant={variant}"), format!("seconds={seconds}")];
     arguments.extend((axis.arguments)(at));
@@ -186,7 +188,10 @@ impl Growth {
             for entrant in ["limit", "ours"] {
                 let mut cheapest: Option<(u64, f64)> = None;
                 for point in self.curve(axis.name, entrant) {
-                    let cost = point.cpu / (axis.per)(point.at);
+                    let Some(per) = (axis.per)(point.at) else {
+                        continue;
+                    };
+                    let cost = point.cpu / per;
                     match cheapest {
                         Some((at, least)) if cost > 1.5 * least => found.push(format!(
                             "{entrant}: {} {} cost {:.1} times what {at} cost, each",

@@ -15,6 +15,7 @@ use crate::results::Machine;
 
 /// All frameworks that could be built.
 #[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Hellos {
     pub(crate) machine: Machine,
     pub(crate) hellos: Vec<Hello>,
@@ -22,7 +23,8 @@ pub(crate) struct Hellos {
 }
 
 /// One of them.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Hello {
     pub(crate) name: String,
     /// Crates that are compiled, itself and those of its build script included.

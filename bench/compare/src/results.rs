@@ -8,9 +8,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bench_load::{Outcome, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// The calls of all rounds.
 #[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Calls {
     pub(crate) machine: Machine,
     pub(crate) rounds: usize,
@@ -123,8 +125,34 @@ pub(crate) fn write<T: Serialize>(path: &Path, value: &T) -> Result<()> {
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory)?;
     }
-    fs::write(path, serde_json::to_string(value)? + "\n")?;
+    let mut value = serde_json::to_value(value)?;
+    shorten(&mut value);
+    // A line for each run, so that changes can be read.
+    fs::write(
+        path,
+        serde_json::to_string(&value)?.replace("},{", "},\n{") + "\n",
+    )?;
     Ok(())
+}
+
+/// Five digits of each number, and nothing for those that are 0: that is what they are when they are missing.
+fn shorten(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|_, field| field.as_f64() != Some(0.0));
+            fields.values_mut().for_each(shorten);
+        }
+        Value::Array(items) => items.iter_mut().for_each(shorten),
+        Value::Number(number) if number.is_f64() => {
+            let rounded = number
+                .as_f64()
+                .and_then(|number| format!("{number:.4e}").parse::<f64>().ok());
+            if let Some(rounded) = rounded.and_then(serde_json::Number::from_f64) {
+                *number = rounded;
+            }
+        }
+        _ => {}
+    }
 }
 
 impl Run {

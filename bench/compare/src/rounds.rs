@@ -40,13 +40,19 @@ impl Rounds {
         };
         let mut progress = Progress::new(self.rounds * self.pairs(0).count());
         let mut peaks = Peaks::new();
+        let mut failures = HashMap::new();
         for round in 1..=self.rounds {
             for (spot, entrant) in self.pairs(round) {
                 if INTERRUPTED.load(Ordering::Relaxed) {
                     calls.remarks.push(format!("interrupted in round {round}"));
                     return calls;
                 }
+                if failures.get(&entrant.label()) == Some(&HOPELESS) {
+                    progress.done += 1;
+                    continue;
+                }
                 let outcome = self.one(spot, entrant, &mut peaks);
+                count_failures(&mut failures, entrant, &outcome, &mut calls.remarks);
                 progress.tell(round, spot, entrant, &outcome);
                 match outcome {
                     Ok(outcome) => calls.runs.push(results::Run {
@@ -158,6 +164,33 @@ impl Rounds {
         run.outcome()
     }
 }
+
+/// Counts the failures of those who have never succeeded.
+fn count_failures(
+    failures: &mut HashMap<String, usize>,
+    entrant: &Entrant,
+    outcome: &Result<Outcome>,
+    remarks: &mut Vec<String>,
+) {
+    let failed = failures.entry(entrant.label()).or_default();
+    match outcome {
+        // It works: whatever fails later is told each time.
+        Ok(_) => *failed = usize::MAX,
+        Err(_) if *failed < HOPELESS => {
+            *failed += 1;
+            if *failed == HOPELESS {
+                remarks.push(format!(
+                    "{} is left out: its first {HOPELESS} runs failed",
+                    entrant.label()
+                ));
+            }
+        }
+        Err(_) => {}
+    }
+}
+
+/// Failures in a row, from the first run on, after which somebody is left out.
+const HOPELESS: usize = 3;
 
 /// Tells how far it is.
 struct Progress {

@@ -191,7 +191,7 @@ fn volo() -> Source {
 
 /// What the eighth field is a list of: the type before this one, or text in every third.
 fn other(number: usize, text: &str, name: impl Fn(usize) -> String) -> String {
-    if number % 3 == 0 {
+    if number.is_multiple_of(3) {
         text.to_owned()
     } else {
         name(number - 1)

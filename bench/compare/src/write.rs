@@ -183,7 +183,10 @@ fn growth(found: &Found, axis: &str, text: &str) -> Result<()> {
         return Ok(());
     }
     Curves {
-        title: &format!("CPU time of a call by {axis}"),
+        title: &format!(
+            "CPU time of a call against {}",
+            text.split(" (").next().unwrap_or(axis)
+        ),
         x: text,
         y: "µs of CPU a call, client and server",
         curves,

@@ -81,9 +81,9 @@ impl Contestant for Vox {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let address = format!("tcp://{}", listener.local_addr()?);
         tokio::spawn(async move {
-            vox::serve_listener(listener, BenchDispatcher::new(shop))
-                .await
-                .is_ok()
+            if let Err(error) = vox::serve_listener(listener, BenchDispatcher::new(shop)).await {
+                eprintln!("{error:?}");
+            }
         });
         Ok(Server {
             address,
