@@ -1,5 +1,6 @@
 //! Input of a link: frames to waiting callers and to handlers, in the order they came.
 
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
@@ -135,16 +136,15 @@ impl Link {
         buffer: &mut BytesMut,
         limit: Option<Instant>,
     ) -> Event {
-        if buffer.capacity() - buffer.len() < LOW_ROOM {
-            buffer.reserve(READ_AHEAD);
-        }
         let mut closed = pin!(self.closed());
-        let mut read = pin!(input.read_buf(buffer));
         let mut timer = pin!(limit.map(sleep_until));
         poll_fn(|cx| {
-            if let Poll::Ready(outcome) = read.as_mut().poll(cx) {
+            make_room(buffer);
+            // Dropping the future between polls loses nothing: it holds no bytes.
+            if let Poll::Ready(outcome) = pin!(input.read_buf(buffer)).poll(cx) {
                 return Poll::Ready(Event::Read(outcome));
             }
+            lay_by(buffer);
             if closed.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Event::Closed);
             }
@@ -415,6 +415,45 @@ impl Link {
             self.drained.notified().await;
         }
     }
+}
+
+thread_local! {
+    /// Read buffers that nobody has anything in, the latest last: a connection that waits has none, and the one that reads
+    /// next gets what the processor's cache still has.
+    static BUFFERS: RefCell<Vec<BytesMut>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Buffers that a thread keeps: as many as its readers may hold between two reads, which are few.
+const KEPT_BUFFERS: usize = 8;
+
+/// Sees to it that there is room to read.
+fn make_room(buffer: &mut BytesMut) {
+    if buffer.capacity() - buffer.len() >= LOW_ROOM {
+        return;
+    }
+    if buffer.is_empty()
+        && let Some(kept) = BUFFERS.with_borrow_mut(Vec::pop)
+    {
+        *buffer = kept;
+    } else {
+        buffer.reserve(READ_AHEAD);
+    }
+}
+
+/// Takes the room of a connection that waits for input.
+fn lay_by(buffer: &mut BytesMut) {
+    if !buffer.is_empty() {
+        return;
+    }
+    let spare = std::mem::take(buffer);
+    if spare.capacity() < LOW_ROOM || spare.capacity() > READ_AHEAD * 2 {
+        return;
+    }
+    BUFFERS.with_borrow_mut(|buffers| {
+        if buffers.len() < KEPT_BUFFERS {
+            buffers.push(spare);
+        }
+    });
 }
 
 /// Whether a frame is an answer that is complete and can be read as it is.
