@@ -2,6 +2,8 @@
 //!
 //! There is one variant, `tcp`. It has neither streams nor Unix sockets here.
 
+#![allow(missing_docs, reason = "vox generates a function without")]
+
 use bench_load::{
     Case, Client, Contestant, Error, Job, LIST_LENGTH, Order as Sample, Plan, Result, Server,
     Tally, body_is_right, list_is_right,
@@ -33,7 +35,6 @@ pub struct Line {
 }
 
 /// What every contestant serves.
-#[allow(missing_docs, reason = "vox generates a function without")]
 #[vox::service]
 pub trait Bench {
     /// Adds.
