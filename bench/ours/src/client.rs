@@ -7,7 +7,7 @@ use bench_load::{
 use rpc_runtime::stream;
 use tokio::task::JoinHandle;
 
-use crate::bench::v1::{BenchClient, Order};
+use crate::bench::v1::{BenchClient, Order, OrderRef};
 
 /// One connection.
 #[derive(Clone)]
@@ -31,8 +31,9 @@ impl Client for Connection {
             Case::Add => sum_is_right(self.client.add(number, 1).await?, number),
             Case::Get => order_is_right(&self.client.get(number).await?, number),
             Case::List => orders_are_right(&self.client.list().await?),
-            // SEAM: replies by reference. When clients can read a borrowed view of the reply, this does.
-            Case::ListByReference => orders_are_right(&self.client.list_by_reference().await?),
+            Case::ListByReference => {
+                views_are_right(&self.client.list_by_reference().view().await?.get()?)
+            }
             Case::Echo => echo_is_right(&self.client.echo(body).await?, body, number),
             Case::Stream => Err("a stream is no call".into()),
         }
@@ -95,6 +96,17 @@ pub(crate) fn order_is_right(order: &Order, id: u64) -> Result<()> {
 pub(crate) fn orders_are_right(orders: &[Order]) -> Result<()> {
     let last = orders.last().map(|order| &order.lines[..]);
     let complete = last.is_some_and(|lines| lines.len() == Sample::sample(0).lines.len());
+    if complete && list_is_right(orders.iter().map(|order| order.id)) {
+        Ok(())
+    } else {
+        Err("a wrong list".into())
+    }
+}
+
+/// The same of orders that were read where they came.
+pub(crate) fn views_are_right(orders: &[OrderRef<'_>]) -> Result<()> {
+    let last = orders.last().map(|order| order.lines.len());
+    let complete = last == Some(Sample::sample(0).lines.len());
     if complete && list_is_right(orders.iter().map(|order| order.id)) {
         Ok(())
     } else {

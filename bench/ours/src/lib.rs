@@ -80,7 +80,10 @@ impl Blocking for BlockingConnection {
         match case {
             Case::Add => client::sum_is_right(self.client.add(number, 1)?, number),
             Case::Get => client::order_is_right(&self.client.get(number)?, number),
-            Case::List | Case::ListByReference => client::orders_are_right(&self.client.list()?),
+            Case::List => client::orders_are_right(&self.client.list()?),
+            Case::ListByReference => {
+                client::views_are_right(&self.client.list_by_reference_view()?.get()?)
+            }
             Case::Echo => client::echo_is_right(&self.client.echo(body)?, body, number),
             Case::Stream => Err("not measured without an async runtime".into()),
         }

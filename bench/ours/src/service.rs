@@ -1,7 +1,9 @@
 //! The server's side: what the generated trait asks for.
 
+use std::sync::Arc;
+
 use bench_load::{Order as Sample, body};
-use rpc_runtime::{Items, Stream, stream};
+use rpc_runtime::{Items, Shared, Stream, stream};
 
 use crate::bench::v1::{Bench, Order};
 
@@ -9,13 +11,16 @@ use crate::bench::v1::{Bench, Order};
 pub(crate) struct Shop {
     order: Order,
     orders: Vec<Order>,
+    shared: Arc<[Order]>,
 }
 
 impl Shop {
     pub(crate) fn new() -> Self {
+        let orders: Vec<_> = Sample::samples().iter().map(Order::from).collect();
         Self {
             order: Order::from(&Sample::sample(0)),
-            orders: Sample::samples().iter().map(Order::from).collect(),
+            shared: orders.clone().into(),
+            orders,
         }
     }
 }
@@ -36,9 +41,8 @@ impl Bench for Shop {
         self.orders.clone()
     }
 
-    // SEAM: replies by reference. When generated traits can answer `Arc<[Order]>`, this returns a clone of the `Arc`.
-    async fn list_by_reference(&self) -> Vec<Order> {
-        self.orders.clone()
+    async fn list_by_reference(&self) -> Shared<[Order]> {
+        self.shared.clone().into()
     }
 
     async fn echo(&self, body: Vec<u8>) -> Vec<u8> {
