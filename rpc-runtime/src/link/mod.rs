@@ -4,6 +4,7 @@
 //! keeper (`keep.rs`) writes what could not be written at once (`write.rs`) and watches the clock. The reader never
 //! waits for a handler or a caller; it pauses only while the peer leaves too much of our output unread.
 
+mod answer;
 mod budget;
 mod drain;
 mod handshake;
@@ -51,10 +52,11 @@ use crate::wire::pieces::Pieces;
 use crate::wire::sending;
 use crate::wire::streams::{Next, Side, Streams};
 
+pub(crate) use answer::Responder;
 pub(crate) use handshake::{accept, connect, first_frame, refused, secure, told, turn_away};
 pub(crate) use pace::Pace;
 pub(crate) use read::read_answer;
-pub(crate) use serve::Responder;
+
 pub(crate) use streams::{Event, MIXED};
 
 /// What all connections of a server, or of a channel, have in common.
