@@ -94,13 +94,15 @@ impl Link {
     }
 
     /// Counts what is here of a frame that is not complete.
-    pub(super) fn count_partial(&self, inbound: &Inbound) -> Result<(), Refusal> {
+    /// `known` is what the reader has counted last.
+    pub(super) fn count_partial(&self, inbound: &Inbound, known: &mut u64) -> Result<(), Refusal> {
         let here = inbound.unread();
         let counted = if here > UNCOUNTED { here as u64 } else { 0 };
-        let mut state = self.lock();
-        if counted == state.reading {
+        if counted == *known {
             return Ok(());
         }
+        *known = counted;
+        let mut state = self.lock();
         let more = counted.saturating_sub(state.reading);
         let room = state.share.check(state.kept(), more);
         room.map_err(|text| Refusal::Frame(GoAwayReason::Limit, text))?;

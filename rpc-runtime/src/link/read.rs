@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Poll, Waker};
@@ -81,9 +81,15 @@ impl Link {
     pub(super) async fn read_loop(self: Arc<Self>, mut input: Input, mut inbound: Inbound) {
         let mut partial_since = None;
         let mut read = Instant::now();
+        let (mut counted, mut is_closed) = (0, false);
+        // Asked for once: to ask anew before each read would cost more than the rest of a short one.
+        let mut closed = pin!(self.closed());
         loop {
             let taken = self.take_frames(&mut inbound, read);
-            let taken = taken.and_then(|taken| self.count_partial(&inbound).map(|()| taken));
+            let taken = taken.and_then(|taken| {
+                self.count_partial(&inbound, &mut counted)?;
+                Ok(taken)
+            });
             let taken = match taken {
                 Ok(taken) => taken,
                 Err(refusal) => {
@@ -97,10 +103,15 @@ impl Link {
             if taken.wrote {
                 self.flush_now();
             }
-            if !self.until_drained().await {
+            if is_closed {
+                // What came before its end is refused by now.
                 return;
             }
-            if self.choked.swap(false, Ordering::Relaxed) {
+            if self.choked.load(Ordering::Relaxed) {
+                if !self.until_drained().await {
+                    return;
+                }
+                self.choked.store(false, Ordering::Relaxed);
                 // Frames that are here were left where they are.
                 continue;
             }
@@ -108,7 +119,8 @@ impl Link {
                 partial_since.get_or_insert_with(Instant::now);
             }
             let limit = partial_since.map(|since| since + self.limits.frame_timeout);
-            match self.read_more(&mut input, inbound.buffer(), limit).await {
+            let event = read_more(&mut input, inbound.buffer(), limit, closed.as_mut());
+            match event.await {
                 // A peer that was told to go may have sent something before it heard.
                 Event::Closed if self.lock().leaving.refusing => return self.swallow(input).await,
                 Event::Closed => return,
@@ -121,39 +133,13 @@ impl Link {
                     return self.swallow(input).await;
                 }
                 Event::Read(Ok(0)) => return self.input_ended(inbound.has_partial()),
-                Event::Read(Ok(_)) => read = self.heard(),
+                Event::Read(Ok(_)) => (read, is_closed) = self.heard(),
                 Event::Read(Err(error)) => {
                     let told = told(&error).map(|told| told.with_execution(Execution::Unknown));
                     return self.close(told.unwrap_or_else(|| Error::lost(&self.peer, error)));
                 }
             }
         }
-    }
-
-    async fn read_more(
-        &self,
-        input: &mut Input,
-        buffer: &mut BytesMut,
-        limit: Option<Instant>,
-    ) -> Event {
-        let mut closed = pin!(self.closed());
-        let mut timer = pin!(limit.map(sleep_until));
-        poll_fn(|cx| {
-            make_room(buffer);
-            // Dropping the future between polls loses nothing: it holds no bytes.
-            if let Poll::Ready(outcome) = pin!(input.read_buf(buffer)).poll(cx) {
-                return Poll::Ready(Event::Read(outcome));
-            }
-            lay_by(buffer);
-            if closed.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(Event::Closed);
-            }
-            match timer.as_mut().as_pin_mut() {
-                Some(timer) => timer.poll(cx).map(|()| Event::TooSlow),
-                None => Poll::Pending,
-            }
-        })
-        .await
     }
 
     /// Handles the whole frames that are here, until too much output is unread.
@@ -352,13 +338,14 @@ impl Link {
         drop_objects(back);
     }
 
-    fn heard(&self) -> Instant {
+    /// Notes that something came: when, and whether the link is closed.
+    fn heard(&self) -> (Instant, bool) {
         let now = Instant::now();
         let mut state = self.lock();
         state.last_heard = now;
         // Whatever comes is a sign of life; the PONG that follows is still an answer.
         state.pings.answered |= state.ping_sent.take().is_some();
-        now
+        (now, state.phase == Phase::Closed)
     }
 
     fn input_ended(&self, in_frame: bool) {
@@ -415,6 +402,32 @@ impl Link {
             self.drained.notified().await;
         }
     }
+}
+
+/// Waits for input, for the end of the link, or for the limit.
+async fn read_more(
+    input: &mut Input,
+    buffer: &mut BytesMut,
+    limit: Option<Instant>,
+    mut closed: Pin<&mut impl Future<Output = ()>>,
+) -> Event {
+    let mut timer = pin!(limit.map(sleep_until));
+    poll_fn(|cx| {
+        make_room(buffer);
+        // Dropping the future between polls loses nothing: it holds no bytes.
+        if let Poll::Ready(outcome) = pin!(input.read_buf(buffer)).poll(cx) {
+            return Poll::Ready(Event::Read(outcome));
+        }
+        lay_by(buffer);
+        if closed.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Event::Closed);
+        }
+        match timer.as_mut().as_pin_mut() {
+            Some(timer) => timer.poll(cx).map(|()| Event::TooSlow),
+            None => Poll::Pending,
+        }
+    })
+    .await
 }
 
 thread_local! {

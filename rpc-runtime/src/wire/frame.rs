@@ -1,5 +1,7 @@
 //! One frame: a fixed header, what its kind adds, metadata, a body. The layout is docs/wire.md.
 
+use std::fmt;
+
 use bytes::{Buf, Bytes};
 
 use crate::error::Execution;
@@ -120,8 +122,9 @@ pub(crate) struct Frame {
 }
 
 /// What stands between the header and the metadata. A copy, because a view of so little would cost more.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Fixed {
+    /// What is behind the length is of no meaning.
     bytes: [u8; Self::LONGEST],
     length: u8,
 }
@@ -148,6 +151,20 @@ impl Fixed {
         self.as_ref().get_u64_le()
     }
 }
+
+impl fmt::Debug for Fixed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_ref().fmt(f)
+    }
+}
+
+impl PartialEq for Fixed {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_ref() == other.as_ref()
+    }
+}
+
+impl Eq for Fixed {}
 
 impl AsRef<[u8]> for Fixed {
     #[inline]

@@ -8,7 +8,7 @@ use rpc_runtime::Server;
 
 rpc_runtime::include_idl!();
 
-use cost::v1::{Address, Order, Work, WorkClient, WorkService};
+use self::cost::v1::{Address, Order, Work, WorkClient, WorkService};
 
 /// The handlers.
 #[derive(Debug)]
