@@ -304,8 +304,10 @@ fn refused(victim: &Victim, size: usize, bombs: &[Vec<u8>]) -> Result<String, St
         for bomb in bombs {
             raw.send(bomb)?;
             raw.send(&call(99, "ping", &[0x90]))?;
-            for wanted in [4, 3] {
+            // A method that took long before has a task of its own, and may be refused after the ping is answered.
+            for _ in 0..2 {
                 let answer = raw.next()?.ok_or("the connection ended")?;
+                let wanted = if answer[8] == 99 { 3 } else { 4 };
                 if answer[4] != wanted {
                     return Err(format!("round {round}: kind {}, not {wanted}", answer[4]));
                 }

@@ -302,20 +302,23 @@ impl Link {
             pace,
             ..
         } = found;
+        let begin = (turn::start(self, pace), pace);
         match caller {
             Caller::Known(identity) => context.identify(identity),
             Caller::Asked(asked) => {
                 let answer = ask_first(asked, skeleton.into_owned(), index, incoming);
-                return self.run(id, context, pace, answer);
+                return self.run(id, context, begin, answer);
             }
         }
-        if !one_way && self.full.load(Ordering::Acquire) {
+        // Who begins on a task of its own begins later, when there may be no room any more.
+        let later = begin.0 == Start::Apart;
+        if !one_way && (later || self.full.load(Ordering::Acquire)) {
             let answer = room_first(self.clone(), skeleton.into_owned(), index, incoming);
-            return self.run(id, context, pace, answer);
+            return self.run(id, context, begin, answer);
         }
         // A panic has dropped the call, which has answered by that; the reader goes on.
         if let Ok(answer) = catch_unwind(AssertUnwindSafe(|| skeleton.call(index, incoming))) {
-            self.run(id, context, pace, answer);
+            self.run(id, context, begin, answer);
         }
     }
 
@@ -432,8 +435,13 @@ impl Link {
 
     /// Polls a handler once on the reader's task, unless it is known to take long; most are done by then, the others get a
     /// task of their own.
-    fn run(self: &Arc<Self>, id: u32, context: Context, pace: &Pace, mut answer: Answer) {
-        let begin = turn::start(self, pace);
+    fn run(
+        self: &Arc<Self>,
+        id: u32,
+        context: Context,
+        (begin, pace): (Start, &Pace),
+        mut answer: Answer,
+    ) {
         if begin == Start::Apart {
             return self.spawn(id, context, answer);
         }

@@ -20,6 +20,9 @@ use crate::wire::sending::is_cut;
 /// Answers longer than this together are handed to the writer before the read is at its end.
 const WRITE_AT: usize = 64 << 10;
 
+/// Room for answers that a thread keeps.
+const KEPT: usize = 256 << 10;
+
 /// Answers to our own calls that are handed over together.
 const AT_ONCE: usize = 256;
 
@@ -51,6 +54,15 @@ impl Answers {
         count: 0,
         params: 0,
     };
+}
+
+impl Answers {
+    /// Gives back the room of a large result: the buffer is a thread's, for as long as it lives.
+    fn give_back(&mut self) {
+        if self.out.capacity() > KEPT {
+            self.out.shrink_to(WRITE_AT);
+        }
+    }
 }
 
 /// One read of a link's reader. Its end tells the link of the answers.
@@ -195,6 +207,7 @@ pub(super) fn answer(
         other => {
             body.extend_from_slice(&answers.out[start..]);
             answers.out.truncate(start - frame::HEADER);
+            answers.give_back();
             Encoded::Apart(other.map(|lent| object::moved(lent, start)))
         }
     };
@@ -238,6 +251,7 @@ impl Link {
             self.idle.notify_waiters();
         }
         answers.out.clear();
+        answers.give_back();
         (answers.count, answers.params) = (0, 0);
     }
 }
