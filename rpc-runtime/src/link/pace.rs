@@ -4,9 +4,9 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-/// A first poll that takes longer makes its method slow. A task of its own costs about one microsecond, and a hundred of
-/// them are less than what a network adds.
-const SLOW: Duration = Duration::from_micros(100);
+/// A first poll that takes longer makes its method slow. Far above what making and encoding a large answer takes: several of
+/// those at once on tasks of their own keep more memory than one after the other on the reader's.
+const SLOW: Duration = Duration::from_millis(20);
 
 /// Calls of a slow method between two that are measured again.
 const SPAWNED: u32 = 1_024;

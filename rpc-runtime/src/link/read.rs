@@ -436,8 +436,8 @@ thread_local! {
     static BUFFERS: RefCell<Vec<BytesMut>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Buffers that a thread keeps: as many as its readers may hold between two reads, which are few.
-const KEPT_BUFFERS: usize = 8;
+/// Buffers that a thread keeps. Its readers take turns, so that one is enough for most reads.
+const KEPT_BUFFERS: usize = 2;
 
 /// Sees to it that there is room to read.
 fn make_room(buffer: &mut BytesMut) {
