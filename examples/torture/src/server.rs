@@ -1,8 +1,11 @@
 //! The server under attack, as a process of its own, and a caller who was there before.
 
+use std::alloc::System;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
+
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 use rpc_runtime::{BlockingChannel, Limits, Server, Stream, rpc_service, stream};
 
@@ -16,9 +19,15 @@ pub(crate) trait Target {
     async fn count(&self, up_to: u64) -> impl Stream<Item = u64>;
     /// Connections that are open.
     async fn connections(&self) -> u64;
+    /// Bytes that are allocated and not freed.
+    async fn live(&self) -> u64;
 }
 
 struct Fortress;
+
+/// Counts every byte: what the process has resident also depends on what its allocator keeps.
+#[global_allocator]
+static ALLOCATED: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 static OPEN: std::sync::OnceLock<tokio::sync::watch::Receiver<u64>> = std::sync::OnceLock::new();
 
@@ -40,6 +49,10 @@ impl Target for Fortress {
     }
     async fn connections(&self) -> u64 {
         OPEN.get().map_or(0, |open| *open.borrow())
+    }
+    async fn live(&self) -> u64 {
+        let stats = ALLOCATED.stats();
+        (stats.bytes_allocated - stats.bytes_deallocated) as u64
     }
 }
 
@@ -152,6 +165,14 @@ impl Victim {
             client.echo(text).map_err(|error| error.to_string())?;
             client.blob(1_000_000).map_err(|error| error.to_string())?;
         }
+        // Streams that wait for their reader.
+        let mut streams = Vec::new();
+        for client in &clients {
+            for _ in 0..16 {
+                streams.push(client.count(u64::MAX).map_err(|error| error.to_string())?);
+            }
+        }
+        drop(streams);
         // The largest message that is allowed: the allocator keeps more for the next one from then on.
         let largest = "z".repeat((16 << 20) - 16);
         for client in clients.iter().take(4) {
@@ -204,17 +225,34 @@ impl Victim {
             .ok_or_else(|| format!("{path} has no VmRSS"))
     }
 
-    /// The same when what is going on has come to its end: below `wanted`, or whatever it is after `patience`.
-    pub(crate) fn settled_memory(&self, wanted: u64, patience: Duration) -> Result<u64, String> {
+    /// What it keeps when what is going on has come to its end: no more than `wanted`, or whatever it is after `patience`.
+    pub(crate) fn settled(&self, wanted: Kept, patience: Duration) -> Result<Kept, String> {
         let begun = Instant::now();
         loop {
-            let memory = self.memory()?;
-            if memory <= wanted || begun.elapsed() > patience {
-                return Ok(memory);
+            let kept = self.kept()?;
+            let enough = kept.resident <= wanted.resident && kept.live <= wanted.live;
+            if enough || begun.elapsed() > patience {
+                return Ok(kept);
             }
             std::thread::sleep(Duration::from_millis(100));
         }
     }
+
+    /// What it keeps at the moment.
+    pub(crate) fn kept(&self) -> Result<Kept, String> {
+        let live = self.witness.live().map_err(|error| error.to_string())?;
+        let resident = self.memory()?;
+        Ok(Kept { resident, live })
+    }
+}
+
+/// Bytes of memory of the server process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kept {
+    /// In memory, with what its allocator keeps for later.
+    pub(crate) resident: u64,
+    /// Allocated and not freed.
+    pub(crate) live: u64,
 }
 
 impl Drop for Victim {

@@ -439,26 +439,34 @@ thread_local! {
 /// Buffers that a thread keeps. Its readers take turns, so that one is enough for most reads.
 const KEPT_BUFFERS: usize = 2;
 
+/// The beginning of a frame up to this length waits for its rest in a buffer of its own size: many senders that stop in the
+/// middle of a frame cost little, and what they cost can be given back to the system.
+const BEGINNING: usize = 4 << 10;
+
 /// Sees to it that there is room to read.
 fn make_room(buffer: &mut BytesMut) {
     if buffer.capacity() - buffer.len() >= LOW_ROOM {
         return;
     }
-    if buffer.is_empty()
-        && let Some(kept) = BUFFERS.with_borrow_mut(Vec::pop)
+    if buffer.len() <= BEGINNING
+        && let Some(mut kept) = BUFFERS.with_borrow_mut(Vec::pop)
     {
+        kept.extend_from_slice(buffer);
         *buffer = kept;
-    } else {
+    }
+    if buffer.capacity() - buffer.len() < LOW_ROOM {
         buffer.reserve(READ_AHEAD);
     }
 }
 
-/// Takes the room of a connection that waits for input.
+/// Takes the room of a connection that waits for input, but for what a beginning of a frame needs.
 fn lay_by(buffer: &mut BytesMut) {
-    if !buffer.is_empty() {
+    if buffer.len() > BEGINNING || buffer.capacity() < LOW_ROOM {
         return;
     }
-    let spare = std::mem::take(buffer);
+    let beginning = BytesMut::from(&buffer[..]);
+    let mut spare = std::mem::replace(buffer, beginning);
+    spare.clear();
     if spare.capacity() < LOW_ROOM || spare.capacity() > READ_AHEAD * 2 {
         return;
     }
@@ -505,5 +513,23 @@ pub(crate) fn read_answer(frame: Frame, peer: &str) -> Answer {
                     .with_peer(peer),
             )
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_beginning_of_a_frame_waits_in_a_buffer_of_its_size() {
+        let mut buffer = BytesMut::new();
+        make_room(&mut buffer);
+        buffer.extend_from_slice(b"beginning");
+        lay_by(&mut buffer);
+        assert_eq!(&buffer[..], b"beginning");
+        assert!(buffer.capacity() < LOW_ROOM, "{}", buffer.capacity());
+        make_room(&mut buffer);
+        assert_eq!(&buffer[..], b"beginning");
+        assert!(buffer.capacity() - buffer.len() >= LOW_ROOM);
     }
 }
