@@ -232,6 +232,7 @@ impl Core {
                 target: None,
                 metadata: &[],
                 params: if number < 4 { &[0x90] } else { &params },
+                large: None,
                 lent: &[],
             };
             let Some(id) = core.calls.begin(None, None) else {

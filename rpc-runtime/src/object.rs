@@ -16,6 +16,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 
 use crate::client::Channel;
+use crate::codec::apart::Part;
 use crate::codec::{Decode, DecodeError, Encode, Reader};
 use crate::descriptor::{Client, ServiceDescriptor};
 use crate::error::{Error, ErrorKind};
@@ -271,6 +272,14 @@ fn collected() -> Vec<Lent> {
 pub(crate) fn moved(mut lent: Vec<Lent>, start: usize) -> Vec<Lent> {
     lent.iter_mut().for_each(|lent| lent.at -= start);
     lent
+}
+
+/// Notes that parts of the message that these objects are in are inserted at their places.
+pub(crate) fn moved_by(lent: &mut [Lent], parts: &[Part]) {
+    for lent in lent {
+        let before = parts.iter().filter(|part| part.at <= lent.at);
+        lent.at += before.map(|part| part.bytes.len()).sum::<usize>();
+    }
 }
 
 /// Says where handles that are decoded from now on come from: a message of a link; `homes` are our own objects in it.

@@ -4,7 +4,7 @@ use bench_load::{
     Case, Client, Error, Job, Order as Sample, Result, Stamp, Tally, body, body_is_right,
     list_is_right,
 };
-use rpc_runtime::stream;
+use rpc_runtime::{Bytes, stream};
 use tokio::task::JoinHandle;
 
 use crate::bench::v1::{BenchClient, Order, OrderRef};
@@ -59,7 +59,7 @@ impl Client for Connection {
     }
 
     fn upload(self, size: usize, count: u64) -> JoinHandle<Result<(), Error>> {
-        let piece = body(size);
+        let piece = Bytes::from(body(size));
         let pieces = stream::iter((0..count).map(move |_| piece.clone()));
         tokio::spawn(async move {
             let length = self.client.upload(pieces).timeout(UPLOAD_TIME).await?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bench_load::{Order as Sample, body};
-use rpc_runtime::{Items, Shared, Stream, stream};
+use rpc_runtime::{Bytes, Items, Shared, Stream, stream};
 
 use crate::bench::v1::{Bench, Order};
 
@@ -45,22 +45,22 @@ impl Bench for Shop {
         self.shared.clone().into()
     }
 
-    async fn echo(&self, body: Vec<u8>) -> Vec<u8> {
+    async fn echo(&self, body: Bytes) -> Bytes {
         body
     }
 
-    async fn items(&self, size: u64, count: u64) -> impl Stream<Item = Vec<u8>> {
+    async fn items(&self, size: u64, count: u64) -> impl Stream<Item = Bytes> {
         let item = body(size as usize);
         stream::iter((0..count).map(move |number| {
             let mut item = item.clone();
             if let Some(place) = item.first_chunk_mut() {
                 *place = number.to_le_bytes();
             }
-            item
+            item.into()
         }))
     }
 
-    async fn upload(&self, mut pieces: Items<Vec<u8>>) -> u64 {
+    async fn upload(&self, mut pieces: Items<Bytes>) -> u64 {
         let mut length = 0;
         while let Some(Ok(piece)) = pieces.next().await {
             length += piece.len() as u64;

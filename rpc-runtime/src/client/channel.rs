@@ -19,7 +19,7 @@ use crate::client::local::Local;
 use crate::client::one_way::OneWay;
 use crate::client::options::CallOptions;
 use crate::client::profile::Profile;
-use crate::client::request::{Extras, Prepared, Request};
+use crate::client::request::{Prepared, Request};
 use crate::client::retry::{Stage, Tried, pause_end};
 use crate::client::returns::Returns;
 use crate::client::stream_call::StreamCall;
@@ -31,7 +31,7 @@ use crate::discovery::{Balanced, Registry};
 use crate::error::{Error, ErrorKind, Execution, Result};
 use crate::limits::Limits;
 use crate::link::{Begin, Link, NotBegun, Ticket};
-use crate::object::{self, Remote};
+use crate::object::Remote;
 use crate::reflection;
 use crate::server::Skeleton;
 use crate::server::catch_panic::CatchPanic;
@@ -267,26 +267,11 @@ impl Channel {
         params: &mut dyn FnMut(&mut Vec<u8>),
     ) -> Request {
         self.inner.profile.learn(method);
-        // Enough for most, so that it is made once.
-        let mut encoded = Vec::with_capacity(PARAMS);
-        let lent = object::collect(|| params(&mut encoded));
-        let target = match &self.inner.route {
-            Route::Object(remote) => Some(remote.id()),
-            _ => None,
-        };
-        let extras = (!lent.is_empty() || target.is_some()).then(|| {
-            Box::new(Extras {
-                upload: None,
-                lent,
-                target,
-            })
-        });
-        Request {
-            method,
-            params: encoded,
-            options: CallOptions::default(),
-            extras,
+        let mut request = Request::new(method, CallOptions::default(), params);
+        if let Route::Object(remote) = &self.inner.route {
+            request.extras.get_or_insert_default().target = Some(remote.id());
         }
+        request
     }
 
     /// How many connections of this channel led to a peer whose definition of the called service differs from the one
@@ -629,9 +614,6 @@ async fn rest(prepared: &Prepared, tried: &mut Tried, pause: Duration) -> Result
     }
 }
 
-/// Room made for parameters before they are encoded.
-const PARAMS: usize = 64;
-
 const LOST_OBJECT: &str =
     "the object went with its connection; keep the client that it came from, or ask for it anew";
 
@@ -656,8 +638,7 @@ async fn call_here(skeleton: Arc<dyn Skeleton>, prepared: Prepared) -> Answer {
     let metadata = crate::metadata::Metadata::decode(prepared.metadata(), &Limits::default())
         .unwrap_or_default();
     let context = Context::new(method, None, metadata, prepared.deadline, false);
-    let (incoming, mut answer) =
-        Incoming::local(prepared.params().to_vec().into(), context.clone());
+    let (incoming, mut answer) = Incoming::local(prepared.params().into(), context.clone());
     let panicked = || {
         Error::new(
             ErrorKind::Internal,

@@ -182,8 +182,8 @@ impl Direct {
 
 async fn connect(address: &Address, profile: &Profile) -> Result<Arc<Link>> {
     let patience = profile.terms.limits.write_stall_timeout;
-    let attempt = async {
-        let mut io = transport::connect_by(
+    let reached = async {
+        let io = transport::connect_by(
             profile.transport.as_ref(),
             address,
             &profile.security,
@@ -191,29 +191,23 @@ async fn connect(address: &Address, profile: &Profile) -> Result<Arc<Link>> {
         )
         .await?;
         let token = profile.wallet.token(&io.peer, io.is_private).await?;
-        let (terms, mut exports) = (profile.terms.clone(), profile.exports.clone());
-        if let Some(spoken) = &profile.spoken {
-            if token.is_some() {
-                let text = "MessagePack-RPC has no place for a token: make this channel without one, and let the transport or the network vouch for it";
-                return Err(Error::new(ErrorKind::FailedPrecondition, text).with_peer(io.peer));
-            }
-            exports = msgpack_rpc::translate(&mut io, spoken, &terms.limits, exports);
-        }
-        link::connect(io, terms, exports, token).await
+        Ok::<_, Error>((io, token))
     };
-    // The handshake has a limit of its own; this one is for a host that swallows packets.
-    match timeout(
-        profile.terms.limits.handshake_timeout.saturating_mul(2),
-        attempt,
-    )
-    .await
-    {
-        Ok(outcome) => outcome,
-        Err(_) => {
-            Err(Error::unavailable(format!("{address} does not answer"))
-                .with_peer(address.to_string()))
+    // For a host that swallows packets; the handshake has a limit of its own, which says more.
+    let Ok(reached) = timeout(profile.terms.limits.handshake_timeout, reached).await else {
+        let silent = Error::unavailable(format!("{address} does not answer"));
+        return Err(silent.with_peer(address.to_string()));
+    };
+    let (mut io, token) = reached?;
+    let (terms, mut exports) = (profile.terms.clone(), profile.exports.clone());
+    if let Some(spoken) = &profile.spoken {
+        if token.is_some() {
+            let text = "MessagePack-RPC has no place for a token: make this channel without one, and let the transport or the network vouch for it";
+            return Err(Error::new(ErrorKind::FailedPrecondition, text).with_peer(io.peer));
         }
+        exports = msgpack_rpc::translate(&mut io, spoken, &terms.limits, exports);
     }
+    link::connect(io, terms, exports, token).await
 }
 
 /// Notes what came of an attempt.

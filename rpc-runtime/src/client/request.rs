@@ -8,15 +8,21 @@ use tokio::time::Instant;
 use crate::client::options::{CallOptions, Timeout};
 use crate::client::retry::{Retry, RetryPolicy};
 use crate::client::upload::Upload;
+use crate::codec::apart;
 use crate::context::Context;
 use crate::descriptor::{MethodDescriptor, MethodKind};
 use crate::error::{Error, Result};
 use crate::limits::{DEFAULT_TIMEOUT, Limits};
 use crate::link::Link;
-use crate::object::Lent;
+use crate::object::{self, Lent};
 use crate::security::AUTHORIZATION;
 use crate::status::Status;
+use crate::wire::body::Body;
 use crate::wire::frame::{CallFrame, CallPart, flag};
+use crate::wire::outbound::WHOLE;
+
+/// Room that is made for the parameters of a call.
+const PARAMS: usize = 64;
 
 /// Metadata keys that calls made inside of a handler inherit: W3C trace context.
 const INHERITED: [&str; 2] = ["traceparent", "tracestate"];
@@ -40,6 +46,8 @@ pub(crate) struct Extras {
     pub(crate) lent: Vec<Lent>,
     /// The object that is called, if it is one.
     pub(crate) target: Option<u64>,
+    /// The parameters, if they are large; none are elsewhere then.
+    pub(crate) large: Option<Body>,
 }
 
 /// A request that has begun: its time runs.
@@ -63,6 +71,38 @@ pub(crate) struct Prepared {
 }
 
 impl Request {
+    /// Encodes the parameters of a call.
+    pub(crate) fn new(
+        method: &'static MethodDescriptor,
+        options: CallOptions,
+        params: &mut dyn FnMut(&mut Vec<u8>),
+    ) -> Self {
+        // Enough for most, so that it is made once.
+        let mut encoded = Vec::with_capacity(PARAMS);
+        let mut lent = Vec::new();
+        let mut parts = apart::collect(|| lent = object::collect(|| params(&mut encoded)));
+        if !lent.is_empty() && !parts.is_empty() {
+            // Objects are found by their places in the whole.
+            object::moved_by(&mut lent, &parts);
+            encoded = Body::new(encoded, std::mem::take(&mut parts)).to_vec();
+        }
+        let is_large = lent.is_empty() && (!parts.is_empty() || encoded.len() > WHOLE);
+        let large = is_large.then(|| Body::new(std::mem::take(&mut encoded), parts));
+        let extras = (large.is_some() || !lent.is_empty()).then(|| {
+            Box::new(Extras {
+                large,
+                lent,
+                ..Extras::default()
+            })
+        });
+        Self {
+            method,
+            params: encoded,
+            options,
+            extras,
+        }
+    }
+
     /// Starts the clock and takes over what the surrounding handler passes on.
     pub(crate) fn prepare(mut self, limits: &Limits) -> Result<Prepared> {
         // How long a stream takes is its sender's affair; that the peer is there is what pings are for.
@@ -187,9 +227,16 @@ impl Prepared {
             .is_some_and(|known| Arc::ptr_eq(known, link))
     }
 
-    /// The parameters.
-    pub(crate) fn params(&self) -> &[u8] {
-        &self.params
+    /// A copy of the parameters.
+    pub(crate) fn params(&self) -> Vec<u8> {
+        match self.large() {
+            Some(large) => large.to_vec(),
+            None => self.params.clone(),
+        }
+    }
+
+    fn large(&self) -> Option<&Body> {
+        self.extras.as_ref()?.large.as_ref()
     }
 
     /// The metadata section.
@@ -238,6 +285,7 @@ impl Prepared {
             target: self.extras.as_ref().and_then(|it| it.target),
             metadata: &self.metadata,
             params: &self.params,
+            large: self.large(),
             lent: self.extras.as_ref().map_or(&[], |it| &it.lent),
         })
     }

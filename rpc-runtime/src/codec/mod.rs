@@ -177,6 +177,7 @@ mod wire;
 mod wire_macro;
 pub mod write;
 
+pub(crate) mod apart;
 mod base64;
 mod containers;
 mod decimal;

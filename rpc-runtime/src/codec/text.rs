@@ -7,11 +7,11 @@ use bytes::Bytes;
 use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserializer, Serializer};
 
-use super::base64;
 use super::error::DecodeError;
 use super::reader::Reader;
 use super::wire::{De, Decode, Encode, Wire, prealloc};
 use super::write;
+use super::{apart, base64};
 
 impl Encode for str {
     #[inline]
@@ -87,7 +87,10 @@ impl<'de> Decode<'de> for &'de [u8] {
 impl Encode for Bytes {
     #[inline]
     fn encode(&self, out: &mut Vec<u8>) {
-        write::bin(out, self);
+        write::bin_len(out, self.len());
+        if !apart::leave(out, self) {
+            out.extend_from_slice(self);
+        }
     }
 }
 

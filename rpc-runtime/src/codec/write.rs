@@ -82,8 +82,14 @@ pub fn str(out: &mut Vec<u8>, value: &str) {
 /// Writes binary.
 #[inline]
 pub fn bin(out: &mut Vec<u8>, value: &[u8]) {
-    infallible(encode::write_bin_len(out, length(value.len())));
+    bin_len(out, value.len());
     out.extend_from_slice(value);
+}
+
+/// Writes the header of binary; `len` bytes follow.
+#[inline]
+pub fn bin_len(out: &mut Vec<u8>, len: usize) {
+    infallible(encode::write_bin_len(out, length(len)));
 }
 
 /// Writes the header of an array; `len` values follow.

@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
@@ -10,13 +9,14 @@ use std::task::Waker;
 use tokio::time::Instant;
 
 use super::objects::drop_objects;
-use super::turn::{self, Encoded};
+use super::turn::{self, Encoded, Message};
 use super::{Link, Phase, State};
 use crate::context::Context;
 use crate::descriptor::MethodKind;
 use crate::error::{ErrorKind, Execution};
-use crate::object::{self, Lent, Loan};
+use crate::object::{Lent, Loan};
 use crate::status::Status;
+use crate::wire::body::Body;
 use crate::wire::budgets::Charge;
 use crate::wire::frame::{self, FailPart, Kind, flag};
 use crate::wire::sending::is_cut;
@@ -107,47 +107,36 @@ impl Responder {
         }
         self.answered.store(true, Ordering::Relaxed);
         let link = self.link();
-        let mut body = Vec::new();
         let plain = matches!(head, Head::Result) && !self.one_way && !link.packs;
         let apart = if plain && self.is_unary() && turn::is_of(link) {
-            match turn::answer(link, self.request_id, self.params, encode, &mut body) {
+            match turn::answer(link, self.request_id, self.params, encode) {
                 Encoded::Kept => return,
-                Encoded::Apart(encoded) => Some(encoded),
+                Encoded::Apart(message) => Some(message),
             }
         } else {
             None
         };
         with_scratch(|scratch| {
-            let encoded = if let Some(encoded) = apart {
-                *scratch = body;
-                encoded
-            } else {
+            let mut message = apart.unwrap_or_else(|| {
                 // Encoding runs the user's code, so it must not happen under the link's lock.
-                catch_unwind(AssertUnwindSafe(|| object::collect(|| encode(scratch))))
-            };
-            let (lent, panic) = match encoded {
-                Ok(lent) => (lent, None),
-                Err(panic) => (object::collect(|| {}), Some(panic)),
-            };
+                let cut = |length| !link.packs && is_cut(0, length, &link.peer_hello);
+                Message::encode(std::mem::take(scratch), encode, cut)
+            });
             let packed = match head {
-                Head::Result if lent.is_empty() && panic.is_none() => link.packed(scratch),
+                Head::Result if message.lent.is_empty() && message.panic.is_none() => {
+                    link.packed(&message.bytes)
+                }
                 _ => None,
             };
             let flags = match packed {
                 Some(packed) => {
-                    *scratch = packed;
+                    message.bytes = packed;
                     flag::COMPRESSED
                 }
                 None => 0,
             };
-            let message = panic.map(|panic| {
-                format!(
-                    "encoding the answer of {} panicked: {}",
-                    self.context.method(),
-                    text(&*panic)
-                )
-            });
-            self.finish(scratch, message, (head, flags), &lent);
+            self.finish(&mut message, (head, flags));
+            *scratch = message.bytes;
         });
     }
 
@@ -156,13 +145,7 @@ impl Responder {
         self.context.method().kind == MethodKind::Unary
     }
 
-    fn finish(
-        &self,
-        body: &mut Vec<u8>,
-        panicked: Option<String>,
-        (head, flags): (Head<'_>, u8),
-        lent: &[Lent],
-    ) {
+    fn finish(&self, message: &mut Message, (head, flags): (Head<'_>, u8)) {
         let link = &**self.link();
         let in_turn = turn::is_of(link);
         turn::catch_up(link);
@@ -189,18 +172,25 @@ impl Responder {
         state.pieces.drop_body(self.key());
         let mut back = Vec::new();
         if !self.one_way && state.phase != Phase::Closed {
-            let lends = match lent {
+            let panicked = message.panic.take().map(|panic| {
+                let method = self.context.method();
+                let text = format!(
+                    "encoding the answer of {method} panicked: {}",
+                    text(&*panic)
+                );
+                (Status::Internal, text)
+            });
+            let lends = match &message.lent[..] {
                 [] => Ok(Vec::new()),
-                lent => self.lend(&mut state, body, lent),
+                lent => self.lend(&mut state, &mut message.bytes, lent),
             };
-            let panicked = panicked.map(|text| (Status::Internal, text));
             let (loans, failed) = match lends {
                 Ok(loans) => (loans, panicked),
                 Err(error) => (Vec::new(), Some(error)),
             };
             // An object that comes home needs its connection as well.
             let flags = if loans.is_empty() { flags } else { flag::LENDS };
-            if !self.write_answer(&mut state, body, failed, head, flags) {
+            if !self.write_answer(&mut state, message, failed, head, flags) {
                 back = state.objects.take_back(&loans);
             }
             link.choke(&state);
@@ -260,7 +250,7 @@ impl Responder {
     fn write_answer(
         &self,
         state: &mut State,
-        body: &mut Vec<u8>,
+        message: &mut Message,
         failed: Option<(Status, String)>,
         head: Head<'_>,
         flags: u8,
@@ -277,11 +267,15 @@ impl Responder {
             Head::Declared(_) => 8,
             _ => 0,
         };
-        let cut = is_cut(fixed, body.len(), &link.peer_hello);
+        let body_len = message
+            .large
+            .as_ref()
+            .map_or(message.bytes.len(), Body::len);
+        let cut = is_cut(fixed, body_len, &link.peer_hello);
         let (length, limit, unit) = if cut {
-            (body.len(), link.peer_hello.max_message, "messages")
+            (body_len, link.peer_hello.max_message, "messages")
         } else {
-            let length = frame::HEADER - frame::LENGTH_FIELD + fixed + body.len();
+            let length = frame::HEADER - frame::LENGTH_FIELD + fixed + body_len;
             (length, link.peer_hello.max_frame, "frames")
         };
         if length > limit as usize {
@@ -292,6 +286,7 @@ impl Responder {
             return false;
         }
         let out = state.out.buffer();
+        let body = &message.bytes;
         match head {
             Head::Fail(part, message) => frame::write_fail(out, id, &part, message),
             Head::Result if cut => frame::write_front(out, Kind::Reply, flags, id),
@@ -300,8 +295,10 @@ impl Responder {
             Head::Declared(part) => frame::write_declared(out, id, &part, body),
         }
         if cut {
-            let body = std::mem::take(body);
-            state.out.add_body(self.key(), body.into());
+            let bytes = std::mem::take(&mut message.bytes);
+            let body = message.large.take();
+            let body = body.unwrap_or_else(|| Body::new(bytes, Vec::new()));
+            state.out.add_body(self.key(), body);
         }
         true
     }

@@ -101,6 +101,7 @@ impl Link {
         earlier(self.ping_due(&state));
         earlier(self.idle_due(&state));
         earlier(self.piece_due(&state));
+        earlier(state.pieces.spare_due());
         state.keeper_due = due;
         due
     }
@@ -159,7 +160,11 @@ impl Link {
             return self.close(Error::lost(&self.peer, text));
         }
         self.expire_calls(now);
-        let state = self.lock();
+        let mut state = self.lock();
+        if state.pieces.spare_due().is_some_and(|due| due <= now) {
+            state.pieces.give_back();
+            state.settle();
+        }
         let (ping, idle) = (self.ping_due(&state), self.idle_due(&state));
         let asked = state.ping_sent.is_some();
         let piece = self.piece_due(&state);

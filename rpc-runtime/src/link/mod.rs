@@ -271,7 +271,7 @@ impl Link {
             calls: Calls::new(peer_hello.max_inflight.max(1)),
             out: Outbound::new(peer_hello.piece()),
             streams,
-            pieces: Pieces::default(),
+            pieces: Pieces::recycling(),
             objects: Objects::default(),
             borrowed: 0,
             params: 0,
@@ -682,6 +682,7 @@ impl Link {
 fn as_packed<'a>(call: &CallFrame<'a>, packed: Option<&'a [u8]>) -> CallFrame<'a> {
     packed.map_or(*call, |params| CallFrame {
         params,
+        large: None,
         flags: call.flags | frame::flag::COMPRESSED,
         ..*call
     })

@@ -19,10 +19,13 @@ impl Link {
 
     /// The same of a call's parameters. Objects among them are named by their place, so those stay as they are.
     pub(super) fn packed_call(&self, call: &CallFrame<'_>) -> Option<Vec<u8>> {
-        call.lent
-            .is_empty()
-            .then(|| self.packed(call.params))
-            .flatten()
+        if !self.packs || !call.lent.is_empty() {
+            return None;
+        }
+        match call.large {
+            Some(large) => self.packed(&large.to_vec()),
+            None => self.packed(call.params),
+        }
     }
 
     /// The body of an answer or an item as it was.

@@ -33,6 +33,8 @@ pub(super) type Input = Box<dyn AsyncRead + Send + Unpin>;
 
 /// Room made in the read buffer when less than [`LOW_ROOM`] is left.
 pub(super) const READ_AHEAD: usize = 64 << 10;
+/// The same while reads fill what they are given.
+const READ_FAR_AHEAD: usize = 256 << 10;
 const LOW_ROOM: usize = 8 << 10;
 
 /// PINGs that come too soon before the connection ends.
@@ -84,6 +86,7 @@ impl Link {
         let (mut counted, mut is_closed) = (0, false);
         // Asked for once: to ask anew before each read would cost more than the rest of a short one.
         let mut closed = pin!(self.closed());
+        let mut ahead = READ_AHEAD;
         loop {
             let taken = self.take_frames(&mut inbound, read);
             let taken = taken.and_then(|taken| {
@@ -119,7 +122,13 @@ impl Link {
                 partial_since.get_or_insert_with(Instant::now);
             }
             let limit = partial_since.map(|since| since + self.limits.frame_timeout);
-            let event = read_more(&mut input, inbound.buffer(), limit, closed.as_mut());
+            let event = read_more(
+                &mut input,
+                inbound.buffer(),
+                &mut ahead,
+                limit,
+                closed.as_mut(),
+            );
             match event.await {
                 // A peer that was told to go may have sent something before it heard.
                 Event::Closed if self.lock().leaving.refusing => return self.swallow(input).await,
@@ -408,14 +417,18 @@ impl Link {
 async fn read_more(
     input: &mut Input,
     buffer: &mut BytesMut,
+    ahead: &mut usize,
     limit: Option<Instant>,
     mut closed: Pin<&mut impl Future<Output = ()>>,
 ) -> Event {
     let mut timer = pin!(limit.map(sleep_until));
     poll_fn(|cx| {
-        make_room(buffer);
+        make_room(buffer, *ahead);
+        let room = buffer.capacity() - buffer.len();
         // Dropping the future between polls loses nothing: it holds no bytes.
         if let Poll::Ready(outcome) = pin!(input.read_buf(buffer)).poll(cx) {
+            let is_full = matches!(outcome, Ok(count) if count == room && room >= READ_AHEAD);
+            *ahead = if is_full { READ_FAR_AHEAD } else { READ_AHEAD };
             return Poll::Ready(Event::Read(outcome));
         }
         lay_by(buffer);
@@ -444,8 +457,13 @@ const KEPT_BUFFERS: usize = 2;
 const BEGINNING: usize = 4 << 10;
 
 /// Sees to it that there is room to read.
-fn make_room(buffer: &mut BytesMut) {
-    if buffer.capacity() - buffer.len() >= LOW_ROOM {
+fn make_room(buffer: &mut BytesMut, ahead: usize) {
+    let low = if ahead > READ_AHEAD {
+        READ_AHEAD
+    } else {
+        LOW_ROOM
+    };
+    if buffer.capacity() - buffer.len() >= low {
         return;
     }
     if buffer.len() <= BEGINNING
@@ -454,8 +472,8 @@ fn make_room(buffer: &mut BytesMut) {
         kept.extend_from_slice(buffer);
         *buffer = kept;
     }
-    if buffer.capacity() - buffer.len() < LOW_ROOM {
-        buffer.reserve(READ_AHEAD);
+    if buffer.capacity() - buffer.len() < low {
+        buffer.reserve(ahead);
     }
 }
 
@@ -467,11 +485,13 @@ fn lay_by(buffer: &mut BytesMut) {
     let beginning = BytesMut::from(&buffer[..]);
     let mut spare = std::mem::replace(buffer, beginning);
     spare.clear();
-    if spare.capacity() < LOW_ROOM || spare.capacity() > READ_AHEAD * 2 {
+    if spare.capacity() < LOW_ROOM || spare.capacity() > READ_FAR_AHEAD * 2 {
         return;
     }
+    let is_large = |buffer: &BytesMut| buffer.capacity() > READ_AHEAD * 2;
     BUFFERS.with_borrow_mut(|buffers| {
-        if buffers.len() < KEPT_BUFFERS {
+        let large = buffers.iter().any(is_large);
+        if buffers.len() < KEPT_BUFFERS && !(large && is_large(&spare)) {
             buffers.push(spare);
         }
     });
@@ -523,12 +543,12 @@ mod tests {
     #[test]
     fn the_beginning_of_a_frame_waits_in_a_buffer_of_its_size() {
         let mut buffer = BytesMut::new();
-        make_room(&mut buffer);
+        make_room(&mut buffer, READ_AHEAD);
         buffer.extend_from_slice(b"beginning");
         lay_by(&mut buffer);
         assert_eq!(&buffer[..], b"beginning");
         assert!(buffer.capacity() < LOW_ROOM, "{}", buffer.capacity());
-        make_room(&mut buffer);
+        make_room(&mut buffer, READ_AHEAD);
         assert_eq!(&buffer[..], b"beginning");
         assert!(buffer.capacity() - buffer.len() >= LOW_ROOM);
     }

@@ -51,6 +51,7 @@ fn begin_until(
         metadata: &[],
         params: &params,
         lent,
+        large: None,
         target: None,
     };
     link.begin(&call, deadline, true).unwrap()
@@ -233,6 +234,7 @@ async fn a_large_one_way_call_is_sent_to_its_end_although_the_channel_is_dropped
         flags: flag::ONE_WAY,
         metadata: &[],
         params: &params,
+        large: None,
         lent: &[],
         target: None,
     };

@@ -7,12 +7,15 @@ use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::pace::{Pace, Start, Watch};
 use super::read::{Woken, read_answer};
 use super::{Link, Phase};
+use crate::codec::apart::{self, Part};
 use crate::object::{self, Lent};
+use crate::wire::body::Body;
 use crate::wire::calls::Answer;
 use crate::wire::frame::{self, Frame};
 use crate::wire::sending::is_cut;
@@ -57,6 +60,58 @@ impl Answers {
 }
 
 impl Answers {
+    /// Makes an answer of what was encoded from `start` on, or takes it out again.
+    fn keep(
+        &mut self,
+        link: &Link,
+        (start, params): (usize, u64),
+        collected: Result<Collected, Box<dyn Any + Send>>,
+    ) -> Encoded {
+        let is_cut = |length| is_cut(0, length, &link.peer_hello);
+        let (lent, mut parts) = match collected {
+            Ok(collected) => collected,
+            Err(panic) => {
+                self.take_out(start);
+                return Encoded::Apart(Message::panicked(panic));
+            }
+        };
+        let length = self.out.len() - start;
+        if lent.is_empty() && parts.is_empty() && !is_cut(length) && link.peer_hello.takes(length) {
+            frame::end_reply(&mut self.out, start);
+            self.count += 1;
+            self.params += params;
+            // Those of a peer that does not count must not be refused for calls that are done.
+            let many = self.count >= link.limits.max_inflight_per_connection / 4;
+            if self.out.len() >= WRITE_AT || many {
+                link.merge(self);
+                link.flush_now();
+            }
+            return Encoded::Kept;
+        }
+        parts.iter_mut().for_each(|part| part.at -= start);
+        let whole = length + parts.iter().map(|part| part.bytes.len()).sum::<usize>();
+        let encoded = self.take_out(start);
+        Encoded::Apart(if lent.is_empty() && is_cut(whole) {
+            Message::large(encoded, parts)
+        } else {
+            Message::flat(encoded.into(), parts, object::moved(lent, start))
+        })
+    }
+
+    /// Takes out what was encoded from `start` on, with the head before it. What is large is not copied: the answers before
+    /// it are.
+    fn take_out(&mut self, start: usize) -> Bytes {
+        let before = start - frame::HEADER;
+        if self.out.len() - start > before.max(WRITE_AT) {
+            let kept = self.out[..before].to_vec();
+            return Bytes::from(std::mem::replace(&mut self.out, kept)).slice(start..);
+        }
+        let taken = Bytes::copy_from_slice(&self.out[start..]);
+        self.out.truncate(before);
+        self.give_back();
+        taken
+    }
+
     /// Gives back the room of a large result: the buffer is a thread's, for as long as it lives.
     fn give_back(&mut self) {
         if self.out.capacity() > KEPT {
@@ -80,8 +135,78 @@ pub(super) struct Turn<'a> {
 pub(super) enum Encoded {
     /// It is among the answers.
     Kept,
-    /// It is left in the body that was given, with the objects in it, or with the panic of who encoded it.
-    Apart(Result<Vec<Lent>, Box<dyn Any + Send>>),
+    /// It is to be written by itself.
+    Apart(Message),
+}
+
+/// What was encoded and is not written yet.
+#[derive(Default)]
+pub(super) struct Message {
+    pub(super) bytes: Vec<u8>,
+    /// All of it, if it is to be cut; there are no bytes then.
+    pub(super) large: Option<Body>,
+    pub(super) lent: Vec<Lent>,
+    /// The encoder's, so that there is no message.
+    pub(super) panic: Option<Box<dyn Any + Send>>,
+}
+
+impl Message {
+    /// Encodes into an empty buffer; `cut` tells whether a message of such a length is to be cut.
+    pub(super) fn encode(
+        mut bytes: Vec<u8>,
+        encode: &mut dyn FnMut(&mut Vec<u8>),
+        cut: impl FnOnce(usize) -> bool,
+    ) -> Self {
+        let (lent, parts) = match collect(encode, &mut bytes) {
+            Ok(collected) => collected,
+            Err(panic) => return Self::panicked(panic),
+        };
+        let length = bytes.len() + parts.iter().map(|part| part.bytes.len()).sum::<usize>();
+        if lent.is_empty() && cut(length) {
+            return Self::large(bytes.into(), parts);
+        }
+        Self::flat(bytes, parts, lent)
+    }
+
+    fn panicked(panic: Box<dyn Any + Send>) -> Self {
+        Self {
+            panic: Some(panic),
+            ..Self::default()
+        }
+    }
+
+    fn large(bytes: Bytes, parts: Vec<Part>) -> Self {
+        Self {
+            large: Some(Body::from_bytes(bytes, parts)),
+            ..Self::default()
+        }
+    }
+
+    fn flat(mut bytes: Vec<u8>, parts: Vec<Part>, mut lent: Vec<Lent>) -> Self {
+        if !parts.is_empty() {
+            object::moved_by(&mut lent, &parts);
+            bytes = Body::new(bytes, parts).to_vec();
+        }
+        Self {
+            bytes,
+            lent,
+            ..Self::default()
+        }
+    }
+}
+
+type Collected = (Vec<Lent>, Vec<Part>);
+
+/// Runs an encoder, which is the user's code; gives the objects in the message and the large bytes that were left out.
+fn collect(
+    encode: &mut dyn FnMut(&mut Vec<u8>),
+    out: &mut Vec<u8>,
+) -> Result<Collected, Box<dyn Any + Send>> {
+    catch_unwind(AssertUnwindSafe(|| {
+        let mut lent = Vec::new();
+        let parts = apart::collect(|| lent = object::collect(|| encode(out)));
+        (lent, parts)
+    }))
 }
 
 impl<'a> Turn<'a> {
@@ -176,41 +301,18 @@ pub(super) fn is_of(link: &Link) -> bool {
     LINK.get() == address(link)
 }
 
-/// Encodes a result straight behind the other answers of this turn; `body` gets it where that will not do.
+/// Encodes a result straight behind the other answers of this turn, where that will do.
 pub(super) fn answer(
     link: &Link,
     request_id: u32,
     params: u64,
     encode: &mut dyn FnMut(&mut Vec<u8>),
-    body: &mut Vec<u8>,
 ) -> Encoded {
     // Taken while the user's code runs, which may come by here again.
     let mut answers = ANSWERS.take();
-    let out = &mut answers.out;
-    let start = frame::begin_reply(out, request_id);
-    let encoded = catch_unwind(AssertUnwindSafe(|| object::collect(|| encode(out))));
-    let length = answers.out.len() - start;
-    let whole = !is_cut(0, length, &link.peer_hello) && link.peer_hello.takes(length);
-    let encoded = match encoded {
-        Ok(lent) if lent.is_empty() && whole => {
-            frame::end_reply(&mut answers.out, start);
-            answers.count += 1;
-            answers.params += params;
-            // Those of a peer that does not count must not be refused for calls that are done.
-            let many = answers.count >= link.limits.max_inflight_per_connection / 4;
-            if answers.out.len() >= WRITE_AT || many {
-                link.merge(&mut answers);
-                link.flush_now();
-            }
-            Encoded::Kept
-        }
-        other => {
-            body.extend_from_slice(&answers.out[start..]);
-            answers.out.truncate(start - frame::HEADER);
-            answers.give_back();
-            Encoded::Apart(other.map(|lent| object::moved(lent, start)))
-        }
-    };
+    let start = frame::begin_reply(&mut answers.out, request_id);
+    let collected = collect(encode, &mut answers.out);
+    let encoded = answers.keep(link, (start, params), collected);
     ANSWERS.set(answers);
     encoded
 }

@@ -17,15 +17,20 @@ use crate::wire::streams::Side;
 /// The writing half and what it is in the middle of.
 pub(super) struct Writer {
     io: Box<dyn AsyncWrite + Send + Unpin>,
-    /// Taken from the output, `sent` bytes of it and of what follows written.
+    /// Taken from the output, `sent` bytes of it and of the pieces written.
     batch: Vec<u8>,
-    /// A piece of a large body, behind the batch.
-    piece: Bytes,
+    /// Pieces of large bodies, with their places in the batch.
+    pieces: Vec<(usize, Bytes)>,
+    /// Bytes of the batch and of the pieces.
+    length: usize,
     sent: usize,
     /// All is written, and some of it may lie in the transport (TLS) still.
     unflushed: bool,
     failed: bool,
 }
+
+/// Most parts of a batch that are given to the socket at once.
+const SLICES: usize = 16;
 
 /// A batch buffer that grew past this is given back after use.
 const KEPT_BUFFER: usize = 256 << 10;
@@ -35,7 +40,8 @@ impl Writer {
         Self {
             io,
             batch: Vec::new(),
-            piece: Bytes::new(),
+            pieces: Vec::new(),
+            length: 0,
             sent: 0,
             unflushed: false,
             failed: false,
@@ -44,17 +50,32 @@ impl Writer {
 
     /// Whether a write is waiting for the socket; the keeper's waker is registered then and must stay.
     fn is_blocked(&self) -> bool {
-        self.sent < self.batch.len() + self.piece.len() || self.unflushed
+        self.sent < self.length || self.unflushed
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let io = Pin::new(&mut self.io);
-        match self.batch.get(self.sent..) {
-            Some(frames) if !self.piece.is_empty() && io.is_write_vectored() => {
-                io.poll_write_vectored(cx, &[IoSlice::new(frames), IoSlice::new(&self.piece)])
+        if self.pieces.is_empty() {
+            return io.poll_write(cx, &self.batch[self.sent..]);
+        }
+        let (mut slices, mut count) = ([IoSlice::new(&[]); SLICES], 0);
+        let (mut skip, mut from) = (self.sent, 0);
+        let pieces = self.pieces.iter().map(|(at, piece)| (*at, &piece[..]));
+        for (at, piece) in pieces.chain([(self.batch.len(), &[][..])]) {
+            for part in [&self.batch[from..at], piece] {
+                let rest = part.get(skip..).unwrap_or(&[]);
+                skip -= part.len() - rest.len();
+                if let Some(slice) = slices.get_mut(count).filter(|_| !rest.is_empty()) {
+                    *slice = IoSlice::new(rest);
+                    count += 1;
+                }
             }
-            Some(frames @ [_, ..]) => io.poll_write(cx, frames),
-            _ => io.poll_write(cx, &self.piece[self.sent - self.batch.len()..]),
+            from = at;
+        }
+        if io.is_write_vectored() {
+            io.poll_write_vectored(cx, &slices[..count])
+        } else {
+            io.poll_write(cx, &slices[0])
         }
     }
 
@@ -67,7 +88,7 @@ impl Writer {
     ) -> Poll<io::Result<()>> {
         let mut any = false;
         loop {
-            while self.sent < self.batch.len() + self.piece.len() {
+            while self.sent < self.length {
                 let written = match self.poll_write(cx) {
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(Ok(0)) => return self.fail(io::ErrorKind::WriteZero.into()),
@@ -80,16 +101,17 @@ impl Writer {
             if self.batch.capacity() > KEPT_BUFFER {
                 self.batch = Vec::new();
             }
-            self.batch.clear();
-            self.piece = Bytes::new();
-            self.sent = 0;
+            self.forget();
             let mut state = link.lock();
             if state.out.is_empty() || (any && !all && !state.out.has_bodies()) {
                 drop(state);
                 return self.poll_flush(cx);
             }
             any = true;
-            (self.batch, self.piece) = state.out.take_apart(std::mem::take(&mut self.batch));
+            let batch = std::mem::take(&mut self.batch);
+            self.batch = state.out.take_apart(batch, &mut self.pieces);
+            let apart = self.pieces.iter().map(|(_, piece)| piece.len());
+            self.length = self.batch.len() + apart.sum::<usize>();
             let mut wakers = Vec::new();
             for ((side, id), end) in state.out.completed() {
                 if side == Side::Ours {
@@ -116,10 +138,14 @@ impl Writer {
     /// Gives the kernel nothing more, not even the rest of a frame that it has begun with.
     pub(super) fn cut(&mut self) {
         self.failed = true;
-        self.batch.clear();
-        self.piece = Bytes::new();
-        self.sent = 0;
+        self.forget();
         self.unflushed = false;
+    }
+
+    fn forget(&mut self) {
+        self.batch.clear();
+        self.pieces.clear();
+        (self.length, self.sent) = (0, 0);
     }
 
     fn fail(&mut self, error: io::Error) -> Poll<io::Result<()>> {

@@ -275,6 +275,7 @@ impl Translator {
             metadata: &[],
             params,
             target: None,
+            large: None,
             lent: &[],
         };
         if params.len() <= self.piece {

@@ -6,6 +6,7 @@ use bytes::{Buf, Bytes};
 
 use crate::error::Execution;
 use crate::object::Lent;
+use crate::wire::body::Body;
 
 /// First bytes of a connection: no MessagePack array, no letter, no TLS record, then the name and the version.
 pub(crate) const PREFACE: [u8; 8] = [0xab, b'R', b'P', b'C', b'I', b'D', b'L', VERSION];
@@ -318,11 +319,18 @@ pub(crate) struct CallFrame<'a> {
     pub(crate) target: Option<u64>,
     pub(crate) metadata: &'a [u8],
     pub(crate) params: &'a [u8],
+    /// Parameters that are kept in parts; `params` is empty then.
+    pub(crate) large: Option<&'a Body>,
     /// The objects among the parameters.
     pub(crate) lent: &'a [Lent],
 }
 
 impl CallFrame<'_> {
+    /// Bytes of the parameters.
+    pub(crate) fn params_len(&self) -> usize {
+        self.params.len() + self.large.map_or(0, Body::len)
+    }
+
     fn fixed_len(&self) -> usize {
         12 + if self.target.is_some() { 8 } else { 0 }
     }
@@ -330,7 +338,7 @@ impl CallFrame<'_> {
 
 /// Length of a CALL on the wire.
 pub(crate) fn call_len(call: &CallFrame<'_>) -> usize {
-    HEADER + call.fixed_len() + call.metadata.len() + call.params.len()
+    HEADER + call.fixed_len() + call.metadata.len() + call.params_len()
 }
 
 /// Appends a CALL.
@@ -344,7 +352,7 @@ pub(crate) fn write_call(out: &mut Vec<u8>, request_id: u32, call: &CallFrame<'_
         request_id,
         call.fixed_len(),
         call.metadata,
-        call.params.len(),
+        call.params_len(),
     );
     out.extend_from_slice(&call.part.call_id.to_le_bytes());
     out.extend_from_slice(&call.part.remaining_ms.to_le_bytes());
@@ -353,6 +361,9 @@ pub(crate) fn write_call(out: &mut Vec<u8>, request_id: u32, call: &CallFrame<'_
     }
     out.extend_from_slice(call.metadata);
     out.extend_from_slice(call.params);
+    if let Some(large) = call.large {
+        large.write(out);
+    }
 }
 
 /// Appends the front of a body that follows in DATA frames: ITEM, or REPLY with a result.

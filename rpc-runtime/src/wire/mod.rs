@@ -6,6 +6,7 @@
 //! [`sending`] (a call and its items into the output), [`budgets`] (what a peer may have us do for nothing),
 //! [`compression`]. `link/` puts a socket under it, `client/blocking/` another one.
 
+pub(crate) mod body;
 pub(crate) mod budgets;
 pub(crate) mod calls;
 pub(crate) mod compression;
@@ -15,6 +16,7 @@ pub(crate) mod inbound;
 pub(crate) mod outbound;
 pub(crate) mod pieces;
 pub(crate) mod sending;
+pub(crate) mod spares;
 pub(crate) mod streams;
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
+use crate::wire::body::Body;
 use crate::wire::frame::{self, KIND_AT, PADDING, flag};
 use crate::wire::streams::{Grant, Key, Side};
 
@@ -23,7 +24,7 @@ pub(crate) struct Outbound {
     taken: u64,
     /// Stream position up to which the kernel has the bytes.
     handed: u64,
-    bodies: VecDeque<Body>,
+    bodies: VecDeque<Rest>,
     /// Bytes of the bodies that are not cut yet.
     uncut: u64,
     /// Bodies whose last piece was cut since this was last asked for, and where it ends.
@@ -41,9 +42,9 @@ struct Held {
 
 /// The rest of a body whose front is out already.
 #[derive(Debug)]
-struct Body {
+struct Rest {
     key: Key,
-    rest: Bytes,
+    body: Body,
 }
 
 /// Large bodies are cut into pieces of this size, or of less if the peer takes less in one frame.
@@ -51,6 +52,9 @@ pub(crate) const PIECE: usize = 64 << 10;
 
 /// Bodies up to this go out whole: 64 KiB of the user's with what stands around them are not worth two pieces.
 pub(crate) const WHOLE: usize = PIECE + (1 << 10);
+
+/// Pieces are given to a writer until there are so many bytes of them.
+const AT_ONCE: usize = 256 << 10;
 
 /// Bodies that go out in turn; those behind them wait, so that the peer need not hold the beginnings of all.
 const ABREAST: usize = 4;
@@ -87,9 +91,9 @@ impl Outbound {
     }
 
     /// Sends a body in DATA frames after what waits now; its front, with the flag that says so, is in the buffer.
-    pub(crate) fn add_body(&mut self, key: Key, body: Bytes) {
+    pub(crate) fn add_body(&mut self, key: Key, body: Body) {
         self.uncut += body.len() as u64;
-        self.bodies.push_back(Body { key, rest: body });
+        self.bodies.push_back(Rest { key, body });
     }
 
     /// Appends a CREDIT if one is due; for all streams if the request ID is 0.
@@ -105,7 +109,7 @@ impl Outbound {
 
     /// Appends the RELEASE of an object, behind the last pieces of the calls that are on their way: they may name it.
     pub(crate) fn release(&mut self, object: u64) {
-        let ours = self.bodies.iter().map(|body| body.key);
+        let ours = self.bodies.iter().map(|rest| rest.key);
         let behind: Vec<_> = ours.filter(|(side, _)| *side == Side::Ours).collect();
         if behind.is_empty() {
             frame::write_release(&mut self.waiting, object, 1);
@@ -126,11 +130,11 @@ impl Outbound {
 
     /// Forgets the rest of a body; whether there was one.
     pub(crate) fn drop_body(&mut self, key: Key) -> bool {
-        let Some(at) = self.bodies.iter().position(|body| body.key == key) else {
+        let Some(at) = self.bodies.iter().position(|rest| rest.key == key) else {
             return false;
         };
-        if let Some(body) = self.bodies.remove(at) {
-            self.uncut -= body.rest.len() as u64;
+        if let Some(rest) = self.bodies.remove(at) {
+            self.uncut -= rest.body.len() as u64;
         }
         self.body_is_over(key);
         true
@@ -138,7 +142,7 @@ impl Outbound {
 
     /// Whether the rest of a body of this request waits to be cut.
     pub(crate) fn has_body(&self, key: Key) -> bool {
-        self.bodies.iter().any(|body| body.key == key)
+        self.bodies.iter().any(|rest| rest.key == key)
     }
 
     /// Whether the rest of any body waits to be cut.
@@ -165,40 +169,61 @@ impl Outbound {
 
     /// Swaps what waits for an empty buffer. The caller writes it and tells [`Outbound::handed_over`].
     pub(crate) fn take(&mut self, empty: Vec<u8>) -> Vec<u8> {
-        let (mut frames, piece) = self.take_apart(empty);
-        frames.extend_from_slice(&piece);
-        frames
+        let mut pieces = Vec::new();
+        let frames = self.take_apart(empty, &mut pieces);
+        if pieces.is_empty() {
+            return frames;
+        }
+        let mut whole = Vec::new();
+        let mut from = 0;
+        for (at, piece) in pieces {
+            whole.extend_from_slice(&frames[from..at]);
+            whole.extend_from_slice(&piece);
+            from = at;
+        }
+        whole.extend_from_slice(&frames[from..]);
+        whole
     }
 
-    /// The same, with the piece of a large body that comes behind the frames as it is, not copied.
-    pub(crate) fn take_apart(&mut self, empty: Vec<u8>) -> (Vec<u8>, Bytes) {
-        debug_assert!(empty.is_empty());
-        // One piece at a time, so that what is small and comes meanwhile waits for one piece and not for a body; and one
-        // piece always, so that a body gets on beside streams that never pause.
-        let Some(mut body) = self.bodies.pop_front() else {
-            self.taken += self.waiting.len() as u64;
-            return (std::mem::replace(&mut self.waiting, empty), Bytes::new());
-        };
-        let piece = body.rest.split_to(body.rest.len().min(self.piece));
-        self.uncut -= piece.len() as u64;
-        let mut flags = match body.key.0 {
-            Side::Ours => 0,
-            Side::Theirs => flag::CALLEE,
-        };
-        if !body.rest.is_empty() {
-            flags |= flag::MORE;
+    /// The same, without the pieces of large bodies: those are not copied. Each comes with its place among the frames.
+    pub(crate) fn take_apart(
+        &mut self,
+        empty: Vec<u8>,
+        pieces: &mut Vec<(usize, Bytes)>,
+    ) -> Vec<u8> {
+        debug_assert!(empty.is_empty() && pieces.is_empty());
+        let mut apart = 0;
+        // A few pieces at a time, so that what is small and comes meanwhile waits for those and not for a body; and some
+        // always, so that a body gets on beside streams that never pause.
+        while apart < AT_ONCE
+            && let Some(mut rest) = self.bodies.pop_front()
+        {
+            let (head, piece) = rest.body.take(self.piece);
+            let length = head.len() + piece.len();
+            self.uncut -= length as u64;
+            let mut flags = match rest.key.0 {
+                Side::Ours => 0,
+                Side::Theirs => flag::CALLEE,
+            };
+            if !rest.body.is_empty() {
+                flags |= flag::MORE;
+            }
+            frame::write_data_head(&mut self.waiting, flags, rest.key.1, length);
+            self.waiting.extend_from_slice(&head);
+            apart += piece.len();
+            // What waits is counted by its length still, and the piece is not in it.
+            self.taken += piece.len() as u64;
+            pieces.push((self.waiting.len(), piece));
+            if rest.body.is_empty() {
+                self.complete.push((rest.key, self.end()));
+                self.body_is_over(rest.key);
+            } else {
+                let turn = self.bodies.len().min(ABREAST - 1);
+                self.bodies.insert(turn, rest);
+            }
         }
-        frame::write_data_head(&mut self.waiting, flags, body.key.1, piece.len());
-        self.taken += (self.waiting.len() + piece.len()) as u64;
-        let frames = std::mem::replace(&mut self.waiting, empty);
-        if body.rest.is_empty() {
-            self.complete.push((body.key, self.end()));
-            self.body_is_over(body.key);
-        } else {
-            let turn = self.bodies.len().min(ABREAST - 1);
-            self.bodies.insert(turn, body);
-        }
-        (frames, piece)
+        self.taken += self.waiting.len() as u64;
+        std::mem::replace(&mut self.waiting, empty)
     }
 
     /// Bodies that were cut to their end since the last time.

@@ -4,6 +4,7 @@ use std::task::Waker;
 
 use crate::error::{Error, ErrorKind, Execution};
 use crate::object::Loan;
+use crate::wire::body::Body;
 use crate::wire::calls::Calls;
 use crate::wire::frame::{self, CallFrame, HEADER, Kind, LENGTH_FIELD, flag};
 use crate::wire::hello::Hello;
@@ -17,8 +18,8 @@ pub(crate) fn is_cut(before: usize, length: usize, peer: &Hello) -> bool {
 }
 
 fn is_call_cut(call: &CallFrame<'_>, peer: &Hello) -> bool {
-    let before = frame::call_len(call) - HEADER - call.params.len();
-    is_cut(before, call.params.len(), peer)
+    let before = frame::call_len(call) - HEADER - call.params_len();
+    is_cut(before, call.params_len(), peer)
 }
 
 /// Whether the peer takes a call of this length.
@@ -40,7 +41,7 @@ pub(crate) fn check_length(call: &CallFrame<'_>, peer: &Hello, name: &str) -> Re
         return Err(Error::new(ErrorKind::Unimplemented, text).with_peer(name));
     }
     let (length, limit) = if is_call_cut(call, peer) {
-        (call.params.len(), peer.max_message)
+        (call.params_len(), peer.max_message)
     } else {
         let length = frame::call_len(call) - frame::LENGTH_FIELD;
         (length, peer.max_frame)
@@ -69,14 +70,18 @@ pub(crate) fn write_call(
         let front = CallFrame {
             flags: call.flags | flag::MORE,
             params: &[],
+            large: None,
             ..*call
         };
         frame::write_call(out.buffer(), id, &front);
         // Not known before the last piece is cut.
         calls.sent_at(id, start, u64::MAX);
-        let mut params = call.params.to_vec();
-        loans.iter().for_each(|loan| loan.fill(&mut params));
-        out.add_body((Side::Ours, id), params.into());
+        let body = call.large.cloned().unwrap_or_else(|| {
+            let mut params = call.params.to_vec();
+            loans.iter().for_each(|loan| loan.fill(&mut params));
+            Body::new(params, Vec::new())
+        });
+        out.add_body((Side::Ours, id), body);
     } else {
         frame::write_call(out.buffer(), id, call);
         let end = out.end();

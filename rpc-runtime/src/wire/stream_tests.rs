@@ -10,6 +10,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use tokio::time::Instant;
 
+use super::body::Body;
 use super::frame::{self, Fixed, Frame, Kind, flag};
 use super::hello::Hello;
 use super::inbound::Inbound;
@@ -321,15 +322,15 @@ fn small_items_keep_no_read_buffer() {
 #[test]
 fn pieces_of_large_bodies_go_beside_streams_that_never_pause() {
     let mut out = Outbound::default();
-    out.add_body(ours(0), Bytes::from(vec![1; 300_000]));
+    out.add_body(ours(0), Body::new(vec![1; 1_000_000], Vec::new()));
     let mut rounds = 0;
     while out.has_bodies() {
         out.buffer().extend_from_slice(&[0; 200_000]);
         let batch = out.take(Vec::new());
-        assert!(batch.len() > 200_000);
+        assert!((200_000..500_000).contains(&batch.len()));
         rounds += 1;
     }
-    assert_eq!(rounds, 5);
+    assert_eq!(rounds, 4);
 }
 
 #[test]

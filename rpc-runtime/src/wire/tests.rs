@@ -78,6 +78,7 @@ fn write(out: &mut Vec<u8>, sent: &Sent) {
             };
             let call = CallFrame {
                 target: None,
+                large: None,
                 lent: &[],
                 part,
                 flags: flag::NO_RETRY,
@@ -381,7 +382,7 @@ proptest! {
                     let start = out.end();
                     let params = vec![0; amount];
                     let part = CallPart { call_id: 0, remaining_ms: 0 };
-                    write_call(out.buffer(), 1, &CallFrame { part, flags: 0, target: None, metadata: &[], params: &params , lent: &[] });
+                    write_call(out.buffer(), 1, &CallFrame { part, flags: 0, target: None, metadata: &[], params: &params, large: None, lent: &[] });
                     sent.push((start, out.end()));
                 }
                 1 => batch += out.take(Vec::new()).len(),
@@ -755,6 +756,7 @@ fn a_call_that_expires_unsent_is_padding_and_owes_nothing() {
                 flags: 0,
                 metadata: &[],
                 params: &[0x90],
+                large: None,
                 lent: &[],
                 target: None,
             },

@@ -174,15 +174,13 @@ impl BlockingChannel {
         method: &'static MethodDescriptor,
         params: impl FnOnce(&mut Vec<u8>),
     ) -> Result<Prepared> {
-        let mut encoded = Vec::new();
-        params(&mut encoded);
-        Request {
-            method,
-            params: encoded,
-            options: self.options.clone(),
-            extras: None,
-        }
-        .prepare(&self.shared.limits)
+        let mut params = Some(params);
+        let request = Request::new(method, self.options.clone(), &mut |out| {
+            if let Some(params) = params.take() {
+                params(out);
+            }
+        });
+        request.prepare(&self.shared.limits)
     }
 
     /// Repeats what may be repeated, on another instance where there is one.

@@ -24,6 +24,7 @@ fn try_begin(link: &Arc<Link>, target: Option<u64>, bound: bool) -> Result<Ticke
         flags: 0,
         metadata: &[],
         params: &[0xc0],
+        large: None,
         lent: &[],
         target,
     };
@@ -53,6 +54,7 @@ async fn a_call_that_was_not_written_out_does_not_go_out_with_the_last_bytes() {
             flags: 0,
             metadata: &[],
             params: &[0xc0],
+            large: None,
             lent: &[],
             target: None,
         };
@@ -150,6 +152,7 @@ async fn a_connection_on_which_a_body_arrives_is_not_idle() {
         flags: 0,
         metadata: &[],
         params: &[],
+        large: None,
         lent: &[],
         target: None,
     };

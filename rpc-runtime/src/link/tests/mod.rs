@@ -93,6 +93,7 @@ fn begin(link: &Arc<Link>, bytes: usize, deadline: Option<Instant>) -> Ticket {
         flags: 0,
         metadata: &[],
         params: &params,
+        large: None,
         lent: &[],
         target: None,
     };
@@ -145,6 +146,7 @@ async fn a_link_that_closes_still_says_why_when_no_call_is_half_sent() {
             flags: 0,
             metadata: &[],
             params: &params,
+            large: None,
             lent: &[],
             target: None,
         };
@@ -285,6 +287,7 @@ async fn refusals_that_nobody_reads_stop_the_reader() {
             flags: 0,
             metadata: &[],
             params: &[0x90],
+            large: None,
             lent: &[],
             target: None,
         };
@@ -423,6 +426,7 @@ async fn a_token_of_a_call_is_not_sent_where_others_could_read_it() {
         flags: 0,
         metadata,
         params: &[0x90],
+        large: None,
         lent: &[],
         target: None,
     };
