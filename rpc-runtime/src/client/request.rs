@@ -19,7 +19,6 @@ use crate::security::AUTHORIZATION;
 use crate::status::Status;
 use crate::wire::body::Body;
 use crate::wire::frame::{CallFrame, CallPart, flag};
-use crate::wire::outbound::WHOLE;
 
 /// Room that is made for the parameters of a call.
 const PARAMS: usize = 64;
@@ -86,7 +85,7 @@ impl Request {
             object::moved_by(&mut lent, &parts);
             encoded = Body::new(encoded, std::mem::take(&mut parts)).to_vec();
         }
-        let is_large = lent.is_empty() && (!parts.is_empty() || encoded.len() > WHOLE);
+        let is_large = lent.is_empty() && (!parts.is_empty() || encoded.len() >= apart::LARGE);
         let large = is_large.then(|| Body::new(std::mem::take(&mut encoded), parts));
         let extras = (large.is_some() || !lent.is_empty()).then(|| {
             Box::new(Extras {

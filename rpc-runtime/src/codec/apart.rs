@@ -4,8 +4,8 @@ use std::cell::Cell;
 
 use bytes::Bytes;
 
-/// Bytes from this length on are worth a part of their own.
-const LARGE: usize = 64 << 10;
+/// Bytes from this length on are worth a part of their own: to copy fewer costs less than to keep account of them.
+pub(crate) const LARGE: usize = 16 << 10;
 
 /// Bytes that belong into a message.
 #[derive(Debug)]
@@ -74,12 +74,12 @@ mod tests {
         let [part] = &parts[..] else {
             panic!("{parts:?}")
         };
-        // Markers and lengths are in the buffer: two bytes for short ones, five for long ones.
-        assert_eq!((part.at, out.len()), (102 + 5, 102 + 5 + 102));
+        // Markers and lengths are in the buffer: two bytes for short ones, three for these.
+        assert_eq!((part.at, out.len()), (102 + 3, 102 + 3 + 102));
         assert_eq!(part.bytes.as_ptr(), large.as_ptr(), "it is not copied");
         let mut whole = Vec::new();
         large.encode(&mut whole);
-        assert_eq!(whole.len(), 5 + LARGE);
+        assert_eq!(whole.len(), 3 + LARGE);
         assert!(PARTS.take().is_empty());
     }
 }

@@ -119,8 +119,7 @@ impl Responder {
         with_scratch(|scratch| {
             let mut message = apart.unwrap_or_else(|| {
                 // Encoding runs the user's code, so it must not happen under the link's lock.
-                let cut = |length| !link.packs && is_cut(0, length, &link.peer_hello);
-                Message::encode(std::mem::take(scratch), encode, cut)
+                Message::encode(std::mem::take(scratch), encode, link.packs)
             });
             let packed = match head {
                 Head::Result if message.lent.is_empty() && message.panic.is_none() => {
@@ -286,19 +285,22 @@ impl Responder {
             return false;
         }
         let out = state.out.buffer();
-        let body = &message.bytes;
         match head {
             Head::Fail(part, message) => frame::write_fail(out, id, &part, message),
             Head::Result if cut => frame::write_front(out, Kind::Reply, flags, id),
             Head::Declared(part) if cut => frame::write_declared_front(out, id, &part),
-            Head::Result => frame::write_reply(out, flags, id, body),
-            Head::Declared(part) => frame::write_declared(out, id, &part, body),
+            Head::Result => frame::write_reply_head(out, flags, id, body_len),
+            Head::Declared(part) => frame::write_declared_head(out, id, &part, body_len),
         }
-        if cut {
-            let bytes = std::mem::take(&mut message.bytes);
-            let body = message.large.take();
-            let body = body.unwrap_or_else(|| Body::new(bytes, Vec::new()));
-            state.out.add_body(self.key(), body);
+        match message.large.take() {
+            Some(body) if cut => state.out.add_body(self.key(), body),
+            Some(body) => state.out.append(&body),
+            None if cut => {
+                let bytes = std::mem::take(&mut message.bytes);
+                let body = Body::new(bytes, Vec::new());
+                state.out.add_body(self.key(), body);
+            }
+            None => state.out.buffer().extend_from_slice(&message.bytes),
         }
         true
     }

@@ -91,7 +91,7 @@ impl Answers {
         parts.iter_mut().for_each(|part| part.at -= start);
         let whole = length + parts.iter().map(|part| part.bytes.len()).sum::<usize>();
         let encoded = self.take_out(start);
-        Encoded::Apart(if lent.is_empty() && is_cut(whole) {
+        Encoded::Apart(if lent.is_empty() && (is_cut(whole) || !parts.is_empty()) {
             Message::large(encoded, parts)
         } else {
             Message::flat(encoded.into(), parts, object::moved(lent, start))
@@ -143,7 +143,7 @@ pub(super) enum Encoded {
 #[derive(Default)]
 pub(super) struct Message {
     pub(super) bytes: Vec<u8>,
-    /// All of it, if it is to be cut; there are no bytes then.
+    /// All of it, if it is large; there are no bytes then.
     pub(super) large: Option<Body>,
     pub(super) lent: Vec<Lent>,
     /// The encoder's, so that there is no message.
@@ -151,21 +151,19 @@ pub(super) struct Message {
 }
 
 impl Message {
-    /// Encodes into an empty buffer; `cut` tells whether a message of such a length is to be cut.
+    /// Encodes into an empty buffer; `flat` if it is needed as a whole.
     pub(super) fn encode(
         mut bytes: Vec<u8>,
         encode: &mut dyn FnMut(&mut Vec<u8>),
-        cut: impl FnOnce(usize) -> bool,
+        flat: bool,
     ) -> Self {
-        let (lent, parts) = match collect(encode, &mut bytes) {
-            Ok(collected) => collected,
-            Err(panic) => return Self::panicked(panic),
-        };
-        let length = bytes.len() + parts.iter().map(|part| part.bytes.len()).sum::<usize>();
-        if lent.is_empty() && cut(length) {
-            return Self::large(bytes.into(), parts);
+        match collect(encode, &mut bytes) {
+            Err(panic) => Self::panicked(panic),
+            Ok((lent, parts)) if flat || parts.is_empty() || !lent.is_empty() => {
+                Self::flat(bytes, parts, lent)
+            }
+            Ok((_, parts)) => Self::large(bytes.into(), parts),
         }
-        Self::flat(bytes, parts, lent)
     }
 
     fn panicked(panic: Box<dyn Any + Send>) -> Self {

@@ -52,9 +52,19 @@ impl Body {
         self.length == 0
     }
 
+    /// Its parts, in their order.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = &Bytes> {
+        self.parts.iter()
+    }
+
+    /// Whether a part is so short that it is better copied.
+    pub(crate) fn is_small(part: &Bytes) -> bool {
+        part.len() <= SMALL
+    }
+
     /// Takes up to so many bytes: a few that are to be copied, and those that come behind them.
     pub(crate) fn take(&mut self, most: usize) -> (Bytes, Bytes) {
-        let is_small = |part: &Bytes| part.len() <= SMALL.min(most);
+        let is_small = |part: &Bytes| Self::is_small(part) && part.len() <= most;
         let head = if self.parts.front().is_some_and(is_small) {
             self.parts.pop_front().unwrap_or_default()
         } else {

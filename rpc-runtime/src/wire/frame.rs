@@ -341,9 +341,9 @@ pub(crate) fn call_len(call: &CallFrame<'_>) -> usize {
     HEADER + call.fixed_len() + call.metadata.len() + call.params_len()
 }
 
-/// Appends a CALL.
+/// Appends a CALL, but for large parameters, which follow.
 pub(crate) fn write_call(out: &mut Vec<u8>, request_id: u32, call: &CallFrame<'_>) {
-    out.reserve(call_len(call));
+    out.reserve(call_len(call) - call.large.map_or(0, Body::len));
     let target = call.target.map_or(0, |_| flag::TARGET);
     write_header(
         out,
@@ -361,9 +361,6 @@ pub(crate) fn write_call(out: &mut Vec<u8>, request_id: u32, call: &CallFrame<'_
     }
     out.extend_from_slice(call.metadata);
     out.extend_from_slice(call.params);
-    if let Some(large) = call.large {
-        large.write(out);
-    }
 }
 
 /// Appends the front of a body that follows in DATA frames: ITEM, or REPLY with a result.
@@ -418,8 +415,13 @@ pub(crate) fn write_release(out: &mut Vec<u8>, object: u64, count: u32) {
 /// Appends a REPLY with a result.
 pub(crate) fn write_reply(out: &mut Vec<u8>, flags: u8, request_id: u32, body: &[u8]) {
     out.reserve(HEADER + body.len());
-    write_header(out, Kind::Reply, flags, request_id, 0, &[], body.len());
+    write_reply_head(out, flags, request_id, body.len());
     out.extend_from_slice(body);
+}
+
+/// Appends the head of a REPLY whose result follows.
+pub(crate) fn write_reply_head(out: &mut Vec<u8>, flags: u8, request_id: u32, result: usize) {
+    write_header(out, Kind::Reply, flags, request_id, 0, &[], result);
 }
 
 /// Begins a REPLY whose result is appended next; returns where that begins, for [`end_reply`].
@@ -435,19 +437,15 @@ pub(crate) fn end_reply(out: &mut [u8], result: usize) {
     out[at..at + LENGTH_FIELD].copy_from_slice(&length.to_le_bytes());
 }
 
-/// Appends a REPLY with the declared error.
-pub(crate) fn write_declared(out: &mut Vec<u8>, request_id: u32, part: &FailPart, body: &[u8]) {
-    write_header(
-        out,
-        Kind::Reply,
-        flag::ERROR,
-        request_id,
-        8,
-        &[],
-        body.len(),
-    );
+/// Appends the head of a REPLY whose declared error follows.
+pub(crate) fn write_declared_head(
+    out: &mut Vec<u8>,
+    request_id: u32,
+    part: &FailPart,
+    error: usize,
+) {
+    write_header(out, Kind::Reply, flag::ERROR, request_id, 8, &[], error);
     write_fail_part(out, part);
-    out.extend_from_slice(body);
 }
 
 /// Appends a FAIL; the body is `[message]`, to which later versions append details.

@@ -20,6 +20,10 @@ pub(crate) struct Outbound {
     /// Bodies are cut into pieces of this size.
     piece: usize,
     waiting: Vec<u8>,
+    /// Parts of frames that are not copied, with their places in what waits.
+    apart: Vec<(usize, Bytes)>,
+    /// Bytes of those.
+    apart_bytes: usize,
     /// Stream position of the first waiting byte.
     taken: u64,
     /// Stream position up to which the kernel has the bytes.
@@ -71,6 +75,8 @@ impl Outbound {
         Self {
             piece,
             waiting: Vec::new(),
+            apart: Vec::new(),
+            apart_bytes: 0,
             taken: 0,
             handed: 0,
             bodies: VecDeque::new(),
@@ -82,12 +88,24 @@ impl Outbound {
 
     /// Stream position of the next byte that is appended.
     pub(crate) fn end(&self) -> u64 {
-        self.taken + self.waiting.len() as u64
+        self.taken + (self.waiting.len() + self.apart_bytes) as u64
     }
 
     /// Where frames are appended.
     pub(crate) fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.waiting
+    }
+
+    /// Appends a body to the frame whose head is in the buffer.
+    pub(crate) fn append(&mut self, body: &Body) {
+        for part in body.parts() {
+            if Body::is_small(part) {
+                self.waiting.extend_from_slice(part);
+            } else {
+                self.apart_bytes += part.len();
+                self.apart.push((self.waiting.len(), part.clone()));
+            }
+        }
     }
 
     /// Sends a body in DATA frames after what waits now; its front, with the flag that says so, is in the buffer.
@@ -192,7 +210,10 @@ impl Outbound {
         pieces: &mut Vec<(usize, Bytes)>,
     ) -> Vec<u8> {
         debug_assert!(empty.is_empty() && pieces.is_empty());
-        let mut apart = 0;
+        let mut apart = self.apart_bytes;
+        std::mem::swap(&mut self.apart, pieces);
+        self.taken += apart as u64;
+        self.apart_bytes = 0;
         // A few pieces at a time, so that what is small and comes meanwhile waits for those and not for a body; and some
         // always, so that a body gets on beside streams that never pause.
         while apart < AT_ONCE
@@ -233,9 +254,17 @@ impl Outbound {
 
     /// Makes padding of the frame that begins at a position; `false` if a writer has it already.
     pub(crate) fn void(&mut self, start: u64) -> bool {
-        let kind = start
-            .checked_sub(self.taken)
-            .and_then(|at| self.waiting.get_mut(at as usize + KIND_AT));
+        let Some(from_here) = start.checked_sub(self.taken) else {
+            return false;
+        };
+        // Frames begin in the buffer; what stands apart before this one is not in it.
+        let mut at = from_here as usize;
+        for (place, part) in &self.apart {
+            if *place < at {
+                at -= part.len();
+            }
+        }
+        let kind = self.waiting.get_mut(at + KIND_AT);
         kind.map(|kind| *kind = PADDING).is_some()
     }
 

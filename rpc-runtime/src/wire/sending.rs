@@ -84,12 +84,15 @@ pub(crate) fn write_call(
         out.add_body((Side::Ours, id), body);
     } else {
         frame::write_call(out.buffer(), id, call);
-        let end = out.end();
         let buffer = out.buffer();
         let params_at = buffer.len() - call.params.len();
         loans
             .iter()
             .for_each(|loan| loan.fill(&mut buffer[params_at..]));
+        if let Some(large) = call.large {
+            out.append(large);
+        }
+        let end = out.end();
         calls.sent_at(id, start, end);
     }
     let (sends, receives) = (

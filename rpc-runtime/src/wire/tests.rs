@@ -91,12 +91,9 @@ fn write(out: &mut Vec<u8>, sent: &Sent) {
         }
         Sent::Reply(id, body) => write_reply(out, 0, *id, body),
         Sent::Declared(id, status, after, body) => {
-            write_declared(
-                out,
-                *id,
-                &fail_part(*status, Execution::Executed, *after),
-                body,
-            );
+            let part = fail_part(*status, Execution::Executed, *after);
+            write_declared_head(out, *id, &part, body.len());
+            out.extend_from_slice(body);
         }
         Sent::Fail(id, status, text) => {
             write_fail(

@@ -114,6 +114,9 @@ impl Shop for Store {
     async fn echo(&self, body: Bytes) -> Bytes {
         body
     }
+    async fn copies(&self, order: Order, count: u32) -> Vec<Order> {
+        vec![order; count as usize]
+    }
     async fn count(&self) -> u64 {
         200
     }
