@@ -16,26 +16,43 @@ pub(crate) struct Part {
 }
 
 thread_local! {
-    /// Somebody takes parts.
-    static WANTED: Cell<bool> = const { Cell::new(false) };
+    static STATE: Cell<State> = const { Cell::new(State::Unwanted) };
     static PARTS: Cell<Vec<Part>> = const { Cell::new(Vec::new()) };
 }
 
-/// Runs an encoder; gives the large bytes that it has left out of its buffer, in their order.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Nobody takes parts.
+    Unwanted,
+    /// Somebody takes parts; there are none, as for next to all messages.
+    None,
+    Some,
+}
+
+/// Runs an encoder; gives the large bytes that it has left out of its buffer, in their order. An encoder within an encoder
+/// leaves none out.
+#[inline]
 pub(crate) fn collect(encode: impl FnOnce()) -> Vec<Part> {
-    // An encoder that panics leaves nothing behind that the next one could take for its own.
-    struct Around(bool, Vec<Part>);
+    struct Around(State);
     impl Drop for Around {
+        #[inline]
         fn drop(&mut self) {
-            WANTED.set(self.0);
-            PARTS.set(std::mem::take(&mut self.1));
+            // Also if the encoder panics.
+            STATE.set(self.0);
         }
     }
-    let around = Around(WANTED.replace(true), PARTS.take());
+    let around = Around(STATE.get());
+    let is_outer = around.0 == State::Unwanted;
+    STATE.set(if is_outer {
+        State::None
+    } else {
+        State::Unwanted
+    });
     encode();
-    let parts = PARTS.take();
-    drop(around);
-    parts
+    if is_outer && STATE.get() == State::Some {
+        return PARTS.take();
+    }
+    Vec::new()
 }
 
 /// Whether these bytes are left out, because they are large and somebody takes them as they are.
@@ -45,10 +62,13 @@ pub(super) fn leave(out: &[u8], bytes: &Bytes) -> bool {
 }
 
 fn leave_large(out: &[u8], bytes: &Bytes) -> bool {
-    if !WANTED.get() {
-        return false;
-    }
-    let mut parts = PARTS.take();
+    let mut parts = match STATE.get() {
+        State::Unwanted => return false,
+        // What an encoder left that panicked belongs to no message.
+        State::None => Vec::new(),
+        State::Some => PARTS.take(),
+    };
+    STATE.set(State::Some);
     parts.push(Part {
         at: out.len(),
         bytes: bytes.clone(),
@@ -80,6 +100,6 @@ mod tests {
         let mut whole = Vec::new();
         large.encode(&mut whole);
         assert_eq!(whole.len(), 3 + LARGE);
-        assert!(PARTS.take().is_empty());
+        assert!(collect(|| small.encode(&mut out)).is_empty());
     }
 }

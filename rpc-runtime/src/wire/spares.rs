@@ -55,7 +55,10 @@ impl Spares {
 
     /// Bytes that are kept.
     pub(crate) fn bytes(&self) -> u64 {
-        self.shelf.bytes.load(Ordering::Relaxed)
+        match self.used {
+            None => 0,
+            Some(_) => self.shelf.bytes.load(Ordering::Relaxed),
+        }
     }
 
     /// When all of it is to be given back.
