@@ -332,6 +332,7 @@ pub(crate) fn lent_result(body: &[u8]) -> Option<u64> {
 }
 
 /// Whether the next value may be an object.
+#[inline]
 pub(crate) fn is_object(input: &Reader<'_>) -> bool {
     input.first() == Some(MARKER)
 }

@@ -200,7 +200,7 @@ impl Responder {
         waiting.into_iter().for_each(Waker::wake);
         drop_objects(back);
         if idle {
-            link.idle.notify_waiters();
+            link.tell_idle();
         }
         if !in_turn {
             if idle {

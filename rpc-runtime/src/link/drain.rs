@@ -1,5 +1,6 @@
 //! Leaving a connection without losing a call: announce, wait until the peer has heard it, draw the line, finish.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
@@ -102,6 +103,7 @@ impl Link {
             let released = self.idle.notified();
             tokio::pin!(released);
             released.as_mut().enable();
+            self.idle_wanted.store(true, Ordering::Relaxed);
             {
                 let state = self.lock();
                 if state.phase == Phase::Closed || state.objects.len() == 0 {

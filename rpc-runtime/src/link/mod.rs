@@ -127,6 +127,8 @@ pub(crate) struct Link {
     reason: OnceLock<Error>,
     /// Nothing is being served any more, or the link is closed.
     idle: Notify,
+    /// Somebody has waited for that: on most links nobody does before they end.
+    idle_wanted: AtomicBool,
     /// The peer has heard that we leave; see `drain.rs`.
     heard_announcement: Notify,
     /// That the peer leaves, or has left.
@@ -169,7 +171,7 @@ struct State {
     /// Earliest deadline among our calls.
     next_deadline: Option<Instant>,
     last_heard: Instant,
-    /// Last time the kernel took some of our output.
+    /// Last time the kernel took some of what the keeper wrote.
     last_written: Instant,
     /// Last time a call ended, or one began while there was no other.
     last_call: Instant,
@@ -322,6 +324,7 @@ impl Link {
             closed: Notify::new(),
             reason: OnceLock::new(),
             idle: Notify::new(),
+            idle_wanted: AtomicBool::new(false),
             heard_announcement: Notify::new(),
             left: OnceLock::new(),
             ended: Notify::new(),
@@ -539,6 +542,7 @@ impl Link {
             let idle = self.idle.notified();
             tokio::pin!(idle);
             idle.as_mut().enable();
+            self.idle_wanted.store(true, Ordering::Relaxed);
             {
                 let state = self.lock();
                 if state.phase == Phase::Closed || (!state.works() && state.out.unsent() == 0) {
@@ -547,6 +551,14 @@ impl Link {
             }
             // Nobody tells when the rest of a body is given up, or a call refused.
             let _ = timeout(LOOK_AROUND, idle).await;
+        }
+    }
+
+    /// Tells who waits for it that nothing is being served, or that no object is lent, any more. Who begins to wait looks
+    /// under the lock, and so has whoever calls this.
+    fn tell_idle(&self) {
+        if self.idle_wanted.load(Ordering::Relaxed) {
+            self.idle.notify_waiters();
         }
     }
 

@@ -71,7 +71,7 @@ impl Link {
         let last = state.objects.len() == 0;
         drop(state);
         if last {
-            self.idle.notify_waiters();
+            self.tell_idle();
         }
         drop_objects(released);
     }

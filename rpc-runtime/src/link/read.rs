@@ -469,7 +469,9 @@ fn make_room(buffer: &mut BytesMut, ahead: usize) {
     if buffer.len() <= BEGINNING
         && let Some(mut kept) = BUFFERS.with_borrow_mut(Vec::pop)
     {
-        kept.extend_from_slice(buffer);
+        if !buffer.is_empty() {
+            kept.extend_from_slice(buffer);
+        }
         *buffer = kept;
     }
     if buffer.capacity() - buffer.len() < low {
@@ -482,7 +484,10 @@ fn lay_by(buffer: &mut BytesMut) {
     if buffer.len() > BEGINNING || buffer.capacity() < LOW_ROOM {
         return;
     }
-    let beginning = BytesMut::from(&buffer[..]);
+    let beginning = match &buffer[..] {
+        [] => BytesMut::new(),
+        bytes => BytesMut::from(bytes),
+    };
     let mut spare = std::mem::replace(buffer, beginning);
     spare.clear();
     if spare.capacity() < LOW_ROOM || spare.capacity() > READ_FAR_AHEAD * 2 {

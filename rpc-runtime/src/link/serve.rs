@@ -283,7 +283,7 @@ impl Link {
         state.params -= params;
         state.settle();
         if state.inflight == 0 {
-            self.idle.notify_waiters();
+            self.tell_idle();
         }
     }
 

@@ -348,7 +348,7 @@ impl Link {
         let idle = state.inflight == 0;
         drop(state);
         if idle {
-            self.idle.notify_waiters();
+            self.tell_idle();
         }
         answers.out.clear();
         answers.give_back();

@@ -96,7 +96,7 @@ impl Writer {
                     Poll::Ready(Ok(written)) => written,
                 };
                 self.sent += written;
-                link.handed_over(written);
+                link.handed_over(written, all);
             }
             if self.batch.capacity() > KEPT_BUFFER {
                 self.batch = Vec::new();
@@ -212,24 +212,27 @@ impl Link {
             .poll_shutdown(cx)
     }
 
-    fn handed_over(&self, bytes: usize) {
+    fn handed_over(&self, bytes: usize, at_once: bool) {
         let mut state = self.lock();
         state.out.handed_over(bytes);
-        state.last_written = Instant::now();
+        if !at_once {
+            // The keeper, which may be waiting for the socket.
+            state.last_written = Instant::now();
+        }
         state.settle();
         if state.out.queued() == 0 {
             state.queued_control = 0;
         }
         let full = self.is_full(&state);
         if state.out.unsent() == 0 && state.inflight == 0 {
-            self.idle.notify_waiters();
+            self.tell_idle();
         }
-        let read_on = !self.is_choked(&state);
+        let read_on = self.choked.load(Ordering::Relaxed) && !self.is_choked(&state);
         drop(state);
         if read_on {
             self.drained.notify_one();
         }
-        if !full && self.full.swap(false, Ordering::AcqRel) {
+        if !full && self.full.load(Ordering::Relaxed) && self.full.swap(false, Ordering::AcqRel) {
             self.writable.notify_one();
         }
     }

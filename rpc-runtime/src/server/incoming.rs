@@ -374,7 +374,16 @@ impl<'a> Args<'a> {
     /// # Errors
     ///
     /// If it is missing or of another type.
+    #[inline]
     pub fn borrowed<T: Decode<'a>>(&mut self, name: &'static str) -> Result<T, DecodeError> {
+        // As most are: in its place, and no object.
+        if let Form::Array(input, present) = &mut self.form
+            && self.taken < *present
+            && !object::is_object(input)
+        {
+            self.taken += 1;
+            return T::decode(input).map_err(|error| error.in_field(name));
+        }
         let (input, _objects) = self.present(name)?;
         T::decode(input).map_err(|error| error.in_field(name))
     }

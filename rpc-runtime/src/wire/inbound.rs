@@ -198,6 +198,7 @@ impl Inbound {
 
     /// Goes on in a buffer of its own after a large frame: else every connection that once had one keeps its room, and
     /// what follows it and is kept would keep it too.
+    #[inline]
     fn leave_large(&mut self, total: usize) {
         if total > KEPT_BUFFER {
             self.buffer = BytesMut::from(&self.buffer[..]);
