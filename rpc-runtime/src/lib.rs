@@ -76,6 +76,7 @@ mod park;
 mod security;
 mod server;
 mod shared;
+mod spares;
 mod status;
 mod transport;
 mod wire;

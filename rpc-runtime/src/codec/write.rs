@@ -5,6 +5,8 @@
 
 use rmp::encode;
 
+use crate::spares;
+
 /// Writes nil.
 #[inline]
 pub fn nil(out: &mut Vec<u8>) {
@@ -83,6 +85,7 @@ pub fn str(out: &mut Vec<u8>, value: &str) {
 #[inline]
 pub fn bin(out: &mut Vec<u8>, value: &[u8]) {
     bin_len(out, value.len());
+    spares::reserve(out, value.len());
     out.extend_from_slice(value);
 }
 
@@ -133,6 +136,7 @@ pub(super) fn failure(out: &mut Vec<u8>, start: usize, reason: &str) {
 
 fn long_str(out: &mut Vec<u8>, len: usize) {
     infallible(encode::write_str_len(out, length(len)));
+    spares::reserve(out, len);
 }
 
 /// A marker and the number that follows it.

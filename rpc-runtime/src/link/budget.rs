@@ -19,7 +19,7 @@ impl State {
 
     /// Bytes that are kept because of the peer: for it, and because it does not read.
     fn kept(&self) -> u64 {
-        self.held() + self.pieces.spare() + self.reading + self.out.unsent()
+        self.held() + self.reading + self.out.unsent()
     }
 
     /// Brings the account of all connections up to date.

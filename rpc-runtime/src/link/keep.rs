@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::objects::drop_objects;
 use super::{Link, Phase, Role, State};
 use crate::error::Error;
+use crate::spares;
 use crate::wire::frame::{self, GoAwayReason, Kind};
 use crate::wire::streams::Side;
 
@@ -101,7 +102,7 @@ impl Link {
         earlier(self.ping_due(&state));
         earlier(self.idle_due(&state));
         earlier(self.piece_due(&state));
-        earlier(state.pieces.spare_due());
+        earlier(spares::due());
         state.keeper_due = due;
         due
     }
@@ -160,11 +161,10 @@ impl Link {
             return self.close(Error::lost(&self.peer, text));
         }
         self.expire_calls(now);
-        let mut state = self.lock();
-        if state.pieces.spare_due().is_some_and(|due| due <= now) {
-            state.pieces.give_back();
-            state.settle();
+        if spares::due().is_some_and(|due| due <= now) {
+            spares::give_back();
         }
+        let state = self.lock();
         let (ping, idle) = (self.ping_due(&state), self.idle_due(&state));
         let asked = state.ping_sent.is_some();
         let piece = self.piece_due(&state);

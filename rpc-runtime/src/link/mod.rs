@@ -42,6 +42,7 @@ use crate::metadata;
 use crate::object::Objects;
 use crate::security::{AUTHORIZATION, Identity, not_here};
 use crate::server::router::Router;
+use crate::spares;
 use crate::transport::Io;
 use crate::wire::budgets::Budgets;
 use crate::wire::calls::{Answer, Calls};
@@ -273,7 +274,7 @@ impl Link {
             calls: Calls::new(peer_hello.max_inflight.max(1)),
             out: Outbound::new(peer_hello.piece()),
             streams,
-            pieces: Pieces::recycling(),
+            pieces: Pieces::default(),
             objects: Objects::default(),
             borrowed: 0,
             params: 0,
@@ -592,6 +593,7 @@ impl Link {
         wakers.extend(state.streams.end_all(&error));
         state.pieces.clear();
         state.out.drop_bodies();
+        spares::give_back();
         state.share.settle(0);
         let objects = state.objects.take();
         let mut serving: Vec<_> = state.serving.drain().collect();

@@ -15,6 +15,7 @@ use super::read::{Woken, read_answer};
 use super::{Link, Phase};
 use crate::codec::apart::{self, Part};
 use crate::object::{self, Lent};
+use crate::spares;
 use crate::wire::body::Body;
 use crate::wire::calls::Answer;
 use crate::wire::frame::{self, Frame};
@@ -104,7 +105,7 @@ impl Answers {
         let before = start - frame::HEADER;
         if self.out.len() - start > before.max(WRITE_AT) {
             let kept = self.out[..before].to_vec();
-            return Bytes::from(std::mem::replace(&mut self.out, kept)).slice(start..);
+            return spares::whole(std::mem::replace(&mut self.out, kept)).slice(start..);
         }
         let taken = Bytes::copy_from_slice(&self.out[start..]);
         self.out.truncate(before);

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use crate::codec::apart::Part;
+use crate::spares;
 
 /// The body of a message, or what is left of it.
 #[derive(Clone, Debug, Default)]
@@ -19,7 +20,7 @@ const SMALL: usize = 4 << 10;
 impl Body {
     /// What was encoded, with the parts that were left out at their places.
     pub(crate) fn new(encoded: Vec<u8>, parts: Vec<Part>) -> Self {
-        Self::from_bytes(encoded.into(), parts)
+        Self::from_bytes(spares::whole(encoded), parts)
     }
 
     /// The same.

@@ -16,7 +16,6 @@ pub(crate) mod inbound;
 pub(crate) mod outbound;
 pub(crate) mod pieces;
 pub(crate) mod sending;
-pub(crate) mod spares;
 pub(crate) mod streams;
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use crate::spares;
 use crate::wire::frame::{Frame, Kind, flag};
-use crate::wire::spares::Spares;
 use crate::wire::streams::Key;
 
 /// The incomplete bodies of one connection; a request has at most one in each direction.
@@ -17,8 +17,6 @@ pub(crate) struct Pieces {
     held: u64,
     /// How many are parameters of calls that have not begun.
     calls: u32,
-    /// Where their buffers come from, if they are to be used again.
-    spares: Option<Spares>,
 }
 
 #[derive(Debug)]
@@ -47,14 +45,6 @@ pub(crate) enum Added {
 }
 
 impl Pieces {
-    /// None yet. Buffers are used again until [`Pieces::give_back`].
-    pub(crate) fn recycling() -> Self {
-        Self {
-            spares: Some(Spares::default()),
-            ..Self::default()
-        }
-    }
-
     /// The front of a body; `wanted` if somebody waits for it. An incomplete one of the same request is forgotten.
     pub(crate) fn begin(&mut self, key: Key, front: Frame, wanted: bool, now: Instant) {
         self.forget(key);
@@ -94,11 +84,7 @@ impl Pieces {
             };
         }
         if !partial.unwanted {
-            if let Some(spares) = &mut self.spares
-                && partial.body.capacity() == 0
-            {
-                partial.body = spares.take(now);
-            }
+            spares::reserve(&mut partial.body, data.body.len());
             partial.body.extend_from_slice(&data.body);
             self.held += data.body.len() as u64;
         }
@@ -113,10 +99,7 @@ impl Pieces {
                 ..
             }) => {
                 front.flags &= !flag::MORE;
-                front.body = match &self.spares {
-                    Some(spares) => spares.whole(body),
-                    None => body.into(),
-                };
+                front.body = spares::whole(body);
                 Added::Whole(front, since)
             }
             None => Added::Unknown,
@@ -181,23 +164,6 @@ impl Pieces {
     /// Forgets everything.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
-    }
-
-    /// Bytes of buffers that are kept for the next bodies.
-    pub(crate) fn spare(&self) -> u64 {
-        self.spares.as_ref().map_or(0, Spares::bytes)
-    }
-
-    /// When those are to be given back.
-    pub(crate) fn spare_due(&self) -> Option<Instant> {
-        self.spares.as_ref()?.due()
-    }
-
-    /// Gives the buffers back that are kept.
-    pub(crate) fn give_back(&mut self) {
-        if let Some(spares) = &mut self.spares {
-            spares.give_back();
-        }
     }
 
     fn forget(&mut self, key: Key) -> Option<Partial> {
