@@ -14,6 +14,7 @@ mod budgets;
 mod connections;
 mod floods;
 mod frames;
+mod liars;
 mod memory;
 mod servers;
 

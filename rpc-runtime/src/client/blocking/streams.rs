@@ -37,6 +37,7 @@ impl State {
             && frame.flags & (flag::LENDS | flag::ERROR) == flag::LENDS
             && let Some(object) = lent_result(&frame.body)
         {
+            self.queued_control += 1;
             frame::write_release(self.out.buffer(), object, 1);
             let error = Error::new(ErrorKind::Unimplemented, NO_OBJECTS);
             let error = error.with_execution(Execution::Executed).with_peer(peer);
