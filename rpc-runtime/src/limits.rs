@@ -50,9 +50,10 @@ pub struct Limits {
     pub max_handshaking: u32,
     /// Time from accept to HELLO answered. 10 s.
     pub handshake_timeout: Duration,
-    /// Time from the first to the last byte of a frame. 30 s, as hyper's for a request head.
+    /// Time from the first to the last byte of a frame, and for each 64 KiB of a body that comes in pieces, however small
+    /// these are. 30 s, as hyper's for a request head.
     pub frame_timeout: Duration,
-    /// Time that a peer may leave what we send unread. 30 s. On Linux the kernel knows it too (`TCP_USER_TIMEOUT`), so that
+    /// Time that a peer may take for 64 KiB of what we send, or for all of it if that is less. 30 s. On Linux the kernel knows it too (`TCP_USER_TIMEOUT`), so that
     /// a broken network is found out even while nobody looks.
     pub write_stall_timeout: Duration,
     /// Time after which a server closes a connection that has carried no call. 5 min.
