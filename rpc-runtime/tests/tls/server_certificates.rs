@@ -292,6 +292,45 @@ async fn the_time_limit_of_the_handshake_covers_tls() {
 }
 
 #[tokio::test]
+async fn who_finds_no_room_at_a_tls_server_is_told_that_and_nothing_of_tls() {
+    let ca = Authority::new("ca");
+    for (limits, text) in [
+        (
+            Limits {
+                max_connections: 1,
+                ..Limits::default()
+            },
+            "this server has 1 connections, more are not taken",
+        ),
+        (
+            Limits {
+                max_connections_per_ip: Some(1),
+                ..Limits::default()
+            },
+            "127.0.0.1 has 1 connections to this server",
+        ),
+    ] {
+        let server = Server::new().add(MirrorService::new(Echo)).limits(limits);
+        let serving = server
+            .tls(server_tls(&ca.server(&["127.0.0.1"])))
+            .listen("tls://127.0.0.1:0")
+            .await
+            .unwrap();
+        let first = connect(&serving, trusts(&ca)).await.unwrap();
+        let refused = connect(&serving, trusts(&ca)).await.err().unwrap();
+        assert_eq!(refused.kind(), ErrorKind::ResourceExhausted, "{refused}");
+        assert_eq!(refused.execution(), Execution::NotSent, "{refused}");
+        assert!(refused.to_string().contains(text), "{refused}");
+        let (tls, address) = (trusts(&ca), serving.address().to_owned());
+        let blocking = move || BlockingChannel::builder().tls(tls).connect(&address);
+        let refused = tokio::task::spawn_blocking(blocking).await.unwrap();
+        let refused = refused.err().unwrap();
+        assert_eq!(refused.kind(), ErrorKind::ResourceExhausted, "{refused}");
+        assert_eq!(first.who().await.unwrap(), "nobody", "who is in is served");
+    }
+}
+
+#[tokio::test]
 async fn a_tls_handshake_under_way_counts_among_the_handshakes() {
     use tokio::io::AsyncReadExt;
     let ca = Authority::new("ca");
