@@ -17,6 +17,7 @@ mod frames;
 mod liars;
 mod memory;
 mod servers;
+mod trickles;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};

@@ -282,6 +282,28 @@ async fn the_time_limit_of_the_handshake_covers_tls() {
         let took = began.elapsed().as_secs();
         assert!((9..=12).contains(&took), "{first:?}: {took} s");
     }
+    // A byte a second of a ClientHello that never ends earns no time.
+    let began = tokio::time::Instant::now();
+    let stranger = tokio::net::TcpStream::connect(&port).await.unwrap();
+    let (mut reader, mut writer) = stranger.into_split();
+    let trickle = async {
+        for byte in [0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc]
+            .into_iter()
+            .chain([3; 200])
+        {
+            if writer.write_all(&[byte]).await.is_err() {
+                std::future::pending().await
+            }
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        }
+    };
+    let mut rest = Vec::new();
+    tokio::select! {
+        end = reader.read_to_end(&mut rest) => drop(end),
+        () = trickle => panic!("all of it was taken"),
+    }
+    let took = began.elapsed().as_secs();
+    assert!((9..=12).contains(&took), "a trickle: {took} s");
     // Its place among the handshakes is free again.
     connect(&serving, trusts(&ca))
         .await
