@@ -147,6 +147,7 @@ impl State {
         let key = (Side::Ours, frame.request_id);
         self.streams
             .came(key, frame.cost())
+            .map(drop)
             .map_err(|_| "more was sent on a stream than there was credit for".to_owned())
     }
 
