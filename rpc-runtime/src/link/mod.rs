@@ -272,7 +272,7 @@ impl Link {
             peer_hello.piece(),
         );
         let state = State {
-            calls: Calls::new(peer_hello.max_inflight.max(1)),
+            calls: Calls::new(peer_hello.inflight()),
             out: Outbound::new(peer_hello.piece()),
             streams,
             pieces: Pieces::recycling(),

@@ -159,7 +159,7 @@ impl Connection {
             hello.piece(),
         );
         let state = State {
-            calls: Calls::new(hello.max_inflight.max(1)),
+            calls: Calls::new(hello.inflight()),
             out: Outbound::new(hello.piece()),
             streams,
             pieces: Pieces::default(),
