@@ -38,6 +38,10 @@ trait Clumsy {
     async fn waits(&self) -> u64;
 }
 
+fn fail() {
+    panic!("{SECRET}")
+}
+
 #[derive(Clone, Default)]
 struct Handlers {
     began: Arc<Notify>,
@@ -84,14 +88,11 @@ impl Clumsy for Handlers {
     }
     async fn before_its_stream(&self) -> impl Stream<Item = u64> {
         tokio::task::yield_now().await;
-        let none: Option<u64> = None;
-        stream::iter(0..none.expect(SECRET))
+        fail();
+        stream::iter(0..3)
     }
     fn in_its_stream(&self, after: u64) -> impl Stream<Item = u64> {
-        stream::iter((0..).map(move |number: u64| {
-            assert!(number < after, "{SECRET}");
-            number
-        }))
+        stream::iter((0..).inspect(move |number| assert!(*number < after, "{SECRET}")))
     }
     fn in_the_end_of_its_stream(&self, items: u64) -> impl Stream<Item = u64> {
         let (explosive, began) = (Explosive(self.dropped.clone()), self.began.clone());

@@ -536,7 +536,7 @@ impl Connection {
                     drop(state);
                     let refusal = Refusal::Frame(GoAwayReason::Protocol, text);
                     let error = refused(&self.peer, &refusal);
-                    return self.close(error.with_execution(Execution::Unknown));
+                    self.close(error.with_execution(Execution::Unknown));
                 }
             }
             Kind::Ping => {
