@@ -50,9 +50,10 @@ pub struct Limits {
     pub max_handshaking: u32,
     /// Time from accept to HELLO answered. 10 s.
     pub handshake_timeout: Duration,
-    /// Time from the first to the last byte of a frame. 30 s, as hyper's for a request head.
+    /// Time from the first to the last byte of a frame, and for each 64 KiB of a body that comes in pieces, however small
+    /// these are. 30 s, as hyper's for a request head.
     pub frame_timeout: Duration,
-    /// Time that a peer may leave what we send unread. 30 s. On Linux the kernel knows it too (`TCP_USER_TIMEOUT`), so that
+    /// Time that a peer may take for 64 KiB of what we send, or for all of it if that is less. 30 s. On Linux the kernel knows it too (`TCP_USER_TIMEOUT`), so that
     /// a broken network is found out even while nobody looks.
     pub write_stall_timeout: Duration,
     /// Time after which a server closes a connection that has carried no call. 5 min.
@@ -85,7 +86,8 @@ pub struct Limits {
     pub connection_memory: u64,
     /// The same for all connections of one server, or of one channel, together, with what they have not read of our output.
     /// When it is used up, calls are refused and items break their stream, except on connections that keep less than
-    /// 16 KiB: whoever hoards does not shut others out. 256 MiB.
+    /// 16 KiB: whoever hoards does not shut others out. The first 64 KiB of a frame that is arriving come on top, for each
+    /// connection. 256 MiB.
     pub process_memory: u64,
     /// Most objects that one connection has lent to its peer and the peer has not given back. 1,024.
     pub max_objects: u32,

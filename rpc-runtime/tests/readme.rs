@@ -65,3 +65,47 @@ fn every_link_of_the_readme_leads_somewhere() {
         assert!(path.exists(), "{target} is not there");
     }
 }
+
+#[test]
+fn every_test_that_the_security_page_names_is_there() {
+    let page = read("SECURITY.md");
+    let promises = page
+        .split("## Promises")
+        .nth(1)
+        .expect("the promises are there");
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let sources: String = sources(&tests).concat();
+    let mut named = 0;
+    for row in promises.lines().filter(|line| line.starts_with("| ")) {
+        let shown_by = row.trim_end_matches(" |").rsplit(" | ").next();
+        for name in shown_by
+            .expect("three columns")
+            .split('`')
+            .skip(1)
+            .step_by(2)
+        {
+            named += 1;
+            if name.ends_with(".rs") || name.ends_with('/') {
+                assert!(tests.join(name).exists(), "{name} is not there");
+            } else if !matches!(name, "link" | "security" | "src" | "security::audit") {
+                let found = sources.contains(&format!("fn {name}("));
+                assert!(found, "no test is called {name}");
+            }
+        }
+    }
+    assert!(named > 60, "only {named} tests are named");
+}
+
+/// The text of every source file below a directory.
+fn sources(below: &Path) -> Vec<String> {
+    let entries = fs::read_dir(below).expect("the directory is there");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let text = |path: std::path::PathBuf| match path.is_dir() {
+        true => sources(&path).concat(),
+        false if path.extension().is_some_and(|it| it == "rs") => {
+            fs::read_to_string(&path).expect("a source file")
+        }
+        false => String::new(),
+    };
+    paths.map(text).collect()
+}

@@ -146,6 +146,21 @@ async fn a_shutdown_waits_for_calls_and_one_that_is_dropped_stops_at_once() {
     assert_eq!(refused.kind(), ErrorKind::FailedPrecondition);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_is_free_when_its_server_was_shut_down() {
+    for address in ["mem://life-free", "tcp://127.0.0.1:0"] {
+        let mut address = address.to_owned();
+        for round in 0..200 {
+            let server = Server::new().add(WorkService::new(Worker::default()));
+            let listening = server.listen(&address).await;
+            let mut serving = listening.unwrap_or_else(|error| panic!("round {round}: {error}"));
+            // Of the second round on it is the same port.
+            address = serving.address().to_owned();
+            serving.shutdown(Duration::ZERO).await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_synchronous_handler_sees_that_nobody_waits_any_more() {
     let worker = Worker::default();

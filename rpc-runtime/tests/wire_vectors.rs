@@ -227,7 +227,7 @@ fn id_of(method: &str) -> u64 {
 #[test]
 fn every_vector_is_one_whole_frame() {
     let vectors = vectors();
-    assert_eq!(vectors.len(), 44, "{:?}", vectors.keys());
+    assert_eq!(vectors.len(), 45, "{:?}", vectors.keys());
     for (name, bytes) in vectors.iter().filter(|(name, _)| **name != "preface") {
         let length = u32::from_le_bytes(bytes[..4].try_into().unwrap());
         assert_eq!(length as usize, bytes.len() - 4, "{name}");
@@ -247,6 +247,7 @@ async fn a_client_calls_as_the_page_says() {
     let pending = client.hello("Ann").no_timeout().start();
     assert_bytes(&raw.next().await.unwrap().bytes, "call");
     raw.send(&vector("ignorable")).await;
+    raw.send(&vector("padding")).await;
     raw.send(&vector("reply")).await;
     assert_eq!(pending.await.unwrap(), "Hello, Ann!");
     client.note("hi").await.unwrap();
@@ -405,6 +406,7 @@ async fn a_server_answers_as_the_page_says() {
     raw.send(&raw::call(1, 42, &[0x90])).await;
     assert_bytes(&raw.next().await.unwrap().bytes, "fail");
     raw.send(&vector("ignorable")).await;
+    raw.send(&vector("padding")).await;
     raw.send(&vector("ping")).await;
     assert_bytes(&raw.next().await.unwrap().bytes, "pong");
     raw.send(&raw::call(1, id_of("wait"), &[0x90])).await;

@@ -448,7 +448,7 @@ impl Channel {
         if prepared.is_nested_on(link) {
             let text = format!(
                 "the peer works on {} calls of this connection already, and this one is made for a call that came on it: waiting might never end; raise max_inflight_per_connection, or nest less deeply",
-                link.peer_hello().max_inflight.max(1)
+                link.peer_hello().inflight()
             );
             return Err(Error::new(ErrorKind::ResourceExhausted, text).with_peer(&**link.peer()));
         }

@@ -58,6 +58,7 @@ impl Link {
 
     /// Charges for a call that was refused, unless that was our fault.
     pub(super) fn charge_refusal(&self, status: Status) {
+        self.lock().streams.refused();
         let ours = matches!(
             status,
             Status::ResourceExhausted

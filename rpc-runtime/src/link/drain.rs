@@ -166,7 +166,7 @@ impl Link {
     pub(super) fn peer_left(&self, spread: Duration) {
         let _ = self.left.set(Left {
             at: Instant::now(),
-            spread,
+            spread: spread.min(frame::LONGEST_SPREAD),
         });
     }
 

@@ -1,7 +1,6 @@
 //! The first words of a connection: preface and HELLO, within one time limit.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{timeout, timeout_at};
@@ -250,7 +249,7 @@ fn turned_away(frame: &Frame, peer: &str) -> Error {
         GoAwayReason::Version => ErrorKind::FailedPrecondition,
         _ => ErrorKind::Unavailable,
     };
-    let wait = Duration::from_millis(u64::from(frame.go_away_part().reconnect_ms));
+    let wait = frame.go_away_part().spread();
     Error::new(kind, format!("{peer} refused the connection: {text}"))
         .with_peer(peer)
         .with_retry_after((!wait.is_zero()).then_some(wait))

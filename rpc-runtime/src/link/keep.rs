@@ -15,6 +15,7 @@ use super::{Link, Phase, Role, State};
 use crate::error::Error;
 use crate::spares;
 use crate::wire::frame::{self, GoAwayReason, Kind};
+use crate::wire::pieces::STRETCH;
 use crate::wire::streams::Side;
 
 /// Time for the last bytes (a GOAWAY, mostly) to leave when a link closes.
@@ -107,7 +108,7 @@ impl Link {
         due
     }
 
-    /// When a peer that takes none of our output is given up.
+    /// When a peer that takes none of our output, or next to none, is given up.
     fn stall_due(&self, state: &State, blocked_since: Option<Instant>) -> Option<Instant> {
         blocked_since.map(|since| since.max(state.last_written) + self.limits.write_stall_timeout)
     }
@@ -146,8 +147,8 @@ impl Link {
 
     /// When a peer is given up that does not send the rest of a body.
     fn piece_due(&self, state: &State) -> Option<Instant> {
-        let last = state.pieces.last_piece()?;
-        Some(last + self.limits.frame_timeout)
+        let since = state.pieces.owed_since()?;
+        Some(since + self.limits.frame_timeout)
     }
 
     fn on_timer(&self, blocked_since: Option<Instant>) {
@@ -155,7 +156,7 @@ impl Link {
         let stalled = self.stall_due(&self.lock(), blocked_since);
         if stalled.is_some_and(|due| due <= now) {
             let text = format!(
-                "it took nothing of our output for {:?}",
+                "it took less than {STRETCH} bytes of our output within {:?}",
                 self.limits.write_stall_timeout
             );
             return self.close(Error::lost(&self.peer, text));
@@ -171,7 +172,7 @@ impl Link {
         drop(state);
         if piece.is_some_and(|due| due <= now) {
             let text = format!(
-                "no further piece of a body came within {:?}",
+                "less than {STRETCH} bytes of a body that is not complete came within {:?}",
                 self.limits.frame_timeout
             );
             return self.go_away(GoAwayReason::Limit, &text);

@@ -172,8 +172,10 @@ struct State {
     /// Earliest deadline among our calls.
     next_deadline: Option<Instant>,
     last_heard: Instant,
-    /// Last time the kernel took some of what the keeper wrote.
+    /// Last time the kernel had taken all of what the keeper wrote, or enough of it to count.
     last_written: Instant,
+    /// Bytes that it has taken since.
+    written: u64,
     /// Last time a call ended, or one began while there was no other.
     last_call: Instant,
     /// When the keeper looks at the clock next.
@@ -271,7 +273,7 @@ impl Link {
             peer_hello.piece(),
         );
         let state = State {
-            calls: Calls::new(peer_hello.max_inflight.max(1)),
+            calls: Calls::new(peer_hello.inflight()),
             out: Outbound::new(peer_hello.piece()),
             streams,
             pieces: Pieces::default(),
@@ -289,6 +291,7 @@ impl Link {
             next_deadline: None,
             last_heard: now,
             last_written: now,
+            written: 0,
             last_call: now,
             keeper_due: now,
             ping_sent: None,

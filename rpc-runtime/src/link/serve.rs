@@ -368,6 +368,10 @@ impl Link {
             );
             return Err((Status::InvalidArgument, text));
         }
+        if (has_in || has_out) && frame.flags & flag::ONE_WAY != 0 {
+            let text = format!("{method} has a stream, which nothing would end for a one-way call");
+            return Err((Status::InvalidArgument, text));
+        }
         if sends && !self.peer_hello.takes_streams() {
             let text = format!(
                 "{method} answers with a stream, and the caller announced windows of {} and {} bytes; raise its `Limits::stream_window` and `connection_window`",

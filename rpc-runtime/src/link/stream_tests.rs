@@ -153,6 +153,30 @@ async fn frames_that_break_the_rules_of_streams_end_the_connection() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn streams_that_keep_to_their_windows_must_keep_to_that_of_the_connection_too() {
+    let (link, mut peer) = connected_to(4 << 20, hello()).await;
+    let mut calls: Vec<_> = (0..6)
+        .map(|_| begin(&link, flag::STREAM_OUT, 1, &[]))
+        .collect();
+    for _ in &calls {
+        expect(&mut peer, Kind::Call).await;
+    }
+    // 240 KB for each is within 256 KiB; six times that is not within 1 MiB.
+    for id in 1..=6 {
+        peer.send(|out| {
+            for _ in 0..4 {
+                frame::write_item(out, flag::CALLEE, id, &[0; 60_000]);
+            }
+        })
+        .await;
+    }
+    let error = failure(&mut calls[5]).await;
+    let text = "more was sent on a stream than there was credit";
+    assert!(error.to_string().contains(text), "{error}");
+    assert_eq!(link.lock().held(), 17 * 60_012, "as much as was allowed");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_endless_answer_is_given_up_at_the_limit() {
     let (link, mut peer) = connected_to(1 << 20, hello()).await;
     let mut call = begin(&link, 0, 1, &[]);

@@ -50,7 +50,8 @@ impl Link {
     pub(super) fn on_item(&self, frame: Frame) -> Result<(), Refusal> {
         let key = request(&frame);
         let mut state = self.lock();
-        state.streams.came(key, frame.cost()).map_err(no_credit)?;
+        let belongs = state.streams.came(key, frame.cost()).map_err(no_credit)?;
+        self.charge_stray(&mut state, belongs, &frame);
         if state.pieces.contains(key) {
             let text = "an ITEM in the middle of another body of the same request".to_owned();
             return Err(Refusal::Frame(GoAwayReason::Protocol, text));
@@ -77,13 +78,24 @@ impl Link {
         Ok(())
     }
 
+    /// Charges for a frame that carries next to nothing, for nobody.
+    fn charge_stray(&self, state: &mut State, belongs: bool, frame: &Frame) {
+        if !belongs && frame.body.len() < SMALL_PIECE {
+            self.charge(state, Charge::Control(1));
+        }
+    }
+
     pub(super) fn on_data(self: &Arc<Self>, frame: &Frame) -> Result<(), Refusal> {
         let key = request(frame);
         let mut state = self.lock();
         let of_item = frame.flags & flag::OF_ITEM != 0;
-        if of_item {
-            state.streams.came(key, frame.cost()).map_err(no_credit)?;
-        }
+        let belongs = if of_item {
+            state.streams.came(key, frame.cost()).map_err(no_credit)?
+        } else {
+            state.pieces.contains(key)
+        };
+        // The last piece of what was refused may be small; that is one for each call.
+        self.charge_stray(&mut state, belongs, frame);
         if state
             .pieces
             .is_item(key)
@@ -91,7 +103,7 @@ impl Link {
         {
             return Err(Refusal::Frame(GoAwayReason::Protocol, MIXED.to_owned()));
         }
-        if frame.body.len() < SMALL_PIECE && frame.flags & flag::MORE != 0 {
+        if belongs && frame.body.len() < SMALL_PIECE && frame.flags & flag::MORE != 0 {
             self.charge(&mut state, Charge::Control(1));
         }
         if state.pieces.keeps(key)

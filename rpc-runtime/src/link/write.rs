@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::Link;
 use crate::error::Error;
+use crate::wire::pieces::STRETCH;
 use crate::wire::streams::Side;
 
 /// The writing half and what it is in the middle of.
@@ -215,12 +216,16 @@ impl Link {
     fn handed_over(&self, bytes: usize, at_once: bool) {
         let mut state = self.lock();
         state.out.handed_over(bytes);
-        if !at_once {
-            // The keeper, which may be waiting for the socket.
+        state.written += bytes as u64;
+        let is_all = state.out.queued() == 0;
+        // Of the keeper only, which may be waiting for the socket. A peer that takes a few bytes now and then takes none, for
+        // all that it costs.
+        if !at_once && (is_all || state.written >= STRETCH) {
+            state.written = 0;
             state.last_written = Instant::now();
         }
         state.settle();
-        if state.out.queued() == 0 {
+        if is_all {
             state.queued_control = 0;
         }
         let full = self.is_full(&state);

@@ -497,20 +497,9 @@ fn take_in(shared: &Arc<Shared>, router: &Arc<Router>, io: Io, is_tls: bool) {
     };
     let (shared, router) = (shared.clone(), router.clone());
     tokio::spawn(async move {
-        let limit = shared.terms.limits.max_connections;
-        let Some(_connection) = Counted::below(limit, &shared, |shared| &shared.connections) else {
-            let text = format!(
-                "this server has {} connections, more are not taken",
-                shared.terms.limits.max_connections
-            );
-            return link::turn_away(io, &shared.terms.limits, GoAwayReason::Limit, &text).await;
-        };
-        let _of_ip = match OfIp::count(&shared, &io.peer) {
-            Ok(of_ip) => of_ip,
-            Err(text) => {
-                return link::turn_away(io, &shared.terms.limits, GoAwayReason::Limit, &text).await;
-            }
-        };
+        let place = Place::take(&shared, &io.peer);
+        // Also for those who cannot stay: without TLS they could not be told why. What that costs is bounded by the number of
+        // handshakes at once.
         let io = if is_tls {
             match link::secure(io, &shared.terms.limits, &shared.security).await {
                 Ok(io) => io,
@@ -521,6 +510,12 @@ fn take_in(shared: &Arc<Shared>, router: &Arc<Router>, io: Io, is_tls: bool) {
             }
         } else {
             io
+        };
+        let _place = match place {
+            Ok(place) => place,
+            Err(text) => {
+                return link::turn_away(io, &shared.terms.limits, GoAwayReason::Limit, &text).await;
+            }
         };
         if shared.leaving.load(Ordering::Acquire) {
             return send_away(io, &shared).await;
@@ -533,6 +528,32 @@ fn take_in(shared: &Arc<Shared>, router: &Arc<Router>, io: Io, is_tls: bool) {
         keep(&shared, &link).await;
         shared.links().remove(&number);
     });
+}
+
+/// One of the connections that there may be, for as long as it lives.
+struct Place {
+    _of_all: Counted,
+    _of_ip: Option<OfIp>,
+}
+
+impl Place {
+    /// Takes one.
+    ///
+    /// # Errors
+    ///
+    /// There are as many as may be; the text tells the peer.
+    fn take(shared: &Arc<Shared>, peer: &str) -> std::result::Result<Self, String> {
+        let limit = shared.terms.limits.max_connections;
+        let _of_all = Counted::below(limit, shared, |shared| &shared.connections).ok_or_else(
+            || {
+                format!(
+                    "this server has {limit} connections, more are not taken; try again later, or raise its `Limits::max_connections`"
+                )
+            },
+        )?;
+        let _of_ip = OfIp::count(shared, peer)?;
+        Ok(Self { _of_all, _of_ip })
+    }
 }
 
 /// Counts something for as long as it lives.
@@ -585,7 +606,7 @@ impl OfIp {
         let count = by_ip.entry(ip).or_default();
         if *count >= limit {
             return Err(format!(
-                "{ip} has {count} connections to this server, more are not taken"
+                "{ip} has {count} connections to this server, more are not taken; share one channel, or raise `Limits::max_connections_per_ip`"
             ));
         }
         *count += 1;

@@ -53,7 +53,13 @@ impl Serving {
         let stop = StopOnDrop(self);
         let _ = timeout_at(end, stop.0.wind_down()).await;
         let links: Vec<_> = stop.0.shared.links().values().cloned().collect();
+        let acceptors = std::mem::take(&mut stop.0.acceptors);
         drop(stop);
+        // Whoever comes next may listen on the same addresses: they are free when their tasks are gone.
+        for acceptor in acceptors {
+            acceptor.abort();
+            let _ = acceptor.await;
+        }
         // Were the process to end now, what is in the buffers of the connections would go with it.
         let last_words = async {
             for link in &links {
@@ -99,8 +105,10 @@ impl Serving {
         }
         // Whoever waits to be accepted is sent away with a word.
         self.shared.closing.send_replace(true);
-        for acceptor in self.acceptors.drain(..) {
+        // None is let go of before it has ended: the time may be up in between.
+        while let Some(acceptor) = self.acceptors.last_mut() {
             let _ = acceptor.await;
+            self.acceptors.pop();
         }
         for link in self.shared.every_link() {
             link.drain(reason, SHUTTING_DOWN, reconnect);

@@ -1,6 +1,7 @@
 //! One frame: a fixed header, what its kind adds, metadata, a body. The layout is docs/wire.md.
 
 use std::fmt;
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 
@@ -209,6 +210,17 @@ pub(crate) struct GoAwayPart {
     pub(crate) reconnect_ms: u32,
 }
 
+/// Longest time for which a GOAWAY keeps its receiver away, whatever it says: who comes after it at the same address
+/// could not take the word back. Twice what our servers ask for at most.
+pub(crate) const LONGEST_SPREAD: Duration = Duration::from_secs(60);
+
+impl GoAwayPart {
+    /// The time over which connecting again is to be spread, as far as it is heeded.
+    pub(crate) fn spread(&self) -> Duration {
+        Duration::from_millis(u64::from(self.reconnect_ms)).min(LONGEST_SPREAD)
+    }
+}
+
 /// Why a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -279,9 +291,9 @@ impl Frame {
         let mut fixed = self.fixed.as_ref();
         let status = fixed.get_u8();
         let execution = match fixed.get_u8() {
-            0 => Execution::NotSent,
             1 => Execution::NotStarted,
             3 => Execution::Executed,
+            // Who answers a call has read it: 0, not sent, is a byte that somebody forgot to set.
             _ => Execution::Unknown,
         };
         let retryable = fixed.get_u8() != 0;

@@ -72,6 +72,12 @@ impl Hello {
         room.clamp(1, PIECE)
     }
 
+    /// Most calls that are made to this side at once. A place is kept for each until its end comes, even when its caller has
+    /// given it up, so whoever promises to take any number and answers none must not have us keep any number.
+    pub(crate) fn inflight(&self) -> u32 {
+        self.max_inflight.clamp(1, MOST_INFLIGHT)
+    }
+
     /// Whether this side takes a frame with a body of this length and nothing else in it.
     pub(crate) fn takes(&self, body: usize) -> bool {
         HEADER - LENGTH_FIELD + body <= self.max_frame as usize
@@ -167,6 +173,9 @@ impl Hello {
 
 /// Largest frame of a side that does not say what it accepts: as much as every side accepts before HELLO.
 const MAX_FRAME_UNSAID: u32 = 64 << 10;
+
+/// Most calls made to one peer at once on one connection, whatever it announces.
+const MOST_INFLIGHT: u32 = 1 << 16;
 
 /// Most services, and most features: an entry costs three bytes to send and forty to keep for as long as the connection lives.
 const MAX_ENTRIES: usize = 4_096;

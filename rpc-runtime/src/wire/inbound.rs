@@ -364,7 +364,12 @@ fn message_pack_error(start: &[u8], text: &str) -> Vec<u8> {
 
 /// The message ID of a MessagePack-RPC request, `[0, ID, method, params]`, as far as it is here.
 fn message_id(start: &[u8]) -> u32 {
-    let mut rest = start.get(2..).unwrap_or_default();
+    let mut rest = start;
+    // The array, of which there are three forms, and the type of the message.
+    if rmp::decode::read_array_len(&mut rest).is_err() {
+        return 0;
+    }
+    let _: Result<u8, _> = rmp::decode::read_int(&mut rest);
     rmp::decode::read_int(&mut rest).unwrap_or(0)
 }
 

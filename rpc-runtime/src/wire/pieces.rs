@@ -17,7 +17,15 @@ pub(crate) struct Pieces {
     held: u64,
     /// How many are parameters of calls that have not begun.
     calls: u32,
+    /// Bytes of parameters and results that have come since `stretch_since`.
+    stretch: u64,
+    /// When the last whole [`STRETCH`] of them was here.
+    stretch_since: Option<Instant>,
 }
+
+/// What must come of incomplete bodies in the time of a frame. The Rust runtime sends pieces of this size, each of which has
+/// that time as a frame already: whoever sends smaller ones, down to a byte at a time, gets no more of it.
+pub(crate) const STRETCH: u64 = 64 << 10;
 
 #[derive(Debug)]
 struct Partial {
@@ -27,8 +35,6 @@ struct Partial {
     unwanted: bool,
     /// When its front came.
     since: Instant,
-    /// When its last piece came.
-    last: Instant,
 }
 
 /// What a piece did.
@@ -66,7 +72,6 @@ impl Pieces {
             body,
             unwanted: !wanted,
             since: now,
-            last: now,
         };
         self.bodies.insert(key, partial);
     }
@@ -76,7 +81,12 @@ impl Pieces {
         let Some(partial) = self.bodies.get_mut(&key) else {
             return Added::Unknown;
         };
-        partial.last = now;
+        if partial.front.kind != Kind::Item {
+            self.stretch += data.body.len() as u64;
+            if self.stretch >= STRETCH {
+                (self.stretch, self.stretch_since) = (0, Some(now));
+            }
+        }
         if !partial.unwanted && (partial.body.len() + data.body.len()) as u64 > limit {
             return match self.forget(key) {
                 Some(partial) => Added::TooLarge(partial.front),
@@ -151,14 +161,17 @@ impl Pieces {
         self.held
     }
 
-    /// When the last piece of any body came, while there are bodies that are not complete: they take turns, so one may
-    /// have to wait for the end of others. Items are not asked about: their senders may be waiting for credit.
-    pub(crate) fn last_piece(&self) -> Option<Instant> {
-        self.bodies
+    /// Since when the peer owes more of the bodies that are not complete: since the oldest of them began, or the last
+    /// [`STRETCH`] of any of them came. They take turns, so one may have to wait for the end of others. Items are not asked
+    /// about: their senders may be waiting for credit.
+    pub(crate) fn owed_since(&self) -> Option<Instant> {
+        let oldest = self
+            .bodies
             .values()
             .filter(|partial| partial.front.kind != Kind::Item)
-            .map(|partial| partial.last)
-            .max()
+            .map(|partial| partial.since)
+            .min()?;
+        Some(self.stretch_since.map_or(oldest, |since| since.max(oldest)))
     }
 
     /// Forgets everything.

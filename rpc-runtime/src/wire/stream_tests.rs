@@ -1,6 +1,5 @@
 //! Streams without a socket: whatever the order of things, no window is exceeded and every item gets through.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Wake, Waker};
@@ -345,31 +344,26 @@ fn a_body_that_waits_for_its_turn_is_not_late() {
         body: Bytes::new(),
     };
     let start = Instant::now();
+    let after = |seconds| start + std::time::Duration::from_secs(seconds);
     pieces.begin(theirs(0), front.clone(), true, start);
-    pieces.begin(theirs(1), front.clone(), true, start);
-    let later = start + std::time::Duration::from_secs(60);
-    let data = Frame {
-        kind: Kind::Data,
-        ..front
-    };
-    assert!(matches!(
-        pieces.add(theirs(1), &data, 10, later),
-        Added::More
-    ));
-    assert_eq!(pieces.last_piece(), Some(later));
-    let mut ended: HashMap<Key, bool> = HashMap::new();
-    for stream in 0..2 {
-        let last = Frame {
-            flags: 0,
-            ..data.clone()
+    pieces.begin(theirs(1), front.clone(), true, after(1));
+    let mut add = |stream, bytes: usize, flags, at| {
+        let data = Frame {
+            kind: Kind::Data,
+            flags,
+            body: vec![0; bytes].into(),
+            ..front.clone()
         };
-        let whole = matches!(
-            pieces.add(theirs(stream), &last, 10, later),
+        let is_whole = matches!(
+            pieces.add(theirs(stream), &data, 1 << 20, at),
             Added::Whole(..)
         );
-        ended.insert(theirs(stream), whole);
-    }
-    assert!(ended.values().all(|whole| *whole) && pieces.last_piece().is_none());
+        (is_whole, pieces.owed_since())
+    };
+    assert_eq!(add(1, 65_535, flag::MORE, after(20)), (false, Some(start)));
+    assert_eq!(add(1, 1, flag::MORE, after(25)), (false, Some(after(25))));
+    assert_eq!(add(1, 0, 0, after(26)), (true, Some(after(25))));
+    assert_eq!(add(0, 9, 0, after(50)), (true, None));
 }
 
 /// A whole item as it comes in.

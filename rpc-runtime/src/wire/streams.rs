@@ -41,6 +41,8 @@ pub(crate) struct Streams {
     piece: usize,
     /// Bytes of items that nobody has taken yet.
     held: u64,
+    /// What the peer may still send of streams that are over here, because it may not have heard so yet.
+    late: u64,
 }
 
 /// One request's streams: what comes from the peer and what goes to it.
@@ -143,6 +145,7 @@ impl Streams {
             sending: u64::from(peers.1),
             piece,
             held: 0,
+            late: 0,
         }
     }
 
@@ -180,6 +183,7 @@ impl Streams {
         };
         let mut wakers = Vec::new();
         if let Some(inflow) = stream.inflow {
+            self.excuse(&inflow);
             self.receiving.untaken -= inflow.window.untaken;
             self.held -= inflow.window.untaken;
             wakers.extend(inflow.waker);
@@ -216,16 +220,31 @@ impl Streams {
         inflow.is_some_and(|inflow| !inflow.ended && inflow.broken.is_none())
     }
 
-    /// Counts a frame of a stream (an ITEM, a piece of one) that came.
+    /// Counts a frame of a stream (an ITEM, a piece of one) that came. Whether it has a stream, or may be late for one that is
+    /// over: else it belongs to nothing at all.
     ///
     /// # Errors
     ///
     /// The peer had no credit for it.
-    pub(crate) fn came(&mut self, key: Key, cost: u64) -> Result<(), NoCredit> {
+    pub(crate) fn came(&mut self, key: Key, cost: u64) -> Result<bool, NoCredit> {
         self.receiving.spend(cost)?;
-        match self.inflow(key) {
-            Some(inflow) => inflow.window.spend(cost),
-            None => Ok(()),
+        if let Some(inflow) = self.inflow(key) {
+            return inflow.window.spend(cost).map(|()| true);
+        }
+        let left = self.late.checked_sub(cost);
+        self.late = left.unwrap_or(self.late);
+        Ok(left.is_some())
+    }
+
+    /// A request with a stream was refused: what the peer sends of it before it hears that is late.
+    pub(crate) fn refused(&mut self) {
+        self.late = self.late.saturating_add(self.stream_window);
+    }
+
+    /// A stream is over here: what the peer has credit for may still come.
+    fn excuse(&mut self, inflow: &Inflow) {
+        if !inflow.ended {
+            self.late = self.late.saturating_add(inflow.window.allowance);
         }
     }
 
@@ -317,6 +336,7 @@ impl Streams {
     /// The reader is gone: what is here is dropped, and what comes. Returns what is to be granted for all streams.
     pub(crate) fn stop_reading(&mut self, key: Key) -> Grant {
         let inflow = self.streams.get_mut(&key)?.inflow.take()?;
+        self.excuse(&inflow);
         self.receiving.untaken -= inflow.window.untaken;
         self.held -= inflow.window.untaken;
         self.receiving.grant_shared()

@@ -778,3 +778,20 @@ fn a_call_that_expires_unsent_is_padding_and_owes_nothing() {
     assert_eq!(calls.live(), 1, "only the sent one is owed an answer");
     assert_eq!(out.buffer()[KIND_AT], PADDING);
 }
+
+#[test]
+fn no_peer_has_us_keep_any_number_of_calls() {
+    for (announced, made) in [
+        (0, 1),
+        (1, 1),
+        (256, 256),
+        (65_536, 65_536),
+        (u32::MAX, 65_536),
+    ] {
+        let hello = Hello {
+            max_inflight: announced,
+            ..Hello::default()
+        };
+        assert_eq!(hello.inflight(), made);
+    }
+}

@@ -38,6 +38,11 @@ fn idle_frames() -> Vec<(&'static str, Vec<u8>)> {
         ),
         ("DATA without content", frame(7, 8, 0, 7, &[])),
         ("DATA of one byte", frame(7, 8, 0, 7, &[0])),
+        ("the end of no body", frame(7, 0, 0, 7, &[])),
+        ("ITEM of no stream", frame(5, 0, 0, 7, &[1])),
+        ("the front of an ITEM of no stream", frame(5, 8, 0, 7, &[])),
+        ("the end of an ITEM of no stream", frame(7, 2, 0, 7, &[])),
+        ("ITEM of no stream of theirs", frame(5, 1, 0, 7, &[1])),
         ("a kind that may be ignored", frame(0x80, 0, 0, 0, &[])),
         ("padding", frame(0xff, 0, 0, 0, &[1, 2, 3])),
     ]

@@ -308,3 +308,19 @@ async fn a_reason_is_readable_even_for_a_peer_that_goes_on_sending() {
     expect_end(&mut raw, 1, "frame kind 99 is not known").await;
     victim.lives().await;
 }
+
+#[tokio::test]
+async fn a_one_way_call_for_a_stream_is_not_worked_on() {
+    let victim = Victim::new().await;
+    let mut raw = crate::raw::Raw::silent(victim.address()).await;
+    let hello = b"\x82\xadstream_window\xcd\x10\x00\xb1connection_window\xcd\x10\x00";
+    raw.send(&[crate::raw::PREFACE, &frame(1, 0, 0, 0, hello)].concat())
+        .await;
+    assert_eq!(raw.next().await.unwrap().kind, 1);
+    let mut bytes = call(1, id_of("count"), &[0x91, 3]);
+    // STREAM_OUT and ONE_WAY.
+    bytes[5] = 0x05;
+    raw.send(&bytes).await;
+    raw.send(&call(2, id_of("ping"), &[0x90])).await;
+    assert_reply(&raw.next().await.unwrap(), 2, &[1]);
+}

@@ -14,8 +14,10 @@ mod budgets;
 mod connections;
 mod floods;
 mod frames;
+mod liars;
 mod memory;
 mod servers;
+mod trickles;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};

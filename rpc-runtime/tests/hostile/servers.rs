@@ -10,11 +10,21 @@ use crate::raw::{HELLO, LONG, PREFACE, Raw, call, frame};
 use crate::{TargetBlockingClient, TargetClient};
 
 /// Listens, and plays one server; gives the address.
-async fn fake<F>(play: impl FnOnce(Raw) -> F + Send + 'static) -> String
+pub(crate) async fn fake<F>(play: impl FnOnce(Raw) -> F + Send + 'static) -> String
 where
     F: Future<Output = ()> + Send,
 {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    fake_on(TcpListener::bind("127.0.0.1:0").await.unwrap(), play)
+}
+
+/// The same on a listener that is there.
+pub(crate) fn fake_on<F>(
+    listener: TcpListener,
+    play: impl FnOnce(Raw) -> F + Send + 'static,
+) -> String
+where
+    F: Future<Output = ()> + Send,
+{
     let address = format!("tcp://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
         let mut raw = Raw::new(listener.accept().await.unwrap().0);

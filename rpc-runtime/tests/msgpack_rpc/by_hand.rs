@@ -252,11 +252,15 @@ async fn both_doors_are_open_on_one_address_at_once() {
 #[tokio::test]
 async fn a_server_may_keep_the_door_shut() {
     let (serving, _) = serve_with(Server::new().msgpack_rpc(false), Limits::default()).await;
-    let mut hand = Hand::connect(serving.address()).await;
-    hand.send(b"\x94\x00\xcd\x01\x00\xa5hello\x90").await;
-    let error = hand.error(256).await;
-    assert_eq!(error, "this listener does not serve MessagePack-RPC");
-    assert_eq!(hand.next().await, None);
+    // The array of a request may be written in three ways.
+    for front in [&b"\x94"[..], b"\xdc\x00\x04", b"\xdd\x00\x00\x00\x04"] {
+        let mut hand = Hand::connect(serving.address()).await;
+        hand.send(&[front, b"\x00\xcd\x01\x00\xa5hello\x90"].concat())
+            .await;
+        let error = hand.error(256).await;
+        assert_eq!(error, "this listener does not serve MessagePack-RPC");
+        assert_eq!(hand.next().await, None);
+    }
 }
 
 #[tokio::test]

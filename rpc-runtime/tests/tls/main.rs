@@ -14,6 +14,7 @@ mod guide;
 mod log;
 mod openssl;
 mod registry;
+mod replay;
 mod rolling;
 mod server_certificates;
 mod service;

@@ -282,6 +282,28 @@ async fn the_time_limit_of_the_handshake_covers_tls() {
         let took = began.elapsed().as_secs();
         assert!((9..=12).contains(&took), "{first:?}: {took} s");
     }
+    // A byte a second of a ClientHello that never ends earns no time.
+    let began = tokio::time::Instant::now();
+    let stranger = tokio::net::TcpStream::connect(&port).await.unwrap();
+    let (mut reader, mut writer) = stranger.into_split();
+    let trickle = async {
+        for byte in [0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc]
+            .into_iter()
+            .chain([3; 200])
+        {
+            if writer.write_all(&[byte]).await.is_err() {
+                std::future::pending().await
+            }
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        }
+    };
+    let mut rest = Vec::new();
+    tokio::select! {
+        end = reader.read_to_end(&mut rest) => drop(end),
+        () = trickle => panic!("all of it was taken"),
+    }
+    let took = began.elapsed().as_secs();
+    assert!((9..=12).contains(&took), "a trickle: {took} s");
     // Its place among the handshakes is free again.
     connect(&serving, trusts(&ca))
         .await
@@ -289,6 +311,45 @@ async fn the_time_limit_of_the_handshake_covers_tls() {
         .who()
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn who_finds_no_room_at_a_tls_server_is_told_that_and_nothing_of_tls() {
+    let ca = Authority::new("ca");
+    for (limits, text) in [
+        (
+            Limits {
+                max_connections: 1,
+                ..Limits::default()
+            },
+            "this server has 1 connections, more are not taken",
+        ),
+        (
+            Limits {
+                max_connections_per_ip: Some(1),
+                ..Limits::default()
+            },
+            "127.0.0.1 has 1 connections to this server",
+        ),
+    ] {
+        let server = Server::new().add(MirrorService::new(Echo)).limits(limits);
+        let serving = server
+            .tls(server_tls(&ca.server(&["127.0.0.1"])))
+            .listen("tls://127.0.0.1:0")
+            .await
+            .unwrap();
+        let first = connect(&serving, trusts(&ca)).await.unwrap();
+        let refused = connect(&serving, trusts(&ca)).await.err().unwrap();
+        assert_eq!(refused.kind(), ErrorKind::ResourceExhausted, "{refused}");
+        assert_eq!(refused.execution(), Execution::NotSent, "{refused}");
+        assert!(refused.to_string().contains(text), "{refused}");
+        let (tls, address) = (trusts(&ca), serving.address().to_owned());
+        let blocking = move || BlockingChannel::builder().tls(tls).connect(&address);
+        let refused = tokio::task::spawn_blocking(blocking).await.unwrap();
+        let refused = refused.err().unwrap();
+        assert_eq!(refused.kind(), ErrorKind::ResourceExhausted, "{refused}");
+        assert_eq!(first.who().await.unwrap(), "nobody", "who is in is served");
+    }
 }
 
 #[tokio::test]

@@ -75,6 +75,8 @@ pub(super) struct State {
     last_heard: Instant,
     /// When the peer wants to see its clients again, or a moment soon after it was lost.
     due: Option<Instant>,
+    /// Answers to PING and the like in the output that the kernel may not have yet.
+    pub(super) queued_control: u32,
 }
 
 struct Output {
@@ -157,7 +159,7 @@ impl Connection {
             hello.piece(),
         );
         let state = State {
-            calls: Calls::new(hello.max_inflight.max(1)),
+            calls: Calls::new(hello.inflight()),
             out: Outbound::new(hello.piece()),
             streams,
             pieces: Pieces::default(),
@@ -166,6 +168,7 @@ impl Connection {
             ended: false,
             last_heard: Instant::now(),
             due: None,
+            queued_control: 0,
         };
         Ok(Self {
             peer: peer.into(),
@@ -358,7 +361,11 @@ impl Connection {
                     Ok(written) => {
                         output.sent += written;
                         output.stuck = None;
-                        self.lock().out.handed_over(written);
+                        let mut state = self.lock();
+                        state.out.handed_over(written);
+                        if state.out.queued() == 0 {
+                            state.queued_control = 0;
+                        }
                     }
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -460,7 +467,14 @@ impl Connection {
 
     /// Reads once, for everybody.
     fn read_some(&self, limit: Duration) {
+        if self.is_choked() {
+            return self.wait_until_drained(limit.min(TURN));
+        }
         let mut input = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        // What was left where it is while the peer took nothing of our output.
+        if self.take_frames(&mut input) {
+            return;
+        }
         match input.fill(limit) {
             Ok(0) => return self.close(Error::lost(&self.peer, "the peer closed it")),
             Ok(_) => self.lock().last_heard = Instant::now(),
@@ -470,15 +484,46 @@ impl Connection {
                 return self.close(told.unwrap_or_else(|| Error::lost(&self.peer, error)));
             }
         }
-        loop {
+        self.take_frames(&mut input);
+    }
+
+    /// Handles the whole frames that are here, until too many answers to them are unread; whether there were any. What
+    /// there is to write is written once for all of them: the socket may take nothing, and to ask it takes its time.
+    fn take_frames(&self, input: &mut Input) -> bool {
+        let mut any = false;
+        while !self.is_choked() {
             match input.inbound.next_frame() {
                 Ok(Some(frame)) => self.on_frame(frame),
-                Ok(None) => return,
+                Ok(None) => break,
                 Err(refusal) => {
-                    return self
-                        .close(refused(&self.peer, &refusal).with_execution(Execution::Unknown));
+                    let error = refused(&self.peer, &refusal);
+                    self.close(error.with_execution(Execution::Unknown));
+                    return true;
                 }
             }
+            any = true;
+        }
+        if any {
+            self.flush(Duration::ZERO);
+        }
+        any
+    }
+
+    /// Whether the peer has left so many answers to its control frames unread that no more are made.
+    fn is_choked(&self) -> bool {
+        let state = self.lock();
+        !state.ended && state.queued_control >= self.limits.max_queued_control
+    }
+
+    /// Gives the peer time to take some of our output.
+    fn wait_until_drained(&self, limit: Duration) {
+        let began = Instant::now();
+        self.flush(limit);
+        let left = limit.saturating_sub(began.elapsed());
+        let state = self.lock();
+        // Another thread is writing; it tells when it is done.
+        if !state.ended && state.queued_control > 0 && !left.is_zero() {
+            drop(self.changed.wait_timeout(state, left));
         }
     }
 
@@ -491,10 +536,11 @@ impl Connection {
                     drop(state);
                     let refusal = Refusal::Frame(GoAwayReason::Protocol, text);
                     let error = refused(&self.peer, &refusal);
-                    return self.close(error.with_execution(Execution::Unknown));
+                    self.close(error.with_execution(Execution::Unknown));
                 }
             }
             Kind::Ping => {
+                state.queued_control += 1;
                 frame::write_ping(state.out.buffer(), Kind::Pong, frame.fixed.token());
             }
             Kind::GoAway => {
@@ -502,10 +548,9 @@ impl Connection {
                 let error =
                     Error::unavailable(format!("{} takes no more calls: {text}", self.peer))
                         .with_peer(&*self.peer);
-                let spread = Duration::from_millis(u64::from(frame.go_away_part().reconnect_ms));
-                state.due.get_or_insert_with(|| within(spread));
-                // An announcement draws no line yet.
                 let part = frame.go_away_part();
+                state.due.get_or_insert_with(|| within(part.spread()));
+                // An announcement draws no line yet.
                 if part.is_final {
                     state.calls.refuse_above(&part, &error, |_| {});
                 }
@@ -520,12 +565,11 @@ impl Connection {
                     retryable: false,
                     retry_after_ms: 0,
                 };
+                state.queued_control += 1;
                 frame::write_fail(state.out.buffer(), frame.request_id, &part, text);
             }
             _ => {}
         }
-        drop(state);
-        self.flush(Duration::ZERO);
     }
 
     /// Ends the connection as a thread sees it that does not write: the kernel may have all that a writer has.

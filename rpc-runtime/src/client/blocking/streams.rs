@@ -37,6 +37,7 @@ impl State {
             && frame.flags & (flag::LENDS | flag::ERROR) == flag::LENDS
             && let Some(object) = lent_result(&frame.body)
         {
+            self.queued_control += 1;
             frame::write_release(self.out.buffer(), object, 1);
             let error = Error::new(ErrorKind::Unimplemented, NO_OBJECTS);
             let error = error.with_execution(Execution::Executed).with_peer(peer);
@@ -146,6 +147,7 @@ impl State {
         let key = (Side::Ours, frame.request_id);
         self.streams
             .came(key, frame.cost())
+            .map(drop)
             .map_err(|_| "more was sent on a stream than there was credit for".to_owned())
     }
 

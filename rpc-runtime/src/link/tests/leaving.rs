@@ -183,3 +183,17 @@ async fn a_link_that_has_a_successor_stays_for_the_objects_of_its_peer() {
         .await
         .unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_kept_away_for_days_by_the_word_of_a_peer() {
+    let (link, mut peer) = connected(1 << 16, 8).await;
+    let part = GoAwayPart {
+        reconnect_ms: u32::MAX,
+        ..part(true)
+    };
+    peer.send(|out| frame::write_go_away(out, &part, "see you in 49 days"))
+        .await;
+    peer.settle().await;
+    let wait = link.reconnect_due().unwrap() - Instant::now();
+    assert!(wait <= Duration::from_secs(60), "{wait:?}");
+}

@@ -386,7 +386,9 @@ async fn a_peer_that_takes_nothing_or_sends_half_a_frame_is_given_up() {
     assert_eq!(started.elapsed().as_secs(), 30);
     assert_eq!(error.execution(), Execution::NotStarted);
     assert!(
-        error.to_string().contains("took nothing of our output"),
+        error
+            .to_string()
+            .contains("took less than 65536 bytes of our output within 30s"),
         "{error}"
     );
 
@@ -397,6 +399,91 @@ async fn a_peer_that_takes_nothing_or_sends_half_a_frame_is_given_up() {
     let last = peer.next().await.unwrap();
     assert_eq!(last.go_away_part().reason, GoAwayReason::Limit);
     assert_eq!(started.elapsed().as_secs(), 30);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_takes_a_few_bytes_now_and_then_is_given_up_like_one_that_takes_none() {
+    let (link, mut peer) = connected(1_000, 8).await;
+    let started = Instant::now();
+    let mut ticket = begin(&link, 900_000, None);
+    let trickle = async {
+        for _ in 0..100 {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            if peer.stream.read(&mut [0; 100]).await.unwrap() == 0 {
+                return;
+            }
+            peer.send(|out| frame::write_ping(out, Kind::Pong, 0)).await;
+        }
+    };
+    let error = tokio::select! {
+        error = failure(&mut ticket) => error,
+        () = trickle => panic!("it goes on"),
+    };
+    assert_eq!(started.elapsed().as_secs(), 30);
+    assert_eq!(error.execution(), Execution::NotStarted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_takes_its_output_slowly_is_waited_for() {
+    let (link, mut peer) = connected(10_000, 8).await;
+    let mut ticket = begin(&link, 900_000, None);
+    let slowly = async {
+        // Some 3 KB a second.
+        let mut left = 900_000;
+        while left > 0 {
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            let mut some = vec![0; 10_000];
+            left -= peer.stream.read(&mut some).await.unwrap().min(left);
+            peer.send(|out| frame::write_ping(out, Kind::Pong, 0)).await;
+        }
+    };
+    tokio::select! {
+        error = failure(&mut ticket) => panic!("{error}"),
+        () = slowly => {}
+    }
+}
+
+/// A server's view of a body that never ends, in pieces of `size` bytes, one in five seconds: how long it is waited for.
+async fn patience_with_pieces_of(size: usize) -> Option<Duration> {
+    let (link, mut peer) = accepted(1 << 20).await;
+    {
+        let mut state = link.lock();
+        let now = Instant::now();
+        let front = Frame {
+            kind: Kind::Call,
+            flags: frame::flag::MORE,
+            request_id: 1,
+            fixed: frame::Fixed::default(),
+            metadata: bytes::Bytes::new(),
+            body: bytes::Bytes::new(),
+        };
+        let key = (crate::wire::streams::Side::Theirs, 1);
+        state.pieces.begin(key, front, true, now);
+    }
+    link.wake_keeper.notify_one();
+    let started = Instant::now();
+    for _ in 0..40 {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        if !link.is_open() {
+            let last = peer.rest().await.pop().unwrap();
+            assert_eq!(last.go_away_part().reason, GoAwayReason::Limit);
+            return Some(started.elapsed());
+        }
+        let piece = vec![0; size];
+        peer.send(|out| frame::write_data(out, frame::flag::MORE, 1, &piece))
+            .await;
+    }
+    None
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_trickles_in_is_not_waited_for_and_a_slow_one_is() {
+    // 1,000 bytes a second are too few, 4,000 are enough.
+    for size in [1, 5_000] {
+        let patience = patience_with_pieces_of(size).await.expect("it is given up");
+        assert!((30..=35).contains(&patience.as_secs()), "{patience:?}");
+    }
+    assert_eq!(patience_with_pieces_of(20_000).await, None);
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,12 +7,15 @@ use crate::hand::{FAIL, Hand, REPLY, declared, fail, listen};
 use crate::service::failure;
 use crate::stage::play;
 
-/// The executions of FAIL by their numbers.
-const EXECUTIONS: [Execution; 4] = [
-    Execution::NotSent,
-    Execution::NotStarted,
-    Execution::Unknown,
-    Execution::Executed,
+/// What is said of the execution, and how it is understood. That a call was not sent is not for its callee to say: it may be
+/// a byte that was never set.
+const BYTES: [(u8, Execution); 6] = [
+    (0, Execution::Unknown),
+    (1, Execution::NotStarted),
+    (2, Execution::Unknown),
+    (3, Execution::Executed),
+    (4, Execution::Unknown),
+    (255, Execution::Unknown),
 ];
 
 /// Answers every call with FAIL or with the declared error; the status is the number of the call modulo 20.
@@ -54,7 +57,7 @@ async fn every_status_of_the_framework_arrives_as_it_was_sent() {
         for id in 1..=40 {
             let failure = client.empty_call().await.unwrap_err();
             assert_eq!(failure.status(), expected(id), "{failure}");
-            assert_eq!(failure.execution(), EXECUTIONS[3]);
+            assert_eq!(failure.execution(), Execution::Executed);
             assert!(failure.to_string().contains(&format!("told {}", id % 20)));
         }
         drop(client);
@@ -108,15 +111,15 @@ async fn what_a_peer_knows_of_the_execution_arrives_as_it_was_sent() {
         let (listener, address) = listen().await;
         let peer = tokio::spawn(async move {
             let mut hand = Hand::accept(&listener, 8).await;
-            for execution in 0..4 {
+            for (byte, _) in BYTES {
                 let id = hand.call().await;
                 // Nobody repeats what is refused for good.
-                hand.send(FAIL, 0, id, &fail(7, execution, "no")).await;
+                hand.send(FAIL, 0, id, &fail(7, byte, "no")).await;
             }
             while hand.next().await.is_some() {}
         });
         let client = TestServiceClient::connect(&address).await.unwrap();
-        for execution in EXECUTIONS {
+        for (_, execution) in BYTES {
             let failure = client.empty_call().await.unwrap_err();
             assert_eq!(failure.status(), Status::PermissionDenied, "{failure}");
             assert_eq!(failure.execution(), execution);
