@@ -77,6 +77,7 @@ mod security;
 mod server;
 mod shared;
 mod status;
+mod task;
 mod transport;
 mod wire;
 

@@ -22,6 +22,7 @@ use crate::codec::Viewable;
 use crate::error::{CallError, Error, ErrorKind, Execution};
 use crate::link::Ticket;
 use crate::security::Token;
+use crate::task::Work;
 use crate::wire::calls::Answer;
 
 /// A call that has not started. It is finished in one of several ways:
@@ -151,6 +152,7 @@ impl<T, E> Call<T, E> {
         future.begin(true);
         Callback::new(
             channel
+                .runtime()
                 .spawn(async move { then(future.await) })
                 .abort_handle(),
         )
@@ -213,7 +215,7 @@ enum State {
     /// The frame is on its way; the prepared request is kept for another attempt.
     Sent(Prepared, Ticket),
     /// Everything that has to wait before or after the first attempt.
-    Slow(Pin<Box<dyn Future<Output = Answer> + Send>>),
+    Slow(Work<'static, Answer>),
     /// The same, on a task of its own, so that it goes on while nobody polls.
     Task(JoinHandle<Answer>),
     Done,
@@ -266,11 +268,11 @@ impl Attempt {
 
     /// What has to wait: on a task of its own if the call goes on by itself, or if it is polled where there are no
     /// timers.
-    fn rest(&self, work: impl Future<Output = Answer> + Send + 'static) -> State {
+    fn rest(&self, work: Work<'static, Answer>) -> State {
         if self.started || Handle::try_current().is_err() {
             State::Task(self.channel.spawn(work))
         } else {
-            State::Slow(Box::pin(work))
+            State::Slow(work)
         }
     }
 

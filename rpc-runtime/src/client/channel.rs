@@ -36,6 +36,7 @@ use crate::reflection;
 use crate::server::Skeleton;
 use crate::server::catch_panic::CatchPanic;
 use crate::server::incoming::Incoming;
+use crate::task::{Work, boxed, spawn_on};
 use crate::transport::{Address, Target};
 use crate::wire::calls::Answer;
 
@@ -151,8 +152,13 @@ impl Channel {
         Self::new(Route::Balanced(balanced), profile)
     }
 
-    pub(super) async fn open(address: &str, profile: Profile) -> Result<Self> {
-        let channel = Self::unconnected(address, profile)?;
+    pub(super) fn open(address: &str, profile: Profile) -> Work<'static, Result<Self>> {
+        let channel = Self::unconnected(address, profile);
+        boxed(async { channel?.opened().await })
+    }
+
+    async fn opened(self) -> Result<Self> {
+        let channel = self;
         match &channel.inner.route {
             Route::Direct(direct) => drop(direct.link().await?),
             Route::Balanced(balanced) => balanced.first().await?,
@@ -290,12 +296,14 @@ impl Channel {
         &self.inner.profile.terms.limits
     }
 
-    pub(crate) fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
-    where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
-    {
-        self.inner.runtime.spawn(future)
+    /// Where the tasks of its calls run.
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.inner.runtime
+    }
+
+    /// Runs something there.
+    pub(crate) fn spawn<T: Send + 'static>(&self, work: Work<'static, T>) -> JoinHandle<T> {
+        spawn_on(&self.inner.runtime, work)
     }
 
     /// A connection that a call may begin on at once.
@@ -356,7 +364,11 @@ impl Channel {
     }
 
     /// Sends a one-way call, connecting first if need be.
-    pub(crate) async fn send(self, mut prepared: Prepared) -> Result<()> {
+    pub(crate) fn send(self, prepared: Prepared) -> Work<'static, Result<()>> {
+        boxed(self.send_slowly(prepared))
+    }
+
+    async fn send_slowly(self, mut prepared: Prepared) -> Result<()> {
         if self.is_direct_to_skeleton(&prepared) {
             return match self.invoke(prepared).await {
                 Answer::Failed(error) => Err(error),
@@ -379,30 +391,32 @@ impl Channel {
     }
 
     /// Makes a call to its end: connects, waits for room, repeats what may be repeated.
-    pub(crate) async fn invoke(self, prepared: Prepared) -> Answer {
+    pub(crate) fn invoke(self, prepared: Prepared) -> Work<'static, Answer> {
         if let Route::Local(local) = &self.inner.route
             && self.is_direct_to_skeleton(&prepared)
         {
-            return call_here(local.skeleton.clone(), prepared).await;
+            return boxed(call_here(local.skeleton.clone(), prepared));
         }
-        self.attempts(prepared, Tried::default()).await
+        boxed(self.attempts(prepared, Tried::default()))
     }
 
     /// Goes on after a first attempt that failed; see [`needs_more`](crate::client::retry::needs_more).
-    pub(crate) async fn go_on(
+    pub(crate) fn go_on(
         self,
         mut prepared: Prepared,
         link: Arc<Link>,
         answer: Answer,
-    ) -> Answer {
-        let mut tried = Tried::default();
-        match self.again(&mut prepared, &mut tried, &link, answer).await {
-            Some(answer) => answer,
-            None => self.attempts(prepared, tried).await,
-        }
+    ) -> Work<'static, Answer> {
+        boxed(async move {
+            let mut tried = Tried::default();
+            match self.again(&mut prepared, &mut tried, &link, answer).await {
+                Some(answer) => answer,
+                None => boxed(self.attempts(prepared, tried)).await,
+            }
+        })
     }
 
-    async fn attempts(&self, mut prepared: Prepared, mut tried: Tried) -> Answer {
+    async fn attempts(self, mut prepared: Prepared, mut tried: Tried) -> Answer {
         loop {
             let (link, mut ticket) = match self.ticket(&mut prepared, &mut tried).await {
                 Ok(begun) => begun,
@@ -416,30 +430,38 @@ impl Channel {
     }
 
     /// Begins a call whose answer is a stream, waiting for a connection and for room.
-    pub(crate) async fn begin(self, mut prepared: Prepared, mut tried: Tried) -> Result<Answering> {
-        let (_, ticket) = self.ticket(&mut prepared, &mut tried).await?;
-        Ok(Answering {
-            channel: self,
-            prepared,
-            ticket,
-            tried,
-            any: false,
+    pub(crate) fn begin(
+        self,
+        mut prepared: Prepared,
+        mut tried: Tried,
+    ) -> Work<'static, Result<Answering>> {
+        boxed(async move {
+            let (_, ticket) = self.ticket(&mut prepared, &mut tried).await?;
+            Ok(Answering {
+                channel: self,
+                prepared,
+                ticket,
+                tried,
+                any: false,
+            })
         })
     }
 
     /// Begins such a call once more, of which nothing was read.
-    pub(crate) async fn begin_again(
+    pub(crate) fn begin_again(
         self,
         mut prepared: Prepared,
         mut tried: Tried,
         link: Arc<Link>,
         failure: Error,
-    ) -> Result<Answering> {
-        tried.pass_over(link.peer());
-        let retry = &self.inner.profile.retry;
-        let pause = tried.after(&mut prepared, retry, Stage::Calling, failure)?;
-        rest(&prepared, &mut tried, pause).await?;
-        self.begin(prepared, tried).await
+    ) -> Work<'static, Result<Answering>> {
+        boxed(async move {
+            tried.pass_over(link.peer());
+            let retry = &self.inner.profile.retry;
+            let pause = tried.after(&mut prepared, retry, Stage::Calling, failure)?;
+            rest(&prepared, &mut tried, pause).await?;
+            self.begin(prepared, tried).await
+        })
     }
 
     /// Waits until a call may begin on a link.
@@ -452,7 +474,7 @@ impl Channel {
             );
             return Err(Error::new(ErrorKind::ResourceExhausted, text).with_peer(&**link.peer()));
         }
-        until(prepared, tried, link.room(self.is_bound())).await
+        until(prepared, tried, boxed(link.room(self.is_bound()))).await
     }
 
     /// Whether calls belong to one connection and can be made on no other.
@@ -474,7 +496,15 @@ impl Channel {
     }
 
     /// Begins one attempt, on whatever connection takes it within the time of the call.
-    async fn ticket(
+    fn ticket<'a>(
+        &'a self,
+        prepared: &'a mut Prepared,
+        tried: &'a mut Tried,
+    ) -> Work<'a, Result<(Arc<Link>, Ticket)>> {
+        boxed(self.begun(prepared, tried))
+    }
+
+    async fn begun(
         &self,
         prepared: &mut Prepared,
         tried: &mut Tried,
@@ -501,7 +531,17 @@ impl Channel {
     }
 
     /// After a connection did not take the call: waits for another chance.
-    async fn not_begun(
+    fn not_begun<'a>(
+        &'a self,
+        prepared: &'a mut Prepared,
+        tried: &'a mut Tried,
+        link: &'a Arc<Link>,
+        why: NotBegun,
+    ) -> Work<'a, Result<()>> {
+        boxed(self.wait_for_chance(prepared, tried, link, why))
+    }
+
+    async fn wait_for_chance(
         &self,
         prepared: &mut Prepared,
         tried: &mut Tried,
@@ -563,15 +603,24 @@ impl Channel {
     }
 
     /// A connection to try next; waits for one as long as the call may take.
-    async fn link(&self, prepared: &mut Prepared, tried: &mut Tried) -> Result<Arc<Link>> {
+    fn link<'a>(
+        &'a self,
+        prepared: &'a mut Prepared,
+        tried: &'a mut Tried,
+    ) -> Work<'a, Result<Arc<Link>>> {
+        boxed(self.connection(prepared, tried))
+    }
+
+    async fn connection(&self, prepared: &mut Prepared, tried: &mut Tried) -> Result<Arc<Link>> {
         loop {
             let found = match &self.inner.route {
                 Route::Direct(direct) => until(prepared, tried, direct.link()).await?,
                 Route::Balanced(balanced) => {
                     let deadline = prepared.deadline;
+                    let found = boxed(balanced.link(tried));
                     let found = match deadline {
-                        None => Some(balanced.link(tried).await),
-                        Some(deadline) => timeout_at(deadline, balanced.link(tried)).await.ok(),
+                        None => Some(found.await),
+                        Some(deadline) => timeout_at(deadline, found).await.ok(),
                     };
                     found.ok_or_else(|| tried.too_late())?
                 }
@@ -597,10 +646,10 @@ impl Channel {
 }
 
 /// Waits no longer than the call may take; nothing of it was sent meanwhile.
-async fn until<F: Future>(prepared: &Prepared, tried: &mut Tried, future: F) -> Result<F::Output> {
+async fn until<T>(prepared: &Prepared, tried: &mut Tried, work: Work<'_, T>) -> Result<T> {
     match prepared.deadline {
-        None => Ok(future.await),
-        Some(deadline) => timeout_at(deadline, future)
+        None => Ok(work.await),
+        Some(deadline) => timeout_at(deadline, work)
             .await
             .map_err(|_| tried.too_late()),
     }
@@ -610,7 +659,7 @@ async fn until<F: Future>(prepared: &Prepared, tried: &mut Tried, future: F) -> 
 async fn rest(prepared: &Prepared, tried: &mut Tried, pause: Duration) -> Result<()> {
     match pause_end(pause) {
         None => Ok(()),
-        Some(end) => until(prepared, tried, sleep_until(end)).await,
+        Some(end) => until(prepared, tried, boxed(sleep_until(end))).await,
     }
 }
 

@@ -18,6 +18,7 @@ use crate::client::returns::Returns;
 use crate::descriptor::MethodDescriptor;
 use crate::error::{CallError, Error, ErrorKind, Execution, Result};
 use crate::link::{Event, Link, Ticket};
+use crate::task::Work;
 use crate::wire::calls::Answer;
 use crate::wire::streams::{Key, Next};
 
@@ -59,7 +60,7 @@ enum State {
 type Begun = Result<Answering>;
 
 enum Beginning {
-    Future(Pin<Box<dyn Future<Output = Begun> + Send>>),
+    Future(Work<'static, Begun>),
     Task(JoinHandle<Begun>),
 }
 
@@ -211,7 +212,7 @@ impl<T, E> Items<T, E> {
                 let link = ticket.link().clone();
                 let again = channel.clone().begin_again(prepared, tried, link, failure);
                 self.state = State::Beginning(if Handle::try_current().is_ok() {
-                    Beginning::Future(Box::pin(again))
+                    Beginning::Future(again)
                 } else {
                     Beginning::Task(channel.spawn(again))
                 });

@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::link::{self, Link};
 use crate::server::Skeleton;
 use crate::server::router::Router;
+use crate::task;
 use crate::transport;
 
 /// A skeleton, and the connection to it once something needed one: streams and objects live on connections.
@@ -34,7 +35,8 @@ impl Local {
         router.add(self.skeleton.clone())?;
         let terms = profile.terms.clone();
         // The serving end closes when the calling end does, or when this one gives up.
-        tokio::spawn(link::accept(there, terms.clone(), Arc::new(router)));
+        let accepting = link::accept(there, terms.clone(), Arc::new(router));
+        task::spawn(async move { drop(accepting.await) });
         let link = link::connect(here, terms, profile.exports.clone(), None).await?;
         *known = Some(link.clone());
         Ok(link)

@@ -15,6 +15,7 @@ use tokio::task::yield_now;
 use crate::codec::Codec;
 use crate::error::{Error, ErrorKind, Execution};
 use crate::link::{Link, Ticket};
+use crate::task::{boxed, spawn_on};
 use crate::wire::sending::Sending;
 
 /// Items sent or encoded in one turn, so that a stream that is always ready leaves others a turn too.
@@ -71,7 +72,8 @@ impl Upload {
             return;
         };
         let (link, id) = (ticket.link().clone(), ticket.id());
-        ticket.sends(runtime.spawn(send(link, id, source)).abort_handle());
+        let sending = boxed(send(link, id, source));
+        ticket.sends(spawn_on(runtime, sending).abort_handle());
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Source>> {

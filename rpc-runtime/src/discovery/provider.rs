@@ -12,6 +12,7 @@ use crate::descriptor::{ServiceDescriptor, is_framework};
 use crate::discovery::instance::DEFAULT_WEIGHT;
 use crate::discovery::{Instance, Lease, Registry, Renewal};
 use crate::error::{Error, Result};
+use crate::task;
 
 /// How long an instance stays on a list without a word from it.
 pub(crate) const LEASE: Duration = Duration::from_secs(15);
@@ -97,7 +98,7 @@ impl Provider {
     ) -> Self {
         let (leave, asked) = oneshot::channel();
         let (done, left) = watch::channel(false);
-        let task = tokio::spawn(async move {
+        let task = task::spawn(async move {
             let mut lease = None;
             tokio::pin!(asked);
             {

@@ -28,6 +28,7 @@ use crate::reflection;
 use crate::security::{Authenticator, Rule};
 use crate::server::router::{Router, Skeleton};
 use crate::server::shutdown::{keep, send_away};
+use crate::task::{self, Work, boxed};
 #[cfg(feature = "tls")]
 use crate::transport::tls::ServerTls;
 use crate::transport::{Address, Io, Listener, ServerSecurity, Transport};
@@ -249,7 +250,14 @@ impl Server {
     /// # Errors
     ///
     /// The address cannot be read or opened, or two mounted methods have the same call ID.
-    pub async fn listen(mut self, address: impl AsRef<str>) -> Result<Serving> {
+    pub async fn listen(self, address: impl AsRef<str>) -> Result<Serving> {
+        let mut serving = self.build()?;
+        serving.open(address.as_ref()).await?;
+        Ok(serving)
+    }
+
+    /// Everything but an address.
+    fn build(mut self) -> Result<Serving> {
         let health = Board::new(self.router.services());
         self.router.add(Arc::new(health.skeleton()))?;
         self.router
@@ -278,7 +286,7 @@ impl Server {
             closing: watch::Sender::new(false),
             stopping: AtomicBool::new(false),
         };
-        let mut serving = Serving {
+        Ok(Serving {
             shared: Arc::new(shared),
             addresses: Vec::new(),
             acceptors: Vec::new(),
@@ -289,9 +297,7 @@ impl Server {
             transport: self.transport,
             second_door: self.second_door,
             stopped: watch::Sender::new(false),
-        };
-        serving.listen(address).await?;
-        Ok(serving)
+        })
     }
 }
 
@@ -312,7 +318,15 @@ impl Serving {
     ///
     /// As [`Server::listen`], and after [`Serving::shutdown`].
     pub async fn listen(&mut self, address: impl AsRef<str>) -> Result<String> {
-        let address = Address::parse(address.as_ref())?;
+        self.open(address.as_ref()).await
+    }
+
+    fn open<'a>(&'a mut self, address: &'a str) -> Work<'a, Result<String>> {
+        boxed(self.opened(address))
+    }
+
+    async fn opened(&mut self, address: &str) -> Result<String> {
+        let address = Address::parse(address)?;
         Handle::try_current().map_err(|_| Error::no_runtime())?;
         if !self.is_ready() {
             return Err(Error::new(
@@ -342,7 +356,7 @@ impl Serving {
             })),
         };
         let accepting = accept_loop(self.shared.clone(), router, listener, is_tls);
-        self.acceptors.push(tokio::spawn(accepting));
+        self.acceptors.push(task::spawn(accepting));
         self.addresses.push(text.clone());
         Ok(text)
     }
@@ -496,14 +510,20 @@ fn take_in(shared: &Arc<Shared>, router: &Arc<Router>, io: Io, is_tls: bool) {
         return;
     };
     let (shared, router) = (shared.clone(), router.clone());
-    tokio::spawn(async move {
+    task::spawn(async move {
         let limit = shared.terms.limits.max_connections;
         let Some(_connection) = Counted::below(limit, &shared, |shared| &shared.connections) else {
             let text = format!(
                 "this server has {} connections, more are not taken",
                 shared.terms.limits.max_connections
             );
-            return link::turn_away(io, &shared.terms.limits, GoAwayReason::Limit, &text).await;
+            return boxed(link::turn_away(
+                io,
+                &shared.terms.limits,
+                GoAwayReason::Limit,
+                &text,
+            ))
+            .await;
         };
         let _of_ip = match OfIp::count(&shared, &io.peer) {
             Ok(of_ip) => of_ip,
