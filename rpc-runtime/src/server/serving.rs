@@ -1,7 +1,7 @@
 //! Listens on addresses, accepts for ever, and stops in order.
 
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
@@ -106,7 +106,7 @@ pub(super) struct Shared {
     pub(super) terms: Terms,
     /// Connections of each IP address, where they are counted.
     by_ip: Mutex<HashMap<IpAddr, u32>>,
-    links: Mutex<BTreeMap<u64, Arc<Link>>>,
+    links: Mutex<HashMap<u64, Arc<Link>>>,
     next_link: AtomicU64,
     connections: AtomicU32,
     handshaking: AtomicU32,
@@ -423,7 +423,7 @@ impl Drop for Serving {
 }
 
 impl Shared {
-    pub(super) fn links(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Link>>> {
+    pub(super) fn links(&self) -> MutexGuard<'_, HashMap<u64, Arc<Link>>> {
         self.links.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -433,7 +433,11 @@ impl Shared {
 
     /// The open connections, in the order in which they came.
     pub(super) fn every_link(&self) -> Vec<Arc<Link>> {
-        self.links().values().cloned().collect()
+        let links = self.links();
+        let mut numbers: Vec<u64> = links.keys().copied().collect();
+        numbers.sort_unstable();
+        let each = numbers.iter().filter_map(|number| links.get(number));
+        each.cloned().collect()
     }
 
     /// Waits until no handshake is under way, and whoever is sent away was told.

@@ -52,7 +52,7 @@ impl Serving {
         let end = Instant::now() + limit;
         let stop = StopOnDrop(self);
         let _ = timeout_at(end, stop.0.wind_down()).await;
-        let links: Vec<_> = stop.0.shared.links().values().cloned().collect();
+        let links = stop.0.shared.every_link();
         drop(stop);
         // Were the process to end now, what is in the buffers of the connections would go with it.
         let last_words = async {

@@ -191,13 +191,15 @@ fn without_scheme(text: &str) -> String {
 }
 
 fn unknown_scheme(scheme: &str) -> String {
-    let sorted = |text: &str| {
-        let mut letters: Vec<char> = text.to_lowercase().chars().collect();
-        letters.sort_unstable();
-        letters
+    let small = scheme.to_ascii_lowercase();
+    let count = |text: &str, letter| text.bytes().filter(|other| *other == letter).count();
+    let has_letters = |known: &str| {
+        let mut letters = known.bytes();
+        known.len() == small.len()
+            && letters.all(|letter| count(known, letter) == count(&small, letter))
     };
     // Capitals, and letters in another order: what happens most to words as short as these.
-    match SCHEMES.iter().find(|known| sorted(known) == sorted(scheme)) {
+    match SCHEMES.iter().find(|known| has_letters(known)) {
         Some(known) => format!("the scheme `{scheme}` is not known, write `{known}://`"),
         None => format!("the scheme `{scheme}` is not known"),
     }
