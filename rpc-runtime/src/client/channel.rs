@@ -1,7 +1,6 @@
 //! Where calls go: one peer, a balanced set of instances, or a skeleton in this process.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
@@ -15,7 +14,7 @@ use crate::client::builder::ChannelBuilder;
 use crate::client::call::Call;
 use crate::client::direct::Direct;
 use crate::client::items::Answering;
-use crate::client::local::Local;
+use crate::client::local::{Local, Near};
 use crate::client::one_way::OneWay;
 use crate::client::options::CallOptions;
 use crate::client::profile::Profile;
@@ -25,7 +24,6 @@ use crate::client::returns::Returns;
 use crate::client::stream_call::StreamCall;
 use crate::client::upload::Upload;
 use crate::codec::Codec;
-use crate::context::Context;
 use crate::descriptor::{MethodDescriptor, MethodKind, ServiceDescriptor};
 use crate::discovery::{Balanced, Registry};
 use crate::error::{Error, ErrorKind, Execution, Result};
@@ -34,8 +32,6 @@ use crate::link::{Begin, Link, NotBegun, Ticket};
 use crate::object::Remote;
 use crate::reflection;
 use crate::server::Skeleton;
-use crate::server::catch_panic::CatchPanic;
-use crate::server::incoming::Incoming;
 use crate::task::{Work, boxed, spawn_on};
 use crate::transport::{Address, Target};
 use crate::wire::calls::Answer;
@@ -65,7 +61,7 @@ struct Inner {
 enum Route {
     Direct(Direct),
     Balanced(Balanced),
-    Local(Local),
+    Local(Box<dyn Near>),
     /// The caller of a handler, on the connection that the call came on.
     Caller(Arc<Link>),
     /// An object of a peer.
@@ -117,7 +113,7 @@ impl Channel {
 
     pub(crate) fn local_shared(skeleton: Arc<dyn Skeleton>) -> Self {
         let profile = Arc::new(Profile::new(Limits::default(), None));
-        Self::new(Route::Local(Local::new(skeleton)), profile)
+        Self::new(Route::Local(Box::new(Local::new(skeleton))), profile)
     }
 
     /// Calls the services that the caller of a handler exports.
@@ -395,7 +391,7 @@ impl Channel {
         if let Route::Local(local) = &self.inner.route
             && self.is_direct_to_skeleton(&prepared)
         {
-            return boxed(call_here(local.skeleton.clone(), prepared));
+            return local.call(prepared);
         }
         boxed(self.attempts(prepared, Tried::default()))
     }
@@ -675,72 +671,12 @@ fn open(link: &Arc<Link>, what: &str) -> Result<Arc<Link>> {
     Err(Error::unavailable(format!("{what}: {}", reason.message())).with_peer(&**link.peer()))
 }
 
-/// Runs a skeleton's method on the caller's task.
-async fn call_here(skeleton: Arc<dyn Skeleton>, prepared: Prepared) -> Answer {
-    let method = prepared.method;
-    let Some(index) = skeleton.service().find(method.id) else {
-        return Answer::Failed(Error::new(
-            ErrorKind::Unimplemented,
-            format!("{} has no {method}", skeleton.service().name),
-        ));
-    };
-    let metadata = crate::metadata::Metadata::decode(prepared.metadata(), &Limits::default())
-        .unwrap_or_default();
-    let context = Context::new(method, None, metadata, prepared.deadline, false);
-    let (incoming, mut answer) = Incoming::local(prepared.params().into(), context.clone());
-    let panicked = || {
-        Error::new(
-            ErrorKind::Internal,
-            format!("the handler of {method} panicked"),
-        )
-        .with_execution(Execution::Executed)
-    };
-    let Ok(work) = catch_unwind(AssertUnwindSafe(|| skeleton.call(index, incoming))) else {
-        return Answer::Failed(panicked());
-    };
-    // Nobody else would tell a synchronous handler that the caller has gone.
-    let mut gone = CancelOnDrop(Some(context.clone()));
-    let handler = context.scope(CatchPanic(work));
-    let in_time = match prepared.deadline {
-        Some(deadline) => timeout_at(deadline, handler).await.is_ok(),
-        None => {
-            handler.await;
-            true
-        }
-    };
-    if in_time {
-        gone.0 = None;
-    }
-    let unanswered = if in_time {
-        panicked()
-    } else {
-        Error::new(
-            ErrorKind::DeadlineExceeded,
-            format!("{method} did not finish in time"),
-        )
-    };
-    answer
-        .try_recv()
-        .unwrap_or_else(|_| Answer::Failed(unanswered.with_execution(Execution::Executed)))
-}
-
-/// Tells the handler of a local call that its caller has given up.
-struct CancelOnDrop(Option<Context>);
-
-impl Drop for CancelOnDrop {
-    fn drop(&mut self) {
-        if let Some(context) = &self.0 {
-            context.set_cancelled();
-        }
-    }
-}
-
 impl fmt::Debug for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.inner.route {
             Route::Direct(direct) => write!(f, "Channel({})", direct.address()),
             Route::Balanced(balanced) => write!(f, "Channel({balanced:?})"),
-            Route::Local(local) => write!(f, "Channel(local {})", local.skeleton.service().name),
+            Route::Local(local) => write!(f, "Channel(local {})", local.service()),
             Route::Caller(link) => write!(f, "Channel(caller {})", link.peer()),
             Route::Object(remote) => write!(f, "Channel(object at {})", remote.link().peer()),
         }

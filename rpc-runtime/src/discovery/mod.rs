@@ -27,4 +27,4 @@ pub use server::RegistryServer;
 
 pub(crate) use balanced::Balanced;
 pub(crate) use blocking::BlockingLookup;
-pub(crate) use provider::{Advertised, Provider};
+pub(crate) use provider::{Advertised, Provider, Registering};

@@ -18,7 +18,7 @@ use tokio::task::{JoinHandle, yield_now};
 use tokio::time::sleep;
 
 use crate::descriptor::ServiceDescriptor;
-use crate::discovery::{Advertised, Provider, Registry};
+use crate::discovery::{Advertised, Provider, Registering, Registry};
 use crate::error::{Error, ErrorKind, Result};
 use crate::health::Board;
 use crate::limits::Limits;
@@ -55,7 +55,7 @@ pub struct Server {
     limits: Limits,
     /// The first mistake in building it, told when it listens.
     mistake: Option<Error>,
-    registries: Vec<Arc<dyn Registry>>,
+    registries: Vec<Registering>,
     advertised: Advertised,
     propagation: Option<Duration>,
     transport: Option<Arc<dyn Transport>>,
@@ -89,7 +89,7 @@ pub struct Serving {
     addresses: Vec<String>,
     pub(super) acceptors: Vec<JoinHandle<()>>,
     pub(super) providers: Vec<Provider>,
-    registries: Vec<Arc<dyn Registry>>,
+    registries: Vec<Registering>,
     advertised: Advertised,
     pub(super) propagation: Option<Duration>,
     transport: Option<Arc<dyn Transport>>,
@@ -198,7 +198,7 @@ impl Server {
     /// Registers every mounted service, for each address it listens on, in this registry: as long as it listens, and
     /// again whenever the registry has lost it. A registry that is down delays nothing.
     pub fn register(mut self, registry: impl Registry) -> Self {
-        self.registries.push(Arc::new(registry));
+        self.registries.push(Registering::new(registry));
         self
     }
 
@@ -340,12 +340,8 @@ impl Serving {
         let is_tls = matches!(real, Address::Tls(_));
         let text = real.to_string();
         for registry in &self.registries {
-            let records = self.advertised.records(&text, self.services())?;
-            self.providers.extend(
-                records
-                    .into_iter()
-                    .map(|record| Provider::start(registry.clone(), record)),
-            );
+            let providers = registry.start(&self.advertised, &text, self.services())?;
+            self.providers.extend(providers);
         }
         let router = match self.second_door {
             SecondDoor { open: false, .. } => self.shared.router.clone(),
