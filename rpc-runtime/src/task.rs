@@ -1,9 +1,11 @@
 //! Futures and tasks of few types: the compiler makes everything around each type anew.
 
 use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
 use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
+use tokio::sync::oneshot;
+use tokio::task::{AbortHandle, JoinHandle};
 
 /// Something to wait for, whatever it is.
 pub(crate) type Work<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -20,9 +22,38 @@ pub(crate) fn spawn(work: impl Future<Output = ()> + Send + 'static) -> JoinHand
 }
 
 /// The same on a given runtime.
-pub(crate) fn spawn_on<T: Send + 'static>(
-    runtime: &Handle,
-    work: Work<'static, T>,
-) -> JoinHandle<T> {
+pub(crate) fn spawn_on(runtime: &Handle, work: Work<'static, ()>) -> JoinHandle<()> {
     runtime.spawn(work)
+}
+
+/// Work that somebody waits for on a task of its own. Dropping it ends the task.
+pub(crate) struct Task<T> {
+    outcome: oneshot::Receiver<T>,
+    task: AbortHandle,
+}
+
+impl<T: Send + 'static> Task<T> {
+    pub(crate) fn start(runtime: &Handle, work: Work<'static, T>) -> Self {
+        let (done, outcome) = oneshot::channel();
+        let task = spawn_on(runtime, boxed(async move { drop(done.send(work.await)) }));
+        Self {
+            outcome,
+            task: task.abort_handle(),
+        }
+    }
+}
+
+impl<T> Future for Task<T> {
+    /// `None` if the runtime has ended before.
+    type Output = Option<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        Poll::Ready(ready!(Pin::new(&mut self.outcome).poll(cx)).ok())
+    }
+}
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }

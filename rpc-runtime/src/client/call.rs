@@ -7,7 +7,6 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::client::channel::Channel;
@@ -22,7 +21,7 @@ use crate::codec::Viewable;
 use crate::error::{CallError, Error, ErrorKind, Execution};
 use crate::link::Ticket;
 use crate::security::Token;
-use crate::task::Work;
+use crate::task::{Task, Work};
 use crate::wire::calls::Answer;
 
 /// A call that has not started. It is finished in one of several ways:
@@ -217,7 +216,7 @@ enum State {
     /// Everything that has to wait before or after the first attempt.
     Slow(Work<'static, Answer>),
     /// The same, on a task of its own, so that it goes on while nobody polls.
-    Task(JoinHandle<Answer>),
+    Task(Task<Answer>),
     Done,
 }
 
@@ -270,7 +269,7 @@ impl Attempt {
     /// timers.
     fn rest(&self, work: Work<'static, Answer>) -> State {
         if self.started || Handle::try_current().is_err() {
-            State::Task(self.channel.spawn(work))
+            State::Task(Task::start(self.channel.runtime(), work))
         } else {
             State::Slow(work)
         }
@@ -329,8 +328,8 @@ impl Attempt {
                     Poll::Pending => return Poll::Pending,
                 },
                 State::Task(task) => match Pin::new(task).poll(cx) {
-                    Poll::Ready(Ok(answer)) => answer,
-                    Poll::Ready(Err(_)) => Answer::Failed(
+                    Poll::Ready(Some(answer)) => answer,
+                    Poll::Ready(None) => Answer::Failed(
                         Error::new(ErrorKind::Cancelled, "the runtime of the channel has ended")
                             .with_execution(Execution::Unknown),
                     ),
@@ -364,14 +363,6 @@ fn never_began(answer: Answer) -> Error {
 pub(crate) fn polled_again() -> Error {
     Error::new(ErrorKind::Internal, "polled after the call was finished")
         .with_execution(Execution::Unknown)
-}
-
-impl Drop for Attempt {
-    fn drop(&mut self) {
-        if let State::Task(task) = &self.state {
-            task.abort();
-        }
-    }
 }
 
 impl<T, E> fmt::Debug for Call<T, E> {

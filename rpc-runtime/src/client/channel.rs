@@ -298,7 +298,7 @@ impl Channel {
     }
 
     /// Runs something there.
-    pub(crate) fn spawn<T: Send + 'static>(&self, work: Work<'static, T>) -> JoinHandle<T> {
+    pub(crate) fn spawn(&self, work: Work<'static, ()>) -> JoinHandle<()> {
         spawn_on(&self.inner.runtime, work)
     }
 
@@ -393,7 +393,7 @@ impl Channel {
         {
             return local.call(prepared);
         }
-        boxed(self.attempts(prepared, Tried::default()))
+        self.attempts(prepared, Tried::default())
     }
 
     /// Goes on after a first attempt that failed; see [`needs_more`](crate::client::retry::needs_more).
@@ -407,12 +407,16 @@ impl Channel {
             let mut tried = Tried::default();
             match self.again(&mut prepared, &mut tried, &link, answer).await {
                 Some(answer) => answer,
-                None => boxed(self.attempts(prepared, tried)).await,
+                None => self.attempts(prepared, tried).await,
             }
         })
     }
 
-    async fn attempts(self, mut prepared: Prepared, mut tried: Tried) -> Answer {
+    fn attempts(self, prepared: Prepared, tried: Tried) -> Work<'static, Answer> {
+        boxed(self.attempted(prepared, tried))
+    }
+
+    async fn attempted(self, mut prepared: Prepared, mut tried: Tried) -> Answer {
         loop {
             let (link, mut ticket) = match self.ticket(&mut prepared, &mut tried).await {
                 Ok(begun) => begun,

@@ -251,9 +251,15 @@ impl Server {
     ///
     /// The address cannot be read or opened, or two mounted methods have the same call ID.
     pub async fn listen(self, address: impl AsRef<str>) -> Result<Serving> {
-        let mut serving = self.build()?;
-        serving.open(address.as_ref()).await?;
-        Ok(serving)
+        self.start(address.as_ref().to_owned()).await
+    }
+
+    fn start(self, address: String) -> Work<'static, Result<Serving>> {
+        boxed(async move {
+            let mut serving = self.build()?;
+            serving.open(&address).await?;
+            Ok(serving)
+        })
     }
 
     /// Everything but an address.

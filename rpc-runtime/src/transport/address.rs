@@ -57,7 +57,7 @@ const SCHEMES: [&str; 7] = ["tcp", "tls", "unix", "mem", "list", "file", "regist
 impl Target {
     /// Reads an address with its options.
     pub(crate) fn parse(text: &str) -> Result<(Self, Options)> {
-        let wrong = |why: &str| Error::invalid(format!("`{text}` is no address: {why}; {FORMS}"));
+        let wrong = |why: &str| wrong(text, why);
         let Some((scheme, rest)) = text.trim().split_once("://") else {
             return Err(wrong(&without_scheme(text.trim())));
         };
@@ -119,6 +119,12 @@ impl Target {
         }
         Ok((target, options))
     }
+}
+
+#[cold]
+#[inline(never)]
+fn wrong(text: &str, why: &str) -> Error {
+    Error::invalid(format!("`{text}` is no address: {why}; {FORMS}"))
 }
 
 impl Address {
