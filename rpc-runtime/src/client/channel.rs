@@ -33,7 +33,9 @@ use crate::object::Remote;
 use crate::reflection;
 use crate::server::Skeleton;
 use crate::task::{Work, boxed, spawn_on};
-use crate::transport::{Address, Target};
+#[cfg(feature = "registry")]
+use crate::transport::Address;
+use crate::transport::Target;
 use crate::wire::calls::Answer;
 
 /// Where calls go. Cloning is cheap and shares the connections; they close when the last clone is dropped.
@@ -94,6 +96,7 @@ impl Channel {
     }
 
     /// One peer that is connected to when the first call is made.
+    #[cfg(feature = "registry")]
     pub(crate) fn lazy(address: Address) -> Self {
         let profile = Arc::new(Profile::new(Limits::default(), None));
         Self::new(
