@@ -1,4 +1,4 @@
-//! Futures and tasks of few types: the compiler makes everything around each type anew.
+//! Futures and tasks of few types, so that a program holds their code once.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinHandle};
 
-/// Something to wait for, whatever it is.
+/// Something to wait for, whatever it is: the compiler makes everything around each type of future anew.
 pub(crate) type Work<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Boxes what is waited for rarely. What awaits it does not hold all of it, and there is one of it in the program.

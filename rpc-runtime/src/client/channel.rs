@@ -153,17 +153,15 @@ impl Channel {
 
     pub(super) fn open(address: &str, profile: Profile) -> Work<'static, Result<Self>> {
         let channel = Self::unconnected(address, profile);
-        boxed(async { channel?.opened().await })
-    }
-
-    async fn opened(self) -> Result<Self> {
-        let channel = self;
-        match &channel.inner.route {
-            Route::Direct(direct) => drop(direct.link().await?),
-            Route::Balanced(balanced) => balanced.first().await?,
-            Route::Local(_) | Route::Caller(_) | Route::Object(_) => {}
-        }
-        Ok(channel)
+        boxed(async {
+            let channel = channel?;
+            match &channel.inner.route {
+                Route::Direct(direct) => drop(direct.link().await?),
+                Route::Balanced(balanced) => balanced.first().await?,
+                Route::Local(_) | Route::Caller(_) | Route::Object(_) => {}
+            }
+            Ok(channel)
+        })
     }
 
     /// A channel that connects when a call needs it.
