@@ -11,9 +11,16 @@ use rpc_codegen::Build;
 
 #[test]
 fn checked_in_code_of_the_framework_services_is_fresh() {
+    // What every server has, and what is behind the feature `registry`.
+    for part in ["server", "registry"] {
+        check(part);
+    }
+}
+
+fn check(part: &str) {
     let runtime = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rpc-runtime");
     let generated = Build::new()
-        .root(runtime.join("idl"))
+        .root(runtime.join("idl").join(part))
         .crate_path("crate")
         .generate();
     assert_eq!(
@@ -22,9 +29,9 @@ fn checked_in_code_of_the_framework_services_is_fresh() {
         "{}",
         generated.diagnostics.render()
     );
-    let path = runtime.join("src/generated/idl.rs");
+    let path = runtime.join(format!("src/generated/{part}.rs"));
     if std::env::var_os("UPDATE").is_some() {
-        fs::write(&path, &generated.text).unwrap();
+        fs::write(&path, &generated.text).expect("the folder is there");
     }
     let checked_in = fs::read_to_string(&path).unwrap_or_default();
     assert!(

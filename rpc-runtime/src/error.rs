@@ -100,8 +100,15 @@ struct Inner {
 
 impl Error {
     /// Makes an error of this kind; nothing was sent unless [`Error::with_execution`] says otherwise.
+    #[cold]
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        let message = message.into();
+        Self::make(kind, message.into())
+    }
+
+    /// There are hundreds of places that make one; what leads there is not worth the room that speed takes.
+    #[cold]
+    #[inline(never)]
+    fn make(kind: ErrorKind, message: Cow<'static, str>) -> Self {
         let inner = Inner {
             kind,
             status: kind.status(),
@@ -117,15 +124,19 @@ impl Error {
         }
     }
 
+    #[cold]
     pub(crate) fn unavailable(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorKind::Unavailable, message)
     }
 
+    #[cold]
     pub(crate) fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorKind::InvalidArgument, message)
     }
 
     /// Nothing of a call was sent while there was time.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn too_late() -> Self {
         Self::new(
             ErrorKind::DeadlineExceeded,
@@ -134,6 +145,7 @@ impl Error {
     }
 
     /// A failure of the transport or of the peer in the middle of a connection.
+    #[cold]
     pub(crate) fn lost(peer: &str, what: impl fmt::Display) -> Self {
         Self::unavailable(format!("the connection to {peer} was lost: {what}"))
             .with_peer(peer)
@@ -141,6 +153,8 @@ impl Error {
     }
 
     /// The call was sent, and its time is up.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn too_slow() -> Self {
         Self::new(
             ErrorKind::DeadlineExceeded,
@@ -150,6 +164,8 @@ impl Error {
     }
 
     /// A tokio runtime is needed and not there.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn no_runtime() -> Self {
         Self::new(
             ErrorKind::FailedPrecondition,
@@ -164,6 +180,8 @@ impl Error {
     }
 
     /// Names the method that was called, unless the message does already.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn in_call(mut self, method: &MethodDescriptor) -> Self {
         let name = method.to_string();
         if !self.inner.message.contains(&name) {
@@ -212,8 +230,15 @@ impl Error {
 
     /// Names the peer, unless one is named already.
     #[must_use]
-    pub fn with_peer(mut self, peer: impl Into<String>) -> Self {
-        self.inner.peer.get_or_insert_with(|| peer.into());
+    #[cold]
+    pub fn with_peer(self, peer: impl Into<String>) -> Self {
+        self.at(peer.into())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn at(mut self, peer: String) -> Self {
+        self.inner.peer.get_or_insert(peer);
         self
     }
 

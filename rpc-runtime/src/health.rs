@@ -3,7 +3,6 @@
 //! Every server answers it. Load balancers and supervisors ask with [`HealthClient`]; what is answered is set by
 //! [`Serving::set_serving`](crate::Serving::set_serving), and by a server that stops.
 
-use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -30,7 +29,8 @@ pub(crate) struct Board {
 
 #[derive(Clone, Debug, Default)]
 struct State {
-    services: HashMap<String, bool>,
+    /// A few, so that looking through them is as fast as a table.
+    services: Vec<(&'static str, bool)>,
     stopping: bool,
 }
 
@@ -40,7 +40,7 @@ impl Board {
         let names = mounted.iter().map(|service| service.name);
         let names = names.chain([HealthClient::SERVICE.name, WHOLE]);
         let state = State {
-            services: names.map(|name| (name.to_owned(), true)).collect(),
+            services: names.map(|name| (name, true)).collect(),
             stopping: false,
         };
         Self {
@@ -61,7 +61,8 @@ impl Board {
     pub(crate) fn set(&self, service: &str, serves: bool) -> Result<()> {
         let mut outcome = Ok(());
         self.sender.send_if_modified(|state| {
-            let Some(known) = state.services.get_mut(service) else {
+            let mut known = state.services.iter_mut();
+            let Some((_, known)) = known.find(|(name, _)| *name == service) else {
                 outcome = Err(not_mounted(service, state));
                 return false;
             };
@@ -78,8 +79,8 @@ impl Board {
 }
 
 fn not_mounted(service: &str, state: &State) -> Error {
-    let names = || state.services.keys().map(String::as_str);
-    let hint = match closest(names(), service) {
+    let names = state.services.iter().map(|(name, _)| *name);
+    let hint = match closest(names, service) {
         Some(closest) if !closest.is_empty() => format!("; did you mean `{closest}`?"),
         _ => String::new(),
     };
@@ -92,9 +93,9 @@ fn not_mounted(service: &str, state: &State) -> Error {
 
 impl State {
     fn of(&self, service: &str) -> Status {
-        match self.services.get(service) {
+        match self.services.iter().find(|(name, _)| *name == service) {
             None => Status::Unknown,
-            Some(true) if !self.stopping => Status::Serving,
+            Some((_, true)) if !self.stopping => Status::Serving,
             Some(_) => Status::NotServing,
         }
     }

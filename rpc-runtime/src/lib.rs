@@ -48,6 +48,7 @@
 //!
 //! | feature | brings | default |
 //! |---|---|---|
+//! | `registry` | `registry://` and `file://` addresses, and the registries behind them | off |
 //! | `tls` | `tls://` addresses: TLS 1.3 by rustls and ring, which compiles some C and assembly | off |
 //! | `lz4` | compressed bodies, where both sides say `compress(true)` | off |
 //! | `idl` | the macro `idl!()`: `.idl` files and inline text without a build script | off |
@@ -78,6 +79,7 @@ mod server;
 mod shared;
 mod spares;
 mod status;
+mod task;
 mod transport;
 mod wire;
 

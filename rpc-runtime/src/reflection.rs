@@ -190,7 +190,14 @@ fn hint(
 }
 
 /// The most similar name, if any is similar at all.
-pub(crate) fn closest<'a>(names: impl Iterator<Item = &'a str>, wanted: &str) -> Option<&'a str> {
+pub(crate) fn closest<'a>(
+    mut names: impl Iterator<Item = &'a str>,
+    wanted: &str,
+) -> Option<&'a str> {
+    closest_of(&mut names, wanted)
+}
+
+fn closest_of<'a>(names: &mut dyn Iterator<Item = &'a str>, wanted: &str) -> Option<&'a str> {
     let ranked = names.map(|name| (distance(name, wanted), name));
     ranked
         .filter(|(distance, _)| *distance <= wanted.len().div_ceil(2))

@@ -3,10 +3,9 @@
 use quote::ToTokens;
 use rpc_idl::model;
 use syn::ext::IdentExt;
-use syn::visit::Visit;
 use syn::{
-    Expr, ExprLit, GenericArgument, Lifetime, Lit, Path, PathArguments, PathSegment, Type,
-    TypeParamBound, TypePath, TypeReference, TypeTraitObject, parse_quote,
+    Expr, ExprLit, GenericArgument, Lifetime, Lit, Path, PathArguments, PathSegment, ReturnType,
+    Type, TypeParamBound, TypePath, TypeReference, TypeTraitObject, parse_quote,
 };
 
 use super::streams;
@@ -445,7 +444,7 @@ fn refuse_inside(ty: &Type, place: Place, refusals: &mut Refusals) {
     } else if is_primitive(ty, "str") {
         refusals.at(ty, "`str` has no size: take `&str` or `String`");
     }
-    Inspector { place, refusals }.visit_type(ty);
+    Inspector { place, refusals }.inspect(ty);
 }
 
 /// Where a type stands; a reference is refused in other words in each.
@@ -462,8 +461,8 @@ struct Inspector<'a> {
     refusals: &'a mut Refusals,
 }
 
-impl<'ast> Visit<'ast> for Inspector<'_> {
-    fn visit_type(&mut self, ty: &'ast Type) {
+impl Inspector<'_> {
+    fn inspect(&mut self, ty: &Type) {
         let message = match ty {
             Type::Reference(_) => match self.place {
                 Place::Argument => {
@@ -514,12 +513,53 @@ impl<'ast> Visit<'ast> for Inspector<'_> {
             Type::Path(path) if is_rc(path) => {
                 "`Rc` stays on its thread: send the value itself, or an `Arc`"
             }
-            other => return syn::visit::visit_type(self, other),
+            other => return self.go_into(other),
         };
         self.refusals.at(ty, message);
     }
 
-    fn visit_lifetime(&mut self, lifetime: &'ast Lifetime) {
+    /// The types inside of one that is fine itself. `syn` could walk it, but compiling that takes every macro user longer.
+    fn go_into(&mut self, ty: &Type) {
+        match ty {
+            Type::Array(array) => self.inspect(&array.elem),
+            Type::Slice(slice) => self.inspect(&slice.elem),
+            Type::Group(group) => self.inspect(&group.elem),
+            Type::Paren(paren) => self.inspect(&paren.elem),
+            Type::Tuple(tuple) => tuple.elems.iter().for_each(|elem| self.inspect(elem)),
+            Type::Path(path) => {
+                for segment in &path.path.segments {
+                    self.inspect_arguments(&segment.arguments);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn inspect_arguments(&mut self, arguments: &PathArguments) {
+        match arguments {
+            PathArguments::None => {}
+            PathArguments::AngleBracketed(arguments) => {
+                for argument in &arguments.args {
+                    match argument {
+                        GenericArgument::Type(ty) => self.inspect(ty),
+                        GenericArgument::Lifetime(lifetime) => self.inspect_lifetime(lifetime),
+                        GenericArgument::AssocType(named) => self.inspect(&named.ty),
+                        _ => {}
+                    }
+                }
+            }
+            PathArguments::Parenthesized(arguments) => {
+                for input in &arguments.inputs {
+                    self.inspect(&input.ty);
+                }
+                if let ReturnType::Type(_, output) = &arguments.output {
+                    self.inspect(output);
+                }
+            }
+        }
+    }
+
+    fn inspect_lifetime(&mut self, lifetime: &Lifetime) {
         if lifetime.ident != "static" {
             self.refusals.at(
                 lifetime,

@@ -7,7 +7,6 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::client::channel::Channel;
@@ -22,6 +21,7 @@ use crate::codec::Viewable;
 use crate::error::{CallError, Error, ErrorKind, Execution};
 use crate::link::Ticket;
 use crate::security::Token;
+use crate::task::{Task, Work};
 use crate::wire::calls::Answer;
 
 /// A call that has not started. It is finished in one of several ways:
@@ -151,6 +151,7 @@ impl<T, E> Call<T, E> {
         future.begin(true);
         Callback::new(
             channel
+                .runtime()
                 .spawn(async move { then(future.await) })
                 .abort_handle(),
         )
@@ -213,9 +214,9 @@ enum State {
     /// The frame is on its way; the prepared request is kept for another attempt.
     Sent(Prepared, Ticket),
     /// Everything that has to wait before or after the first attempt.
-    Slow(Pin<Box<dyn Future<Output = Answer> + Send>>),
+    Slow(Work<'static, Answer>),
     /// The same, on a task of its own, so that it goes on while nobody polls.
-    Task(JoinHandle<Answer>),
+    Task(Task<Answer>),
     Done,
 }
 
@@ -266,11 +267,11 @@ impl Attempt {
 
     /// What has to wait: on a task of its own if the call goes on by itself, or if it is polled where there are no
     /// timers.
-    fn rest(&self, work: impl Future<Output = Answer> + Send + 'static) -> State {
+    fn rest(&self, work: Work<'static, Answer>) -> State {
         if self.started || Handle::try_current().is_err() {
-            State::Task(self.channel.spawn(work))
+            State::Task(Task::start(self.channel.runtime(), work))
         } else {
-            State::Slow(Box::pin(work))
+            State::Slow(work)
         }
     }
 
@@ -327,8 +328,8 @@ impl Attempt {
                     Poll::Pending => return Poll::Pending,
                 },
                 State::Task(task) => match Pin::new(task).poll(cx) {
-                    Poll::Ready(Ok(answer)) => answer,
-                    Poll::Ready(Err(_)) => Answer::Failed(
+                    Poll::Ready(Some(answer)) => answer,
+                    Poll::Ready(None) => Answer::Failed(
                         Error::new(ErrorKind::Cancelled, "the runtime of the channel has ended")
                             .with_execution(Execution::Unknown),
                     ),
@@ -362,14 +363,6 @@ fn never_began(answer: Answer) -> Error {
 pub(crate) fn polled_again() -> Error {
     Error::new(ErrorKind::Internal, "polled after the call was finished")
         .with_execution(Execution::Unknown)
-}
-
-impl Drop for Attempt {
-    fn drop(&mut self) {
-        if let State::Task(task) = &self.state {
-            task.abort();
-        }
-    }
 }
 
 impl<T, E> fmt::Debug for Call<T, E> {

@@ -1,7 +1,6 @@
 //! Where calls go: one peer, a balanced set of instances, or a skeleton in this process.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
@@ -15,7 +14,7 @@ use crate::client::builder::ChannelBuilder;
 use crate::client::call::Call;
 use crate::client::direct::Direct;
 use crate::client::items::Answering;
-use crate::client::local::Local;
+use crate::client::local::{Local, Near};
 use crate::client::one_way::OneWay;
 use crate::client::options::CallOptions;
 use crate::client::profile::Profile;
@@ -25,7 +24,6 @@ use crate::client::returns::Returns;
 use crate::client::stream_call::StreamCall;
 use crate::client::upload::Upload;
 use crate::codec::Codec;
-use crate::context::Context;
 use crate::descriptor::{MethodDescriptor, MethodKind, ServiceDescriptor};
 use crate::discovery::{Balanced, Registry};
 use crate::error::{Error, ErrorKind, Execution, Result};
@@ -34,9 +32,10 @@ use crate::link::{Begin, Link, NotBegun, Ticket};
 use crate::object::Remote;
 use crate::reflection;
 use crate::server::Skeleton;
-use crate::server::catch_panic::CatchPanic;
-use crate::server::incoming::Incoming;
-use crate::transport::{Address, Target};
+use crate::task::{Work, boxed, spawn_on};
+#[cfg(feature = "registry")]
+use crate::transport::Address;
+use crate::transport::Target;
 use crate::wire::calls::Answer;
 
 /// Where calls go. Cloning is cheap and shares the connections; they close when the last clone is dropped.
@@ -64,7 +63,7 @@ struct Inner {
 enum Route {
     Direct(Direct),
     Balanced(Balanced),
-    Local(Local),
+    Local(Box<dyn Near>),
     /// The caller of a handler, on the connection that the call came on.
     Caller(Arc<Link>),
     /// An object of a peer.
@@ -97,6 +96,7 @@ impl Channel {
     }
 
     /// One peer that is connected to when the first call is made.
+    #[cfg(feature = "registry")]
     pub(crate) fn lazy(address: Address) -> Self {
         let profile = Arc::new(Profile::new(Limits::default(), None));
         Self::new(
@@ -116,7 +116,7 @@ impl Channel {
 
     pub(crate) fn local_shared(skeleton: Arc<dyn Skeleton>) -> Self {
         let profile = Arc::new(Profile::new(Limits::default(), None));
-        Self::new(Route::Local(Local::new(skeleton)), profile)
+        Self::new(Route::Local(Box::new(Local::new(skeleton))), profile)
     }
 
     /// Calls the services that the caller of a handler exports.
@@ -151,14 +151,17 @@ impl Channel {
         Self::new(Route::Balanced(balanced), profile)
     }
 
-    pub(super) async fn open(address: &str, profile: Profile) -> Result<Self> {
-        let channel = Self::unconnected(address, profile)?;
-        match &channel.inner.route {
-            Route::Direct(direct) => drop(direct.link().await?),
-            Route::Balanced(balanced) => balanced.first().await?,
-            Route::Local(_) | Route::Caller(_) | Route::Object(_) => {}
-        }
-        Ok(channel)
+    pub(super) fn open(address: &str, profile: Profile) -> Work<'static, Result<Self>> {
+        let channel = Self::unconnected(address, profile);
+        boxed(async {
+            let channel = channel?;
+            match &channel.inner.route {
+                Route::Direct(direct) => drop(direct.link().await?),
+                Route::Balanced(balanced) => balanced.first().await?,
+                Route::Local(_) | Route::Caller(_) | Route::Object(_) => {}
+            }
+            Ok(channel)
+        })
     }
 
     /// A channel that connects when a call needs it.
@@ -290,12 +293,14 @@ impl Channel {
         &self.inner.profile.terms.limits
     }
 
-    pub(crate) fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
-    where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
-    {
-        self.inner.runtime.spawn(future)
+    /// Where the tasks of its calls run.
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.inner.runtime
+    }
+
+    /// Runs something there.
+    pub(crate) fn spawn(&self, work: Work<'static, ()>) -> JoinHandle<()> {
+        spawn_on(&self.inner.runtime, work)
     }
 
     /// A connection that a call may begin on at once.
@@ -356,7 +361,11 @@ impl Channel {
     }
 
     /// Sends a one-way call, connecting first if need be.
-    pub(crate) async fn send(self, mut prepared: Prepared) -> Result<()> {
+    pub(crate) fn send(self, prepared: Prepared) -> Work<'static, Result<()>> {
+        boxed(self.send_slowly(prepared))
+    }
+
+    async fn send_slowly(self, mut prepared: Prepared) -> Result<()> {
         if self.is_direct_to_skeleton(&prepared) {
             return match self.invoke(prepared).await {
                 Answer::Failed(error) => Err(error),
@@ -379,30 +388,36 @@ impl Channel {
     }
 
     /// Makes a call to its end: connects, waits for room, repeats what may be repeated.
-    pub(crate) async fn invoke(self, prepared: Prepared) -> Answer {
+    pub(crate) fn invoke(self, prepared: Prepared) -> Work<'static, Answer> {
         if let Route::Local(local) = &self.inner.route
             && self.is_direct_to_skeleton(&prepared)
         {
-            return call_here(local.skeleton.clone(), prepared).await;
+            return local.call(prepared);
         }
-        self.attempts(prepared, Tried::default()).await
+        self.attempts(prepared, Tried::default())
     }
 
     /// Goes on after a first attempt that failed; see [`needs_more`](crate::client::retry::needs_more).
-    pub(crate) async fn go_on(
+    pub(crate) fn go_on(
         self,
         mut prepared: Prepared,
         link: Arc<Link>,
         answer: Answer,
-    ) -> Answer {
-        let mut tried = Tried::default();
-        match self.again(&mut prepared, &mut tried, &link, answer).await {
-            Some(answer) => answer,
-            None => self.attempts(prepared, tried).await,
-        }
+    ) -> Work<'static, Answer> {
+        boxed(async move {
+            let mut tried = Tried::default();
+            match self.again(&mut prepared, &mut tried, &link, answer).await {
+                Some(answer) => answer,
+                None => self.attempts(prepared, tried).await,
+            }
+        })
     }
 
-    async fn attempts(&self, mut prepared: Prepared, mut tried: Tried) -> Answer {
+    fn attempts(self, prepared: Prepared, tried: Tried) -> Work<'static, Answer> {
+        boxed(self.attempted(prepared, tried))
+    }
+
+    async fn attempted(self, mut prepared: Prepared, mut tried: Tried) -> Answer {
         loop {
             let (link, mut ticket) = match self.ticket(&mut prepared, &mut tried).await {
                 Ok(begun) => begun,
@@ -416,30 +431,38 @@ impl Channel {
     }
 
     /// Begins a call whose answer is a stream, waiting for a connection and for room.
-    pub(crate) async fn begin(self, mut prepared: Prepared, mut tried: Tried) -> Result<Answering> {
-        let (_, ticket) = self.ticket(&mut prepared, &mut tried).await?;
-        Ok(Answering {
-            channel: self,
-            prepared,
-            ticket,
-            tried,
-            any: false,
+    pub(crate) fn begin(
+        self,
+        mut prepared: Prepared,
+        mut tried: Tried,
+    ) -> Work<'static, Result<Answering>> {
+        boxed(async move {
+            let (_, ticket) = self.ticket(&mut prepared, &mut tried).await?;
+            Ok(Answering {
+                channel: self,
+                prepared,
+                ticket,
+                tried,
+                any: false,
+            })
         })
     }
 
     /// Begins such a call once more, of which nothing was read.
-    pub(crate) async fn begin_again(
+    pub(crate) fn begin_again(
         self,
         mut prepared: Prepared,
         mut tried: Tried,
         link: Arc<Link>,
         failure: Error,
-    ) -> Result<Answering> {
-        tried.pass_over(link.peer());
-        let retry = &self.inner.profile.retry;
-        let pause = tried.after(&mut prepared, retry, Stage::Calling, failure)?;
-        rest(&prepared, &mut tried, pause).await?;
-        self.begin(prepared, tried).await
+    ) -> Work<'static, Result<Answering>> {
+        boxed(async move {
+            tried.pass_over(link.peer());
+            let retry = &self.inner.profile.retry;
+            let pause = tried.after(&mut prepared, retry, Stage::Calling, failure)?;
+            rest(&prepared, &mut tried, pause).await?;
+            self.begin(prepared, tried).await
+        })
     }
 
     /// Waits until a call may begin on a link.
@@ -452,7 +475,7 @@ impl Channel {
             );
             return Err(Error::new(ErrorKind::ResourceExhausted, text).with_peer(&**link.peer()));
         }
-        until(prepared, tried, link.room(self.is_bound())).await
+        until(prepared, tried, boxed(link.room(self.is_bound()))).await
     }
 
     /// Whether calls belong to one connection and can be made on no other.
@@ -474,7 +497,15 @@ impl Channel {
     }
 
     /// Begins one attempt, on whatever connection takes it within the time of the call.
-    async fn ticket(
+    fn ticket<'a>(
+        &'a self,
+        prepared: &'a mut Prepared,
+        tried: &'a mut Tried,
+    ) -> Work<'a, Result<(Arc<Link>, Ticket)>> {
+        boxed(self.begun(prepared, tried))
+    }
+
+    async fn begun(
         &self,
         prepared: &mut Prepared,
         tried: &mut Tried,
@@ -501,7 +532,17 @@ impl Channel {
     }
 
     /// After a connection did not take the call: waits for another chance.
-    async fn not_begun(
+    fn not_begun<'a>(
+        &'a self,
+        prepared: &'a mut Prepared,
+        tried: &'a mut Tried,
+        link: &'a Arc<Link>,
+        why: NotBegun,
+    ) -> Work<'a, Result<()>> {
+        boxed(self.wait_for_chance(prepared, tried, link, why))
+    }
+
+    async fn wait_for_chance(
         &self,
         prepared: &mut Prepared,
         tried: &mut Tried,
@@ -563,15 +604,24 @@ impl Channel {
     }
 
     /// A connection to try next; waits for one as long as the call may take.
-    async fn link(&self, prepared: &mut Prepared, tried: &mut Tried) -> Result<Arc<Link>> {
+    fn link<'a>(
+        &'a self,
+        prepared: &'a mut Prepared,
+        tried: &'a mut Tried,
+    ) -> Work<'a, Result<Arc<Link>>> {
+        boxed(self.connection(prepared, tried))
+    }
+
+    async fn connection(&self, prepared: &mut Prepared, tried: &mut Tried) -> Result<Arc<Link>> {
         loop {
             let found = match &self.inner.route {
                 Route::Direct(direct) => until(prepared, tried, direct.link()).await?,
                 Route::Balanced(balanced) => {
                     let deadline = prepared.deadline;
+                    let found = boxed(balanced.link(tried));
                     let found = match deadline {
-                        None => Some(balanced.link(tried).await),
-                        Some(deadline) => timeout_at(deadline, balanced.link(tried)).await.ok(),
+                        None => Some(found.await),
+                        Some(deadline) => timeout_at(deadline, found).await.ok(),
                     };
                     found.ok_or_else(|| tried.too_late())?
                 }
@@ -597,10 +647,10 @@ impl Channel {
 }
 
 /// Waits no longer than the call may take; nothing of it was sent meanwhile.
-async fn until<F: Future>(prepared: &Prepared, tried: &mut Tried, future: F) -> Result<F::Output> {
+async fn until<T>(prepared: &Prepared, tried: &mut Tried, work: Work<'_, T>) -> Result<T> {
     match prepared.deadline {
-        None => Ok(future.await),
-        Some(deadline) => timeout_at(deadline, future)
+        None => Ok(work.await),
+        Some(deadline) => timeout_at(deadline, work)
             .await
             .map_err(|_| tried.too_late()),
     }
@@ -610,7 +660,7 @@ async fn until<F: Future>(prepared: &Prepared, tried: &mut Tried, future: F) -> 
 async fn rest(prepared: &Prepared, tried: &mut Tried, pause: Duration) -> Result<()> {
     match pause_end(pause) {
         None => Ok(()),
-        Some(end) => until(prepared, tried, sleep_until(end)).await,
+        Some(end) => until(prepared, tried, boxed(sleep_until(end))).await,
     }
 }
 
@@ -626,72 +676,12 @@ fn open(link: &Arc<Link>, what: &str) -> Result<Arc<Link>> {
     Err(Error::unavailable(format!("{what}: {}", reason.message())).with_peer(&**link.peer()))
 }
 
-/// Runs a skeleton's method on the caller's task.
-async fn call_here(skeleton: Arc<dyn Skeleton>, prepared: Prepared) -> Answer {
-    let method = prepared.method;
-    let Some(index) = skeleton.service().find(method.id) else {
-        return Answer::Failed(Error::new(
-            ErrorKind::Unimplemented,
-            format!("{} has no {method}", skeleton.service().name),
-        ));
-    };
-    let metadata = crate::metadata::Metadata::decode(prepared.metadata(), &Limits::default())
-        .unwrap_or_default();
-    let context = Context::new(method, None, metadata, prepared.deadline, false);
-    let (incoming, mut answer) = Incoming::local(prepared.params().into(), context.clone());
-    let panicked = || {
-        Error::new(
-            ErrorKind::Internal,
-            format!("the handler of {method} panicked"),
-        )
-        .with_execution(Execution::Executed)
-    };
-    let Ok(work) = catch_unwind(AssertUnwindSafe(|| skeleton.call(index, incoming))) else {
-        return Answer::Failed(panicked());
-    };
-    // Nobody else would tell a synchronous handler that the caller has gone.
-    let mut gone = CancelOnDrop(Some(context.clone()));
-    let handler = context.scope(CatchPanic(work));
-    let in_time = match prepared.deadline {
-        Some(deadline) => timeout_at(deadline, handler).await.is_ok(),
-        None => {
-            handler.await;
-            true
-        }
-    };
-    if in_time {
-        gone.0 = None;
-    }
-    let unanswered = if in_time {
-        panicked()
-    } else {
-        Error::new(
-            ErrorKind::DeadlineExceeded,
-            format!("{method} did not finish in time"),
-        )
-    };
-    answer
-        .try_recv()
-        .unwrap_or_else(|_| Answer::Failed(unanswered.with_execution(Execution::Executed)))
-}
-
-/// Tells the handler of a local call that its caller has given up.
-struct CancelOnDrop(Option<Context>);
-
-impl Drop for CancelOnDrop {
-    fn drop(&mut self) {
-        if let Some(context) = &self.0 {
-            context.set_cancelled();
-        }
-    }
-}
-
 impl fmt::Debug for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.inner.route {
             Route::Direct(direct) => write!(f, "Channel({})", direct.address()),
             Route::Balanced(balanced) => write!(f, "Channel({balanced:?})"),
-            Route::Local(local) => write!(f, "Channel(local {})", local.skeleton.service().name),
+            Route::Local(local) => write!(f, "Channel(local {})", local.service()),
             Route::Caller(link) => write!(f, "Channel(caller {})", link.peer()),
             Route::Object(remote) => write!(f, "Channel(object at {})", remote.link().peer()),
         }

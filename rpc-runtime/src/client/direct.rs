@@ -13,6 +13,7 @@ use crate::client::profile::Profile;
 use crate::error::{Error, ErrorKind, Execution, Result};
 use crate::link::{self, Link};
 use crate::msgpack_rpc;
+use crate::task::{self, Work, boxed};
 use crate::transport::{self, Address};
 
 /// One peer and the connection to it. Dropping it lets the calls on their way end, then the connection closes.
@@ -137,7 +138,11 @@ impl Direct {
     /// # Errors
     ///
     /// `unavailable`, not sent: nobody listens, or the last attempt failed and the next one is not due.
-    pub(crate) async fn link(&self) -> Result<Arc<Link>> {
+    pub(crate) fn link(&self) -> Work<'_, Result<Arc<Link>>> {
+        boxed(self.connected())
+    }
+
+    async fn connected(&self) -> Result<Arc<Link>> {
         loop {
             let outcome = {
                 let mut current = self.shared.lock();
@@ -168,7 +173,7 @@ impl Direct {
         let tell = Tell(outcome.clone());
         let (address, profile) = (self.shared.address.clone(), self.shared.profile.clone());
         let shared = Arc::downgrade(&self.shared);
-        let task = tokio::spawn(async move {
+        let task = task::spawn(async move {
             let connected = connect(&address, &profile).await;
             let outcome = keep(&shared, connected);
             let _ = tell.0.said.set(outcome);

@@ -9,7 +9,6 @@ use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
 
 use crate::client::channel::Channel;
 use crate::client::request::Prepared;
@@ -18,6 +17,7 @@ use crate::client::returns::Returns;
 use crate::descriptor::MethodDescriptor;
 use crate::error::{CallError, Error, ErrorKind, Execution, Result};
 use crate::link::{Event, Link, Ticket};
+use crate::task::{Task, Work};
 use crate::wire::calls::Answer;
 use crate::wire::streams::{Key, Next};
 
@@ -59,8 +59,8 @@ enum State {
 type Begun = Result<Answering>;
 
 enum Beginning {
-    Future(Pin<Box<dyn Future<Output = Begun> + Send>>),
-    Task(JoinHandle<Begun>),
+    Future(Work<'static, Begun>),
+    Task(Task<Begun>),
 }
 
 /// The answer of a call.
@@ -110,7 +110,7 @@ impl<T, E> Items<T, E> {
         let method = prepared.method;
         let begin = channel.clone().begin(prepared, Tried::default());
         Self {
-            state: State::Beginning(Beginning::Task(channel.spawn(begin))),
+            state: State::Beginning(Beginning::Task(Task::start(channel.runtime(), begin))),
             returns,
             method,
         }
@@ -211,9 +211,9 @@ impl<T, E> Items<T, E> {
                 let link = ticket.link().clone();
                 let again = channel.clone().begin_again(prepared, tried, link, failure);
                 self.state = State::Beginning(if Handle::try_current().is_ok() {
-                    Beginning::Future(Box::pin(again))
+                    Beginning::Future(again)
                 } else {
-                    Beginning::Task(channel.spawn(again))
+                    Beginning::Task(Task::start(channel.runtime(), again))
                 });
                 None
             }
@@ -251,7 +251,7 @@ impl Beginning {
         match self {
             Self::Future(future) => future.as_mut().poll(cx),
             Self::Task(task) => Pin::new(task).poll(cx).map(|joined| {
-                joined.unwrap_or_else(|_| {
+                joined.unwrap_or_else(|| {
                     Err(Error::new(
                         ErrorKind::Cancelled,
                         "the runtime of the channel has ended",
@@ -275,10 +275,8 @@ impl<T, E> Stream for Items<T, E> {
 
 impl<T, E> Drop for Items<T, E> {
     fn drop(&mut self) {
-        match &self.state {
-            State::Given(given) => given.link.stop_reading(given.key),
-            State::Beginning(Beginning::Task(task)) => task.abort(),
-            _ => {}
+        if let State::Given(given) = &self.state {
+            given.link.stop_reading(given.key);
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::client::channel::Channel;
 use crate::client::request::Request;
 use crate::error::{Error, Result};
 use crate::security::Token;
+use crate::task::{Work, boxed};
 
 /// A one-way call that has not started: `.await` it to know that it was handed to a connection, or
 /// [`OneWay::forget`] it. Dropping it before that does nothing.
@@ -60,9 +61,9 @@ impl OneWay {
         let channel = self.channel.clone();
         let mut future = self.into_future();
         if let OneWayFuture(State::Slow(_)) = &future {
-            channel.spawn(async move {
+            channel.spawn(boxed(async move {
                 let _ = Pin::new(&mut future).await;
-            });
+            }));
         }
     }
 }
@@ -86,7 +87,7 @@ impl IntoFuture for OneWay {
         };
         OneWayFuture(match sent {
             Ok(None) => State::Ended(Some(Ok(()))),
-            Ok(Some(prepared)) => State::Slow(Box::pin(self.channel.send(prepared))),
+            Ok(Some(prepared)) => State::Slow(self.channel.send(prepared)),
             Err(error) => State::Ended(Some(Err(error))),
         })
     }
@@ -98,7 +99,7 @@ pub struct OneWayFuture(State);
 
 enum State {
     Ended(Option<Result<()>>),
-    Slow(Pin<Box<dyn Future<Output = Result<()>> + Send>>),
+    Slow(Work<'static, Result<()>>),
 }
 
 impl Future for OneWayFuture {

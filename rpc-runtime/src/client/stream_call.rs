@@ -14,6 +14,7 @@ use crate::client::retry::{RetryPolicy, Tried};
 use crate::client::returns::Returns;
 use crate::error::{CallError, Error, Result};
 use crate::security::Token;
+use crate::task::boxed;
 
 /// A call whose answer is a stream and that has not started. It is finished in one of three ways:
 ///
@@ -138,7 +139,7 @@ impl<T, E> StreamCall<T, E> {
                 then(item);
             }
         };
-        Callback::new(channel.spawn(work).abort_handle())
+        Callback::new(channel.spawn(boxed(work)).abort_handle())
     }
 }
 

@@ -15,6 +15,7 @@ use tokio::task::yield_now;
 use crate::codec::Codec;
 use crate::error::{Error, ErrorKind, Execution};
 use crate::link::{Link, Ticket};
+use crate::task::{Work, boxed, spawn_on};
 use crate::wire::sending::Sending;
 
 /// Items sent or encoded in one turn, so that a stream that is always ready leaves others a turn too.
@@ -29,6 +30,9 @@ type Source = Pin<Box<dyn Encoded + Send>>;
 
 trait Encoded {
     fn poll_item(self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<bool>;
+
+    /// Sends all of them. It is asked for here, so that only programs that send streams have the code for it.
+    fn send(self: Pin<Box<Self>>, link: Arc<Link>, id: u32) -> Work<'static, ()>;
 }
 
 struct Items<S, T> {
@@ -36,7 +40,11 @@ struct Items<S, T> {
     codec: Codec<T>,
 }
 
-impl<S: Stream<Item = T>, T> Encoded for Items<S, T> {
+impl<S, T> Encoded for Items<S, T>
+where
+    S: Stream<Item = T> + Send + 'static,
+    T: 'static,
+{
     fn poll_item(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<bool> {
         let next = self.items.as_mut().poll_next(cx);
         next.map(|item| match item {
@@ -46,6 +54,10 @@ impl<S: Stream<Item = T>, T> Encoded for Items<S, T> {
             }
             None => false,
         })
+    }
+
+    fn send(self: Pin<Box<Self>>, link: Arc<Link>, id: u32) -> Work<'static, ()> {
+        boxed(send(link, id, self))
     }
 }
 
@@ -71,7 +83,8 @@ impl Upload {
             return;
         };
         let (link, id) = (ticket.link().clone(), ticket.id());
-        ticket.sends(runtime.spawn(send(link, id, source)).abort_handle());
+        let sending = source.send(link, id);
+        ticket.sends(spawn_on(runtime, sending).abort_handle());
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Source>> {

@@ -10,7 +10,11 @@ use tokio::sync::watch;
 use crate::backoff::random;
 use crate::client::{Direct, Profile, Tried};
 use crate::discovery::directory::{Directory, Listing};
-use crate::discovery::{FileRegistry, ListRegistry, Registry, RemoteRegistry};
+#[cfg(not(feature = "registry"))]
+use crate::discovery::no_registries;
+#[cfg(feature = "registry")]
+use crate::discovery::{FileRegistry, RemoteRegistry};
+use crate::discovery::{ListRegistry, Registry};
 use crate::error::{Error, Result};
 use crate::link::Link;
 use crate::transport::{Address, Options, Target};
@@ -64,8 +68,12 @@ impl Balanced {
             Target::List(addresses) => {
                 Arc::new(ListRegistry::new(addresses.iter().map(Address::to_string))?)
             }
+            #[cfg(feature = "registry")]
             Target::File(path, _) => Arc::new(FileRegistry::new(path)),
+            #[cfg(feature = "registry")]
             Target::Registry(address, _) => Arc::new(RemoteRegistry::at(address)),
+            #[cfg(not(feature = "registry"))]
+            Target::File(..) | Target::Registry(..) => return Err(no_registries()),
             Target::Direct(address) => Arc::new(ListRegistry::new([address.to_string()])?),
         };
         Ok(Self::start(

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::backoff::{Backoff, random_fraction};
 use crate::discovery::{Cursor, Instance, Registry, Snapshot};
 use crate::error::Error;
+use crate::task;
 
 /// The whole list is read again after this, plus or minus [`REFRESH_JITTER`], whatever the watch says.
 const REFRESH: Duration = Duration::from_secs(60);
@@ -39,7 +40,7 @@ pub(crate) struct Directory {
 impl Directory {
     pub(crate) fn start(registry: Arc<dyn Registry>, service: String) -> Self {
         let (sender, listing) = watch::channel(Listing::default());
-        let task = tokio::spawn(follow(registry, service, sender)).abort_handle();
+        let task = task::spawn(follow(registry, service, sender)).abort_handle();
         Self { listing, task }
     }
 

@@ -12,6 +12,7 @@ use crate::descriptor::{ServiceDescriptor, is_framework};
 use crate::discovery::instance::DEFAULT_WEIGHT;
 use crate::discovery::{Instance, Lease, Registry, Renewal};
 use crate::error::{Error, Result};
+use crate::task;
 
 /// How long an instance stays on a list without a word from it.
 pub(crate) const LEASE: Duration = Duration::from_secs(15);
@@ -59,7 +60,7 @@ impl Advertised {
     /// # Errors
     ///
     /// `invalid_argument` if nobody could call the address.
-    pub(crate) fn records(
+    fn records(
         &self,
         listening: &str,
         services: &[&'static ServiceDescriptor],
@@ -90,14 +91,53 @@ impl Advertised {
     }
 }
 
-impl Provider {
+/// A registry to be registered in. What does it is asked for where a program registers, and is in no other program.
+#[derive(Clone)]
+pub(crate) struct Registering {
+    registry: Arc<dyn Registry>,
+    start: Start,
+}
+
+type Start = fn(
+    &Arc<dyn Registry>,
+    &Advertised,
+    &str,
+    &[&'static ServiceDescriptor],
+) -> Result<Vec<Provider>>;
+
+impl Registering {
+    pub(crate) fn new(registry: impl Registry) -> Self {
+        Self {
+            registry: Arc::new(registry),
+            start: |registry, advertised, listening, services| {
+                let records = advertised.records(listening, services)?.into_iter();
+                Ok(records
+                    .map(|record| Provider::start(registry.clone(), record))
+                    .collect())
+            },
+        }
+    }
+
+    /// Registers every service that is not the framework's.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_argument` if nobody could call the address.
     pub(crate) fn start(
-        registry: Arc<dyn Registry>,
-        (instance, ttl): (Instance, Duration),
-    ) -> Self {
+        &self,
+        advertised: &Advertised,
+        listening: &str,
+        services: &[&'static ServiceDescriptor],
+    ) -> Result<Vec<Provider>> {
+        (self.start)(&self.registry, advertised, listening, services)
+    }
+}
+
+impl Provider {
+    fn start(registry: Arc<dyn Registry>, (instance, ttl): (Instance, Duration)) -> Self {
         let (leave, asked) = oneshot::channel();
         let (done, left) = watch::channel(false);
-        let task = tokio::spawn(async move {
+        let task = task::spawn(async move {
             let mut lease = None;
             tokio::pin!(asked);
             {

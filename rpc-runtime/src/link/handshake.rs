@@ -12,6 +12,7 @@ use crate::limits::Limits;
 use crate::msgpack_rpc;
 use crate::security::Token;
 use crate::server::router::Router;
+use crate::task::{self, Work, boxed};
 use crate::transport::{Io, ServerSecurity};
 use crate::wire::frame::{self, Frame, GoAwayPart, GoAwayReason, Kind, PREFACE};
 use crate::wire::hello::Hello;
@@ -180,12 +181,12 @@ fn open(
     // Both tasks end when the link is closed, which its owner (channel or server) does. A runtime that ends drops them:
     // then the link closes too, or callers on other threads would wait for ever.
     let (read, reading) = (link.clone(), CloseOnDrop(link.clone()));
-    tokio::spawn(async move {
+    task::spawn(async move {
         let _reading = reading;
         read.read_loop(input, inbound).await;
     });
     let (keep, keeping) = (link.clone(), CloseOnDrop(link.clone()));
-    tokio::spawn(async move {
+    task::spawn(async move {
         let _keeping = keeping;
         keep.keep_loop().await;
     });
@@ -303,7 +304,11 @@ pub(crate) fn refused(peer: &str, refusal: &Refusal) -> Error {
     }
 }
 
-async fn say_goodbye(io: &mut Io, refusal: &Refusal, limits: &Limits) {
+fn say_goodbye<'a>(io: &'a mut Io, refusal: &'a Refusal, limits: &'a Limits) -> Work<'a, ()> {
+    boxed(farewell(io, refusal, limits))
+}
+
+async fn farewell(io: &mut Io, refusal: &Refusal, limits: &Limits) {
     let answer = match refusal {
         Refusal::Foreign { answer, .. } => answer.clone(),
         Refusal::Frame(reason, text) => {

@@ -599,16 +599,19 @@ impl Link {
         spares::give_back();
         state.share.settle(0);
         let objects = state.objects.take();
-        let mut serving: Vec<_> = state.serving.drain().collect();
-        // In the order in which they came, so that a simulation runs the same way twice.
-        serving.sort_unstable_by_key(|(id, _)| *id);
+        let mut serving = std::mem::take(&mut state.serving);
         drop(state);
         // A peer that was lost may have lost all of us at once.
         let lost = error.execution() == Execution::Unknown;
         self.peer_left(if lost { AFTER_A_LOSS } else { Duration::ZERO });
         let _ = self.reason.set(error);
-        for (_, handler) in serving {
-            handler.cancel();
+        // In the order in which they came, so that a simulation runs the same way twice.
+        let mut ids: Vec<u64> = serving.keys().map(|id| u64::from(*id)).collect();
+        ids.sort_unstable();
+        for id in ids {
+            if let Some(handler) = serving.remove(&(id as u32)) {
+                handler.cancel();
+            }
         }
         wakers.into_iter().for_each(Waker::wake);
         self.closed.notify_waiters();

@@ -120,12 +120,12 @@ impl Names {
             for method in service.methods {
                 names.add_method(service.name, method);
                 let name = spelling(last_segment(service.name), '/', method.wire_name);
-                if carried(method).is_ok() && !names.served.contains(&name) {
-                    names.served.push(name);
+                let place = names.served.partition_point(|known| *known < name);
+                if carried(method).is_ok() && names.served.get(place) != Some(&name) {
+                    names.served.insert(place, name);
                 }
             }
         }
-        names.served.sort_unstable();
         // The framework's own methods take no name away from those that the user has mounted.
         let mut framework = Self::default();
         for service in router.services() {
@@ -147,7 +147,7 @@ impl Names {
 
     fn add_method(&mut self, service: &str, method: &'static MethodDescriptor) {
         let full = spelling(service, '/', method.wire_name);
-        let mut all = Vec::new();
+        let mut all = Vec::with_capacity(10);
         for name in [method.wire_name, method.name] {
             all.push(name.to_owned());
             for service in [service, last_segment(service)] {
@@ -155,9 +155,11 @@ impl Names {
                 all.push(spelling(service, '.', name));
             }
         }
-        all.sort_unstable();
-        all.dedup();
-        for name in all {
+        while let Some(name) = all.pop() {
+            // Many are the same.
+            if all.contains(&name) {
+                continue;
+            }
             match self.spellings.entry(name) {
                 Entry::Vacant(entry) => {
                     entry.insert(Meant::One(method));

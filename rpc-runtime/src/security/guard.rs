@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::metadata;
 use crate::security::audit::Audit;
 use crate::security::authenticate::{AnyAuthenticator, Authenticator, Login};
-use crate::security::rules::{Access, Rule, Rules, Written};
+use crate::security::rules::{Access, Resolve, Rule, Verdict, Written};
 use crate::security::{Identity, Token};
 use crate::status::Status;
 
@@ -21,7 +21,9 @@ pub(crate) const AUTHORIZATION: &str = "authorization";
 pub(crate) struct Guard {
     authenticator: Option<Arc<dyn AnyAuthenticator>>,
     written: Written,
-    rules: Option<Arc<Rules>>,
+    /// There once there is a rule: a program without rules has nothing of what looks them up.
+    resolve: Option<Resolve>,
+    rules: Option<Arc<dyn Verdict>>,
     audit: Arc<Audit>,
 }
 
@@ -73,6 +75,7 @@ impl Guard {
 
     pub(crate) fn rule(&mut self, target: String, rule: Rule) {
         self.written.add(target, rule);
+        self.resolve = Some(Written::resolve);
     }
 
     /// Looks up what the rules are about.
@@ -81,7 +84,9 @@ impl Guard {
     ///
     /// A rule for something that is not mounted.
     pub(crate) fn resolve(&mut self, services: &[&'static ServiceDescriptor]) -> Result<()> {
-        self.rules = self.written.resolve(services)?.map(Arc::new);
+        if let Some(resolve) = self.resolve {
+            self.rules = Some(resolve(&self.written, services)?);
+        }
         Ok(())
     }
 

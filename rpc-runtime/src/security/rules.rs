@@ -164,15 +164,15 @@ impl Written {
         self.0.push((target, rule));
     }
 
-    /// Looks the targets up. `None` if there are no rules at all: then everything is open.
+    /// Looks the targets up.
     ///
     /// # Errors
     ///
     /// A target that is not mounted, or a rule that can be true of nobody: both are mistakes.
-    pub(crate) fn resolve(&self, services: &[&'static ServiceDescriptor]) -> Result<Option<Rules>> {
-        if self.0.is_empty() {
-            return Ok(None);
-        }
+    pub(crate) fn resolve(
+        &self,
+        services: &[&'static ServiceDescriptor],
+    ) -> Result<Arc<dyn Verdict>> {
         let mut levels: [HashMap<u64, Vec<Rule>>; 3] = Default::default();
         for (target, rule) in &self.0 {
             let (level, ids) = find(target, services)?;
@@ -189,7 +189,7 @@ impl Written {
         for level in levels {
             by_id.extend(level);
         }
-        Ok(Some(Rules { by_id }))
+        Ok(Arc::new(Rules { by_id }))
     }
 }
 
@@ -240,20 +240,30 @@ fn find(target: &str, services: &[&'static ServiceDescriptor]) -> Result<(usize,
     }
 }
 
+/// What looks up the targets of rules.
+pub(crate) type Resolve = fn(&Written, &[&'static ServiceDescriptor]) -> Result<Arc<dyn Verdict>>;
+
+/// What rules say.
+pub(crate) trait Verdict: Send + Sync {
+    /// Whether there is a rule for a method.
+    fn speak_of(&self, method: &MethodDescriptor) -> bool;
+
+    /// Whether one of the method's rules allows it and none of them denies it.
+    fn allow(&self, access: &Access<'_>) -> bool;
+}
+
 /// Rules by call ID. What stands under none is for nobody.
 #[derive(Debug)]
-pub(crate) struct Rules {
+struct Rules {
     by_id: HashMap<u64, Vec<Rule>>,
 }
 
-impl Rules {
-    /// Whether there is a rule for a method.
-    pub(crate) fn speak_of(&self, method: &MethodDescriptor) -> bool {
+impl Verdict for Rules {
+    fn speak_of(&self, method: &MethodDescriptor) -> bool {
         self.by_id.contains_key(&method.id)
     }
 
-    /// Whether one of the method's rules allows it and none of them denies it.
-    pub(crate) fn allow(&self, access: &Access<'_>) -> bool {
+    fn allow(&self, access: &Access<'_>) -> bool {
         let Some(rules) = self.by_id.get(&access.method.id) else {
             return false;
         };

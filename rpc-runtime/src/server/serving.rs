@@ -1,7 +1,7 @@
 //! Listens on addresses, accepts for ever, and stops in order.
 
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
@@ -18,7 +18,7 @@ use tokio::task::{JoinHandle, yield_now};
 use tokio::time::sleep;
 
 use crate::descriptor::ServiceDescriptor;
-use crate::discovery::{Advertised, Provider, Registry};
+use crate::discovery::{Advertised, Provider, Registering, Registry};
 use crate::error::{Error, ErrorKind, Result};
 use crate::health::Board;
 use crate::limits::Limits;
@@ -28,6 +28,7 @@ use crate::reflection;
 use crate::security::{Authenticator, Rule};
 use crate::server::router::{Router, Skeleton};
 use crate::server::shutdown::{keep, send_away};
+use crate::task::{self, Work, boxed};
 #[cfg(feature = "tls")]
 use crate::transport::tls::ServerTls;
 use crate::transport::{Address, Io, Listener, ServerSecurity, Transport};
@@ -54,7 +55,7 @@ pub struct Server {
     limits: Limits,
     /// The first mistake in building it, told when it listens.
     mistake: Option<Error>,
-    registries: Vec<Arc<dyn Registry>>,
+    registries: Vec<Registering>,
     advertised: Advertised,
     propagation: Option<Duration>,
     transport: Option<Arc<dyn Transport>>,
@@ -88,7 +89,7 @@ pub struct Serving {
     addresses: Vec<String>,
     pub(super) acceptors: Vec<JoinHandle<()>>,
     pub(super) providers: Vec<Provider>,
-    registries: Vec<Arc<dyn Registry>>,
+    registries: Vec<Registering>,
     advertised: Advertised,
     pub(super) propagation: Option<Duration>,
     transport: Option<Arc<dyn Transport>>,
@@ -105,7 +106,7 @@ pub(super) struct Shared {
     pub(super) terms: Terms,
     /// Connections of each IP address, where they are counted.
     by_ip: Mutex<HashMap<IpAddr, u32>>,
-    links: Mutex<BTreeMap<u64, Arc<Link>>>,
+    links: Mutex<HashMap<u64, Arc<Link>>>,
     next_link: AtomicU64,
     connections: AtomicU32,
     handshaking: AtomicU32,
@@ -197,7 +198,7 @@ impl Server {
     /// Registers every mounted service, for each address it listens on, in this registry: as long as it listens, and
     /// again whenever the registry has lost it. A registry that is down delays nothing.
     pub fn register(mut self, registry: impl Registry) -> Self {
-        self.registries.push(Arc::new(registry));
+        self.registries.push(Registering::new(registry));
         self
     }
 
@@ -249,7 +250,20 @@ impl Server {
     /// # Errors
     ///
     /// The address cannot be read or opened, or two mounted methods have the same call ID.
-    pub async fn listen(mut self, address: impl AsRef<str>) -> Result<Serving> {
+    pub async fn listen(self, address: impl AsRef<str>) -> Result<Serving> {
+        self.start(address.as_ref().to_owned()).await
+    }
+
+    fn start(self, address: String) -> Work<'static, Result<Serving>> {
+        boxed(async move {
+            let mut serving = self.build()?;
+            serving.open(&address).await?;
+            Ok(serving)
+        })
+    }
+
+    /// Everything but an address.
+    fn build(mut self) -> Result<Serving> {
         let health = Board::new(self.router.services());
         self.router.add(Arc::new(health.skeleton()))?;
         self.router
@@ -278,7 +292,7 @@ impl Server {
             closing: watch::Sender::new(false),
             stopping: AtomicBool::new(false),
         };
-        let mut serving = Serving {
+        Ok(Serving {
             shared: Arc::new(shared),
             addresses: Vec::new(),
             acceptors: Vec::new(),
@@ -289,9 +303,7 @@ impl Server {
             transport: self.transport,
             second_door: self.second_door,
             stopped: watch::Sender::new(false),
-        };
-        serving.listen(address).await?;
-        Ok(serving)
+        })
     }
 }
 
@@ -312,7 +324,15 @@ impl Serving {
     ///
     /// As [`Server::listen`], and after [`Serving::shutdown`].
     pub async fn listen(&mut self, address: impl AsRef<str>) -> Result<String> {
-        let address = Address::parse(address.as_ref())?;
+        self.open(address.as_ref()).await
+    }
+
+    fn open<'a>(&'a mut self, address: &'a str) -> Work<'a, Result<String>> {
+        boxed(self.opened(address))
+    }
+
+    async fn opened(&mut self, address: &str) -> Result<String> {
+        let address = Address::parse(address)?;
         Handle::try_current().map_err(|_| Error::no_runtime())?;
         if !self.is_ready() {
             return Err(Error::new(
@@ -326,12 +346,8 @@ impl Serving {
         let is_tls = matches!(real, Address::Tls(_));
         let text = real.to_string();
         for registry in &self.registries {
-            let records = self.advertised.records(&text, self.services())?;
-            self.providers.extend(
-                records
-                    .into_iter()
-                    .map(|record| Provider::start(registry.clone(), record)),
-            );
+            let providers = registry.start(&self.advertised, &text, self.services())?;
+            self.providers.extend(providers);
         }
         let router = match self.second_door {
             SecondDoor { open: false, .. } => self.shared.router.clone(),
@@ -342,7 +358,7 @@ impl Serving {
             })),
         };
         let accepting = accept_loop(self.shared.clone(), router, listener, is_tls);
-        self.acceptors.push(tokio::spawn(accepting));
+        self.acceptors.push(task::spawn(accepting));
         self.addresses.push(text.clone());
         Ok(text)
     }
@@ -409,7 +425,7 @@ impl Drop for Serving {
 }
 
 impl Shared {
-    pub(super) fn links(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Link>>> {
+    pub(super) fn links(&self) -> MutexGuard<'_, HashMap<u64, Arc<Link>>> {
         self.links.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -419,7 +435,11 @@ impl Shared {
 
     /// The open connections, in the order in which they came.
     pub(super) fn every_link(&self) -> Vec<Arc<Link>> {
-        self.links().values().cloned().collect()
+        let links = self.links();
+        let mut numbers: Vec<u64> = links.keys().copied().collect();
+        numbers.sort_unstable();
+        let each = numbers.iter().filter_map(|number| links.get(number));
+        each.cloned().collect()
     }
 
     /// Waits until no handshake is under way, and whoever is sent away was told.
@@ -496,7 +516,7 @@ fn take_in(shared: &Arc<Shared>, router: &Arc<Router>, io: Io, is_tls: bool) {
         return;
     };
     let (shared, router) = (shared.clone(), router.clone());
-    tokio::spawn(async move {
+    task::spawn(async move {
         let place = Place::take(&shared, &io.peer);
         // Also for those who cannot stay: without TLS they could not be told why. What that costs is bounded by the number of
         // handshakes at once.

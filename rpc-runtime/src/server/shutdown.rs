@@ -52,7 +52,7 @@ impl Serving {
         let end = Instant::now() + limit;
         let stop = StopOnDrop(self);
         let _ = timeout_at(end, stop.0.wind_down()).await;
-        let links: Vec<_> = stop.0.shared.links().values().cloned().collect();
+        let links = stop.0.shared.every_link();
         let acceptors = std::mem::take(&mut stop.0.acceptors);
         drop(stop);
         // Whoever comes next may listen on the same addresses: they are free when their tasks are gone.

@@ -57,7 +57,7 @@ const SCHEMES: [&str; 7] = ["tcp", "tls", "unix", "mem", "list", "file", "regist
 impl Target {
     /// Reads an address with its options.
     pub(crate) fn parse(text: &str) -> Result<(Self, Options)> {
-        let wrong = |why: &str| Error::invalid(format!("`{text}` is no address: {why}; {FORMS}"));
+        let wrong = |why: &str| wrong(text, why);
         let Some((scheme, rest)) = text.trim().split_once("://") else {
             return Err(wrong(&without_scheme(text.trim())));
         };
@@ -119,6 +119,12 @@ impl Target {
         }
         Ok((target, options))
     }
+}
+
+#[cold]
+#[inline(never)]
+fn wrong(text: &str, why: &str) -> Error {
+    Error::invalid(format!("`{text}` is no address: {why}; {FORMS}"))
 }
 
 impl Address {
@@ -191,13 +197,15 @@ fn without_scheme(text: &str) -> String {
 }
 
 fn unknown_scheme(scheme: &str) -> String {
-    let sorted = |text: &str| {
-        let mut letters: Vec<char> = text.to_lowercase().chars().collect();
-        letters.sort_unstable();
-        letters
+    let small = scheme.to_ascii_lowercase();
+    let count = |text: &str, letter| text.bytes().filter(|other| *other == letter).count();
+    let has_letters = |known: &str| {
+        let mut letters = known.bytes();
+        known.len() == small.len()
+            && letters.all(|letter| count(known, letter) == count(&small, letter))
     };
     // Capitals, and letters in another order: what happens most to words as short as these.
-    match SCHEMES.iter().find(|known| sorted(known) == sorted(scheme)) {
+    match SCHEMES.iter().find(|known| has_letters(known)) {
         Some(known) => format!("the scheme `{scheme}` is not known, write `{known}://`"),
         None => format!("the scheme `{scheme}` is not known"),
     }

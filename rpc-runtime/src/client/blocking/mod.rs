@@ -56,6 +56,7 @@ struct Shared {
 /// How addresses are found.
 enum Route {
     Fixed(Vec<Address>),
+    #[cfg(feature = "registry")]
     Lookup(discovery::BlockingLookup),
 }
 
@@ -97,6 +98,9 @@ impl BlockingChannel {
         let route = match target {
             Target::Direct(address) => Route::Fixed(vec![address]),
             Target::List(addresses) => Route::Fixed(addresses),
+            #[cfg(not(feature = "registry"))]
+            Target::File(..) | Target::Registry(..) => return Err(discovery::no_registries()),
+            #[cfg(feature = "registry")]
             target => Route::Lookup(discovery::BlockingLookup::new(
                 target,
                 service.map(|service| service.name),
@@ -250,6 +254,7 @@ impl BlockingChannel {
     ) -> Result<(Arc<Connection>, usize)> {
         let addresses = match &self.shared.route {
             Route::Fixed(addresses) => addresses.clone(),
+            #[cfg(feature = "registry")]
             Route::Lookup(lookup) => lookup.addresses()?,
         };
         let start = self.shared.next.fetch_add(1, Ordering::Relaxed);
@@ -314,6 +319,7 @@ impl fmt::Debug for BlockingChannel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.shared.route {
             Route::Fixed(addresses) => f.debug_tuple("BlockingChannel").field(addresses).finish(),
+            #[cfg(feature = "registry")]
             Route::Lookup(lookup) => f.debug_tuple("BlockingChannel").field(lookup).finish(),
         }
     }
