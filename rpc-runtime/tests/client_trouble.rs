@@ -316,9 +316,10 @@ fn a_blocking_call_spends_no_more_than_its_time_on_connecting() {
 #[test]
 fn blocking_threads_that_connect_at_once_share_one_connection() {
     let runtime = Runtime::new().unwrap();
-    let first = runtime.block_on(serve("mem://trouble-share", Limits::default()));
+    let mut first = runtime.block_on(serve("mem://trouble-share", Limits::default()));
     let client = WorkBlockingClient::connect(first.address()).unwrap();
-    runtime.block_on(async move { drop(first) });
+    // When it has ended its connection is closed and its name is free.
+    runtime.block_on(first.shutdown(Duration::ZERO));
     let once = client.with_options(CallOptions::new().no_retry());
     while once.add(1, 1).is_ok() {}
     let second = runtime.block_on(serve("mem://trouble-share", Limits::default()));
