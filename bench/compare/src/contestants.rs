@@ -129,12 +129,6 @@ pub(crate) const CONTESTANTS: &[Contestant] = &[
         tool: Some(("capnp", "install `capnproto`")),
         is_peer: true,
     },
-    Contestant {
-        name: "vox",
-        variants: &[variant("tcp")],
-        tool: None,
-        is_peer: true,
-    },
 ];
 
 /// A contestant in one of its variants: a row of a table.

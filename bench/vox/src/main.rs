@@ -1,7 +1,0 @@
-//! vox, as it is measured.
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    bench_load::main::<bench_vox::Vox>(None)
-}
