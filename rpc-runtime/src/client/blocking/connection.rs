@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
@@ -54,7 +54,9 @@ pub(super) struct Connection {
     pub(super) limits: Limits,
     state: Mutex<State>,
     /// Somebody else's answer came, or nobody reads any more.
-    pub(super) changed: Condvar,
+    changed: Condvar,
+    /// Threads that wait for `changed`. Changed under the lock, so that who has changed the state finds all that saw the old.
+    waiting: AtomicU32,
     reader: Mutex<Input>,
     output: Mutex<Output>,
     /// Something that counts as sent lies in the transport still.
@@ -177,6 +179,7 @@ impl Connection {
             limits: limits.clone(),
             state: Mutex::new(state),
             changed: Condvar::new(),
+            waiting: AtomicU32::new(0),
             unflushed: AtomicBool::new(false),
             reader: Mutex::new(input),
             output: Mutex::new(Output {
@@ -232,7 +235,7 @@ impl Connection {
         let (id, frame) = self.begin(prepared)?;
         // It takes no place while it is on its way.
         self.lock().calls.release(id);
-        self.changed.notify_all();
+        self.tell();
         self.flush(TURN);
         let state = self.lock();
         match &state.closed {
@@ -316,11 +319,7 @@ impl Connection {
             }
             // Whoever was answered gives up a place as soon as it runs: no input would tell a reader of that.
             if state.reading || state.is_being_answered() {
-                state = self
-                    .changed
-                    .wait_timeout(state, turn)
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .0;
+                state = self.wait_for_change(state, turn);
                 continue;
             }
             state.reading = true;
@@ -429,13 +428,13 @@ impl Connection {
     pub(super) fn wait(&self, id: u32, deadline: Option<Instant>) -> Answer {
         let answer = self.until(deadline, |state| state.calls.try_take(id));
         let answer = answer.unwrap_or_else(|| self.expire(id));
-        self.changed.notify_all();
+        self.tell();
         answer
     }
 
     fn stop_reading(&self) {
         self.lock().reading = false;
-        self.changed.notify_all();
+        self.tell();
     }
 
     pub(super) fn expire(&self, id: u32) -> Answer {
@@ -523,7 +522,7 @@ impl Connection {
         let state = self.lock();
         // Another thread is writing; it tells when it is done.
         if !state.ended && state.queued_control > 0 && !left.is_zero() {
-            drop(self.changed.wait_timeout(state, left));
+            drop(self.wait_for_change(state, left));
         }
     }
 
@@ -595,7 +594,26 @@ impl Connection {
         state.out.drop_bodies();
         state.closed.get_or_insert(error);
         drop(state);
-        self.changed.notify_all();
+        self.tell();
+    }
+
+    fn wait_for_change<'a>(
+        &self,
+        state: MutexGuard<'a, State>,
+        limit: Duration,
+    ) -> MutexGuard<'a, State> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let waited = self.changed.wait_timeout(state, limit);
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// Wakes who waits for a change of the state. Nobody does as long as one thread calls: to tell nobody would be a call of
+    /// the kernel as well.
+    pub(super) fn tell(&self) {
+        if self.waiting.load(Ordering::Relaxed) > 0 {
+            self.changed.notify_all();
+        }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {

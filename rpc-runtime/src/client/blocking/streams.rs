@@ -210,7 +210,7 @@ impl Connection {
             // Others wait for it, and this thread may be long in coming again.
             self.flush(Duration::ZERO);
         }
-        self.changed.notify_all();
+        self.tell();
         event
     }
 
@@ -254,7 +254,7 @@ impl Connection {
         drop(state);
         drop(untaken);
         self.close_streams(id);
-        self.changed.notify_all();
+        self.tell();
         self.flush(TURN);
     }
 
