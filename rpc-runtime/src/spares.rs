@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-/// Bytes that a process keeps for the next messages, at most.
-const MOST: usize = 8 << 20;
+/// Bytes that a process keeps for the next messages, at most. They come on top of `Limits::process_memory`, which says so.
+const MOST: usize = 64 << 20;
 
 /// Smaller buffers come out of the allocator's own store.
 const LEAST: usize = 64 << 10;
@@ -175,7 +175,7 @@ mod tests {
             (place, &[9][..], 0)
         );
 
-        let messages: Vec<_> = (0..10)
+        let messages: Vec<_> = (0..70)
             .map(|_| shelf.whole(Vec::with_capacity(MIB)))
             .collect();
         drop(messages);

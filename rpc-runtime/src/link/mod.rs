@@ -23,7 +23,6 @@ mod stream_tests;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,6 +44,7 @@ use crate::server::router::Router;
 use crate::spares;
 use crate::transport::Io;
 use crate::wire::budgets::Budgets;
+use crate::wire::by_request::ByRequest;
 use crate::wire::calls::{Answer, Calls};
 use crate::wire::frame::{self, CallFrame, GoAwayPart, GoAwayReason, flag};
 use crate::wire::hello::Hello;
@@ -164,7 +164,7 @@ struct State {
     overdrawn: Option<String>,
     phase: Phase,
     /// Handlers that did not finish on their first poll.
-    serving: HashMap<u32, serve::Serving>,
+    serving: ByRequest<u32, serve::Serving>,
     /// Calls of the peer that are worked on, those on their first poll included.
     inflight: u32,
     /// Highest request ID the peer has used.
@@ -285,7 +285,7 @@ impl Link {
             budgets: Budgets::new(&limits, now),
             overdrawn: None,
             phase: Phase::Open,
-            serving: HashMap::new(),
+            serving: ByRequest::default(),
             inflight: 0,
             last_seen: 0,
             next_deadline: None,

@@ -1,18 +1,17 @@
 //! Bodies that come in pieces, until they are whole.
 
-use std::collections::HashMap;
-
 use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::spares;
+use crate::wire::by_request::ByRequest;
 use crate::wire::frame::{Frame, Kind, flag};
 use crate::wire::streams::Key;
 
 /// The incomplete bodies of one connection; a request has at most one in each direction.
 #[derive(Debug, Default)]
 pub(crate) struct Pieces {
-    bodies: HashMap<Key, Partial>,
+    bodies: ByRequest<Key, Partial>,
     /// Bytes of all of them.
     held: u64,
     /// How many are parameters of calls that have not begun.

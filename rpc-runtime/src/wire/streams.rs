@@ -1,11 +1,12 @@
 //! Streams of one connection: items in order, and how many bytes of them may be on their way.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::task::Waker;
 
 use bytes::{Bytes, BytesMut};
 
 use crate::error::Error;
+use crate::wire::by_request::ByRequest;
 use crate::wire::frame::{self, Frame, flag};
 use crate::wire::outbound::PIECE;
 
@@ -27,7 +28,7 @@ pub(crate) type Key = (Side, u32);
 /// without content cost something too. A reader gives credit back when items are taken, not when they come.
 #[derive(Debug)]
 pub(crate) struct Streams {
-    streams: HashMap<Key, Stream>,
+    streams: ByRequest<Key, Stream>,
     stream_window: u64,
     /// What the peer may still send on all streams together.
     receiving: Window,
@@ -137,7 +138,7 @@ pub(crate) type Grant = Option<u32>;
 impl Streams {
     pub(crate) fn new(ours: (u32, u32), peers: (u32, u32), piece: usize) -> Self {
         Self {
-            streams: HashMap::new(),
+            streams: ByRequest::default(),
             stream_window: u64::from(ours.0),
             receiving: Window::new(u64::from(ours.1)),
             peer_stream_window: u64::from(peers.0),

@@ -90,6 +90,15 @@ struct Output {
     stuck: Option<Instant>,
 }
 
+/// How a frame has left the output.
+#[derive(Default)]
+struct Left {
+    /// No more frames are to be taken for now.
+    choked: bool,
+    /// There is something to write.
+    unsent: bool,
+}
+
 struct Input {
     reader: BlockingReader,
     inbound: Inbound,
@@ -489,10 +498,15 @@ impl Connection {
     /// Handles the whole frames that are here, until too many answers to them are unread; whether there were any. What
     /// there is to write is written once for all of them: the socket may take nothing, and to ask it takes its time.
     fn take_frames(&self, input: &mut Input) -> bool {
-        let mut any = false;
-        while !self.is_choked() {
+        let mut last = None;
+        loop {
             match input.inbound.next_frame() {
-                Ok(Some(frame)) => self.on_frame(frame),
+                Ok(Some(frame)) => {
+                    let left = last.insert(self.on_frame(frame));
+                    if left.choked {
+                        break;
+                    }
+                }
                 Ok(None) => break,
                 Err(refusal) => {
                     let error = refused(&self.peer, &refusal);
@@ -500,17 +514,19 @@ impl Connection {
                     return true;
                 }
             }
-            any = true;
         }
-        if any {
+        if last.as_ref().is_some_and(|left| left.unsent) {
             self.flush(Duration::ZERO);
         }
-        any
+        last.is_some()
+    }
+
+    fn is_choked(&self) -> bool {
+        self.is_choked_by(&self.lock())
     }
 
     /// Whether the peer has left so many answers to its control frames unread that no more are made.
-    fn is_choked(&self) -> bool {
-        let state = self.lock();
+    fn is_choked_by(&self, state: &State) -> bool {
         !state.ended && state.queued_control >= self.limits.max_queued_control
     }
 
@@ -526,7 +542,7 @@ impl Connection {
         }
     }
 
-    fn on_frame(&self, frame: Frame) {
+    fn on_frame(&self, frame: Frame) -> Left {
         let mut state = self.lock();
         match frame.kind {
             Kind::Reply | Kind::Fail => state.on_answer(frame, &self.peer),
@@ -536,6 +552,7 @@ impl Connection {
                     let refusal = Refusal::Frame(GoAwayReason::Protocol, text);
                     let error = refused(&self.peer, &refusal);
                     self.close(error.with_execution(Execution::Unknown));
+                    return Left::default();
                 }
             }
             Kind::Ping => {
@@ -568,6 +585,10 @@ impl Connection {
                 frame::write_fail(state.out.buffer(), frame.request_id, &part, text);
             }
             _ => {}
+        }
+        Left {
+            choked: self.is_choked_by(&state),
+            unsent: !state.out.is_empty(),
         }
     }
 
