@@ -24,7 +24,7 @@ pub(crate) use items::no_streams;
 pub(crate) use profile::Profile;
 pub(crate) use request::{Prepared, Request};
 pub(crate) use retry::Tried;
-pub(crate) use upload::TURN as UPLOAD_TURN;
+pub(crate) use upload::Turn;
 
 pub use batch::Batch;
 pub use blocking::{BlockingChannel, BlockingChannelBuilder, BlockingExchange, BlockingItems};

@@ -7,10 +7,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_core::Stream;
 use tokio::runtime::Handle;
 use tokio::task::yield_now;
+use tokio::time::Instant;
 
 use crate::codec::Codec;
 use crate::error::{Error, ErrorKind, Execution};
@@ -19,7 +21,10 @@ use crate::task::{Work, boxed, spawn_on};
 use crate::wire::sending::Sending;
 
 /// Items sent or encoded in one turn, so that a stream that is always ready leaves others a turn too.
-pub(crate) const TURN: usize = 64;
+const ITEMS: usize = 64;
+
+/// What was sent is written after this, however little it is.
+const LONGEST_WAIT: Duration = Duration::from_millis(1);
 
 /// The items of a call. They can be sent once: a stream cannot be run again.
 #[derive(Clone)]
@@ -106,10 +111,36 @@ enum Next {
     Stopped,
 }
 
+/// Leaves others a turn after some items, and has what was sent written: often enough for who waits for it, and not so often
+/// that a write carries next to nothing.
+#[derive(Default)]
+pub(crate) struct Turn {
+    items: usize,
+    /// The latest turn that was written.
+    written: Option<Instant>,
+}
+
+impl Turn {
+    /// After each item.
+    pub(crate) async fn next(&mut self, link: &Link) {
+        self.items += 1;
+        if !self.items.is_multiple_of(ITEMS) {
+            return;
+        }
+        let now = Instant::now();
+        let written = *self.written.get_or_insert(now);
+        if now - written >= LONGEST_WAIT || link.has_much() {
+            link.flush();
+            self.written = Some(now);
+        }
+        yield_now().await;
+    }
+}
+
 async fn send(link: Arc<Link>, id: u32, mut source: Source) {
     link.until_call_is_out(id).await;
     let mut sending = Sending::ours(id);
-    let mut turn = 0_usize;
+    let mut turn = Turn::default();
     loop {
         let body = sending.next_body();
         let next = poll_fn(|cx| {
@@ -138,11 +169,7 @@ async fn send(link: Arc<Link>, id: u32, mut source: Source) {
         if !link.send_item(&mut sending).await {
             return;
         }
-        turn += 1;
-        if turn.is_multiple_of(TURN) {
-            link.flush();
-            yield_now().await;
-        }
+        turn.next(&link).await;
     }
 }
 

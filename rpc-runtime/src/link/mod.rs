@@ -488,6 +488,11 @@ impl Link {
         self.flush_now();
     }
 
+    /// Whether so much waits that a write is well filled.
+    pub(crate) fn has_much(&self) -> bool {
+        self.lock().out.queued() >= MUCH / 2
+    }
+
     /// Waits until a call may begin again, or the link is gone. Dropping the future does nothing.
     pub(crate) async fn room(&self, bound: bool) {
         loop {

@@ -5,9 +5,8 @@ use std::pin::pin;
 use std::task::Poll;
 
 use futures_core::Stream;
-use tokio::task::yield_now;
 
-use crate::client::{Items, UPLOAD_TURN};
+use crate::client::{Items, Turn};
 use crate::codec::{Codec, ErrorCodec};
 use crate::link::Responder;
 use crate::server::incoming::{Incoming, Outgoing};
@@ -53,7 +52,7 @@ impl Incoming {
             if !responder.link().send_item(&mut sending).await {
                 return self.done();
             }
-            turn.next(responder).await;
+            turn.next(responder.link()).await;
         }
     }
 
@@ -80,21 +79,7 @@ impl Incoming {
             if !responder.link().send_item(&mut sending).await {
                 return self.done();
             }
-            turn.next(responder).await;
-        }
-    }
-}
-
-/// Leaves others a turn after some items.
-#[derive(Default)]
-struct Turn(usize);
-
-impl Turn {
-    async fn next(&mut self, responder: &Responder) {
-        self.0 += 1;
-        if self.0.is_multiple_of(UPLOAD_TURN) {
-            responder.link().flush();
-            yield_now().await;
+            turn.next(responder.link()).await;
         }
     }
 }
