@@ -110,7 +110,7 @@ impl Load {
     }
 }
 
-/// Callers of the balanced channel; with those of the other channels they make some 5,000 calls a second.
+/// Callers of the balanced channel; with those of the other channels they make some 3,000 calls a second.
 const SHARED: usize = 16;
 
 async fn asynchronous(book: Arc<Book>, list: String, each: Vec<String>) {
