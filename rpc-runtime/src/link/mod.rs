@@ -44,7 +44,7 @@ use crate::server::router::Router;
 use crate::spares;
 use crate::transport::Io;
 use crate::wire::budgets::Budgets;
-use crate::wire::by_request::ByRequest;
+use crate::wire::by_id::ById;
 use crate::wire::calls::{Answer, Calls};
 use crate::wire::frame::{self, CallFrame, GoAwayPart, GoAwayReason, flag};
 use crate::wire::hello::Hello;
@@ -164,7 +164,7 @@ struct State {
     overdrawn: Option<String>,
     phase: Phase,
     /// Handlers that did not finish on their first poll.
-    serving: ByRequest<u32, serve::Serving>,
+    serving: ById<u32, serve::Serving>,
     /// Calls of the peer that are worked on, those on their first poll included.
     inflight: u32,
     /// Highest request ID the peer has used.
@@ -285,7 +285,7 @@ impl Link {
             budgets: Budgets::new(&limits, now),
             overdrawn: None,
             phase: Phase::Open,
-            serving: ByRequest::default(),
+            serving: ById::default(),
             inflight: 0,
             last_seen: 0,
             next_deadline: None,
@@ -610,7 +610,8 @@ impl Link {
         let lost = error.execution() == Execution::Unknown;
         self.peer_left(if lost { AFTER_A_LOSS } else { Duration::ZERO });
         let _ = self.reason.set(error);
-        // In the order in which they came, so that a simulation runs the same way twice.
+        // In the order in which they came, so that a simulation runs the same way twice; as numbers that are sorted elsewhere
+        // too, so that the program has the code for it once.
         let mut ids: Vec<u64> = serving.keys().map(|id| u64::from(*id)).collect();
         ids.sort_unstable();
         for id in ids {

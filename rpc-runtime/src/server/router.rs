@@ -1,8 +1,6 @@
 //! From call ID to function: the table that a server answers by.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use crate::descriptor::{MethodDescriptor, ServiceDescriptor, is_framework};
@@ -11,6 +9,7 @@ use crate::link::Pace;
 use crate::msgpack_rpc::Door;
 use crate::security::{Guard, Identity};
 use crate::server::incoming::{Answer, Incoming};
+use crate::wire::by_id::ById;
 
 /// A mounted service: decodes, calls the user's implementation, encodes. Generated.
 #[diagnostic::on_unimplemented(
@@ -29,7 +28,7 @@ pub trait Skeleton: Send + Sync + 'static {
 /// All services of one server by call ID.
 #[derive(Clone, Default)]
 pub(crate) struct Router {
-    methods: HashMap<u64, Mounted, BuildHasherDefault<Spread>>,
+    methods: ById<u64, Mounted>,
     services: Vec<&'static ServiceDescriptor>,
     /// For peers that speak MessagePack-RPC; `None` where they are refused.
     door: Option<Door>,
@@ -48,29 +47,6 @@ pub(crate) struct Mounted {
 impl Mounted {
     fn method(&self) -> &'static MethodDescriptor {
         &self.skeleton.service().methods[self.index]
-    }
-}
-
-/// Spreads call IDs over the table by one multiplication (Fibonacci hashing; Knuth, TAOCP 3, 6.4). The IDs in the table are
-/// those of the server's own definitions, so that nobody outside can make them collide, and every call looks for one.
-#[derive(Clone, Copy, Debug, Default)]
-struct Spread(u64);
-
-impl Hasher for Spread {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(self.0 ^ u64::from(*byte));
-        }
-    }
-
-    fn write_u64(&mut self, id: u64) {
-        // The table takes its place from the low bits and a check from the high ones.
-        let product = u128::from(id) * 0x9e37_79b9_7f4a_7c15;
-        self.0 = product as u64 ^ (product >> 64) as u64;
     }
 }
 

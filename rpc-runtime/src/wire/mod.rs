@@ -8,7 +8,7 @@
 
 pub(crate) mod body;
 pub(crate) mod budgets;
-pub(crate) mod by_request;
+pub(crate) mod by_id;
 pub(crate) mod calls;
 pub(crate) mod compression;
 pub(crate) mod frame;

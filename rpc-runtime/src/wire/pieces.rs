@@ -4,14 +4,14 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::spares;
-use crate::wire::by_request::ByRequest;
+use crate::wire::by_id::ById;
 use crate::wire::frame::{Frame, Kind, flag};
 use crate::wire::streams::Key;
 
 /// The incomplete bodies of one connection; a request has at most one in each direction.
 #[derive(Debug, Default)]
 pub(crate) struct Pieces {
-    bodies: ByRequest<Key, Partial>,
+    bodies: ById<Key, Partial>,
     /// Bytes of all of them.
     held: u64,
     /// How many are parameters of calls that have not begun.

@@ -6,7 +6,7 @@ use std::task::Waker;
 use bytes::{Bytes, BytesMut};
 
 use crate::error::Error;
-use crate::wire::by_request::ByRequest;
+use crate::wire::by_id::ById;
 use crate::wire::frame::{self, Frame, flag};
 use crate::wire::outbound::PIECE;
 
@@ -28,7 +28,7 @@ pub(crate) type Key = (Side, u32);
 /// without content cost something too. A reader gives credit back when items are taken, not when they come.
 #[derive(Debug)]
 pub(crate) struct Streams {
-    streams: ByRequest<Key, Stream>,
+    streams: ById<Key, Stream>,
     stream_window: u64,
     /// What the peer may still send on all streams together.
     receiving: Window,
@@ -138,7 +138,7 @@ pub(crate) type Grant = Option<u32>;
 impl Streams {
     pub(crate) fn new(ours: (u32, u32), peers: (u32, u32), piece: usize) -> Self {
         Self {
-            streams: ByRequest::default(),
+            streams: ById::default(),
             stream_window: u64::from(ours.0),
             receiving: Window::new(u64::from(ours.1)),
             peer_stream_window: u64::from(peers.0),

@@ -1,12 +1,13 @@
-//! Tables by request: peers choose the IDs, so where an ID stands in a table is a secret of the process.
+//! Tables by ID, of requests and of methods: peers say the IDs, so where one stands in a table is a secret of the process.
 
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::OnceLock;
 
-/// A table with one place for each request. It has no more than the calls that a connection may have at once.
-pub(crate) type ByRequest<K, V> = HashMap<K, V, Secret>;
+/// A table that is looked into for every call. Those whose IDs peers choose have no more entries than a connection may have
+/// calls at once.
+pub(crate) type ById<K, V> = HashMap<K, V, Secret>;
 
 /// Hashes by one multiplication with a secret odd number, which is much cheaper than what hides any input: two given IDs fall
 /// together for next to none of those numbers (multiply-shift; Dietzfelbinger, Hagerup, Katajainen, Penttonen: A Reliable
