@@ -103,6 +103,7 @@ impl Link {
         earlier(self.ping_due(&state));
         earlier(self.idle_due(&state));
         earlier(self.piece_due(&state));
+        earlier(state.out.held_until());
         earlier(spares::due());
         state.keeper_due = due;
         due
@@ -165,7 +166,10 @@ impl Link {
         if spares::due().is_some_and(|due| due <= now) {
             spares::give_back();
         }
-        let state = self.lock();
+        let mut state = self.lock();
+        if state.out.holds() && state.out.begin_held(now) {
+            self.wake_keeper.notify_one();
+        }
         let (ping, idle) = (self.ping_due(&state), self.idle_due(&state));
         let asked = state.ping_sent.is_some();
         let piece = self.piece_due(&state);

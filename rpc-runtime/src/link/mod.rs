@@ -274,7 +274,7 @@ impl Link {
         );
         let state = State {
             calls: Calls::new(peer_hello.inflight()),
-            out: Outbound::new(peer_hello.piece()),
+            out: Outbound::paced(&peer_hello),
             streams,
             pieces: Pieces::default(),
             objects: Objects::default(),
@@ -473,7 +473,13 @@ impl Link {
             streams,
             ..
         } = state;
-        sending::write_call(id, call, &loans, &self.peer_hello, (calls, out, streams));
+        let peer = (&self.peer_hello, Instant::now as fn() -> Instant);
+        sending::write_call(id, call, &loans, peer, (calls, out, streams));
+        if let Some(due) = out.held_until()
+            && state.keeper_due > due
+        {
+            self.wake_keeper.notify_one();
+        }
         if let Some(deadline) = deadline
             && state.next_deadline.is_none_or(|known| deadline < known)
         {

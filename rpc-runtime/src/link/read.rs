@@ -290,8 +290,9 @@ impl Link {
         woken.back.extend(state.objects.settle(id, started));
         woken.wakers.extend(state.calls.answered(id, answer));
         woken.wakers.extend(state.streams.stopped(key));
-        if state.out.drop_body(key) {
-            // What waited for the end of the body is in the output now.
+        let dropped = state.out.drop_body(key);
+        // What waited for the end of the body is in the output now, or what was held for the answer.
+        if dropped | (state.out.answered(id) && state.out.begin_held(Instant::now())) {
             self.wake_keeper.notify_one();
         }
         self.made_room(state);

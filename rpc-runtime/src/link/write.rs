@@ -104,6 +104,9 @@ impl Writer {
             }
             self.forget();
             let mut state = link.lock();
+            if state.out.holds() {
+                state.out.begin_held(Instant::now());
+            }
             if state.out.is_empty() || (any && !all && !state.out.has_bodies()) {
                 drop(state);
                 return self.poll_flush(cx);
@@ -117,6 +120,7 @@ impl Writer {
             for ((side, id), end) in state.out.completed() {
                 if side == Side::Ours {
                     state.calls.sent_to(id, end);
+                    state.out.is_out(id, Instant::now());
                     wakers.extend(state.streams.call_is_out((side, id)));
                 }
             }

@@ -3,7 +3,7 @@
 //! Read in this order: [`frame`] (what one frame looks like), [`hello`] (what both sides say first), [`inbound`]
 //! (received bytes to frames), [`pieces`] (cut bodies to whole ones), [`outbound`] (frames to bytes, and which of them
 //! the kernel has), [`calls`] (our calls on their way, and what is known of each), [`streams`] (items and credit),
-//! [`sending`] (a call and its items into the output), [`budgets`] (what a peer may have us do for nothing),
+//! [`on_the_way`] (how many large calls at once), [`sending`] (a call and its items into the output), [`budgets`] (what a peer may have us do for nothing),
 //! [`compression`]. `link/` puts a socket under it, `client/blocking/` another one.
 
 pub(crate) mod body;
@@ -14,6 +14,7 @@ pub(crate) mod compression;
 pub(crate) mod frame;
 pub(crate) mod hello;
 pub(crate) mod inbound;
+pub(crate) mod on_the_way;
 pub(crate) mod outbound;
 pub(crate) mod pieces;
 pub(crate) mod sending;

@@ -3,9 +3,12 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use crate::wire::body::Body;
 use crate::wire::frame::{self, KIND_AT, PADDING, flag};
+use crate::wire::hello::Hello;
+use crate::wire::on_the_way::{LARGE, MOST, OnTheWay};
 use crate::wire::streams::{Grant, Key, Side};
 
 /// Bytes that wait to be written, with their position in the whole stream of the connection.
@@ -19,6 +22,8 @@ use crate::wire::streams::{Grant, Key, Side};
 pub(crate) struct Outbound {
     /// Bodies are cut into pieces of this size.
     piece: usize,
+    /// Those up to this one, which is not less, are not.
+    whole: usize,
     waiting: Vec<u8>,
     /// Parts of frames that are not copied, with their places in what waits.
     apart: Vec<(usize, Bytes)>,
@@ -29,6 +34,10 @@ pub(crate) struct Outbound {
     /// Stream position up to which the kernel has the bytes.
     handed: u64,
     bodies: VecDeque<Rest>,
+    /// Bodies of our calls that begin when others are answered.
+    held: VecDeque<Rest>,
+    /// Our large calls that went out a moment ago, where it is looked after that there are not too many.
+    on_the_way: Option<OnTheWay>,
     /// Bytes of the bodies that are not cut yet.
     uncut: u64,
     /// Bodies whose last piece was cut since this was last asked for, and where it ends.
@@ -74,15 +83,28 @@ impl Outbound {
     pub(crate) fn new(piece: usize) -> Self {
         Self {
             piece,
+            whole: piece,
             waiting: Vec::new(),
             apart: Vec::new(),
             apart_bytes: 0,
             taken: 0,
             handed: 0,
             bodies: VecDeque::new(),
+            held: VecDeque::new(),
+            on_the_way: None,
             uncut: 0,
             complete: Vec::new(),
             releases: Vec::new(),
+        }
+    }
+
+    /// For a peer that says this of itself, and not too many large calls at once.
+    pub(crate) fn paced(peer: &Hello) -> Self {
+        let piece = peer.piece();
+        Self {
+            whole: if peer.takes(WHOLE) { WHOLE } else { piece },
+            on_the_way: Some(OnTheWay::default()),
+            ..Self::new(piece)
         }
     }
 
@@ -114,6 +136,71 @@ impl Outbound {
         self.bodies.push_back(Rest { key, body });
     }
 
+    /// The same, when enough of the large calls that went out are answered, or out for a while.
+    pub(crate) fn hold_body(&mut self, key: Key, body: Body) {
+        self.uncut += body.len() as u64;
+        self.held.push_back(Rest { key, body });
+    }
+
+    /// Whether a call with so many bytes of parameters is noted when it goes out, and may have to wait.
+    pub(crate) fn notes(&self, length: usize) -> bool {
+        length >= LARGE && self.on_the_way.is_some()
+    }
+
+    /// Whether such a call may go out now.
+    pub(crate) fn has_room(&mut self, now: Instant) -> bool {
+        let unread = self.queued() >= MOST;
+        let on_the_way = self.on_the_way.as_mut();
+        self.held.is_empty() && !unread && on_the_way.is_none_or(|calls| calls.has_room(now))
+    }
+
+    /// Notes such a call, which goes out in pieces.
+    pub(crate) fn begins(&mut self, id: u32, length: usize) {
+        if let Some(calls) = &mut self.on_the_way {
+            calls.begin(id, length as u64);
+        }
+    }
+
+    /// Notes that all of it went out.
+    pub(crate) fn is_out(&mut self, id: u32, now: Instant) {
+        if let Some(calls) = &mut self.on_the_way {
+            calls.is_out(id, now);
+        }
+    }
+
+    /// A call is answered; whether one that is held may go out for it: [`Outbound::begin_held`] tells.
+    pub(crate) fn answered(&mut self, id: u32) -> bool {
+        let calls = self.on_the_way.as_mut();
+        calls.is_some_and(|calls| calls.forget(id)) && !self.held.is_empty()
+    }
+
+    /// Has bodies go out that were held, as far as there is room; whether there were some.
+    pub(crate) fn begin_held(&mut self, now: Instant) -> bool {
+        let (unread, mut any) = (self.queued() >= MOST, false);
+        let Some(calls) = self.on_the_way.as_mut().filter(|_| !unread) else {
+            return false;
+        };
+        while !self.held.is_empty() && calls.has_room(now) {
+            if let Some(rest) = self.held.pop_front() {
+                calls.begin(rest.key.1, rest.body.len() as u64);
+                self.bodies.push_back(rest);
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// Whether bodies are held.
+    pub(crate) fn holds(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// When bodies that are held may go out without an answer; none if that is not the clock's to say.
+    pub(crate) fn held_until(&self) -> Option<Instant> {
+        let calls = self.on_the_way.as_ref().filter(|_| self.holds())?;
+        calls.room_at()
+    }
+
     /// Appends a CREDIT if one is due; for all streams if the request ID is 0.
     pub(crate) fn grant(&mut self, grant: Grant, key: Key) {
         if let Some(bytes) = grant {
@@ -127,7 +214,7 @@ impl Outbound {
 
     /// Appends the RELEASE of an object, behind the last pieces of the calls that are on their way: they may name it.
     pub(crate) fn release(&mut self, object: u64) {
-        let ours = self.bodies.iter().map(|rest| rest.key);
+        let ours = self.bodies.iter().chain(&self.held).map(|rest| rest.key);
         let behind: Vec<_> = ours.filter(|(side, _)| *side == Side::Ours).collect();
         if behind.is_empty() {
             frame::write_release(&mut self.waiting, object, 1);
@@ -148,11 +235,20 @@ impl Outbound {
 
     /// Forgets the rest of a body; whether there was one.
     pub(crate) fn drop_body(&mut self, key: Key) -> bool {
-        let Some(at) = self.bodies.iter().position(|rest| rest.key == key) else {
+        let of_key = |rest: &Rest| rest.key == key;
+        let rest = match self.bodies.iter().position(of_key) {
+            Some(at) => self.bodies.remove(at),
+            None => {
+                let at = self.held.iter().position(of_key);
+                at.and_then(|at| self.held.remove(at))
+            }
+        };
+        let Some(rest) = rest else {
             return false;
         };
-        if let Some(rest) = self.bodies.remove(at) {
-            self.uncut -= rest.body.len() as u64;
+        self.uncut -= rest.body.len() as u64;
+        if key.0 == Side::Ours {
+            self.answered(key.1);
         }
         self.body_is_over(key);
         true
@@ -160,12 +256,13 @@ impl Outbound {
 
     /// Whether the rest of a body of this request waits to be cut.
     pub(crate) fn has_body(&self, key: Key) -> bool {
-        self.bodies.iter().any(|rest| rest.key == key)
+        let mut bodies = self.bodies.iter().chain(&self.held);
+        bodies.any(|rest| rest.key == key)
     }
 
-    /// Whether the rest of any body waits to be cut.
+    /// Whether the rest of any body waits to be cut, or is held.
     pub(crate) fn has_bodies(&self) -> bool {
-        !self.bodies.is_empty()
+        !self.bodies.is_empty() || self.holds()
     }
 
     /// Bytes of the bodies that are not cut yet.
@@ -181,6 +278,7 @@ impl Outbound {
     /// Forgets all bodies; for the end of the connection.
     pub(crate) fn drop_bodies(&mut self) {
         self.bodies.clear();
+        self.held.clear();
         self.releases.clear();
         self.uncut = 0;
     }
@@ -219,7 +317,8 @@ impl Outbound {
         while apart < AT_ONCE
             && let Some(mut rest) = self.bodies.pop_front()
         {
-            let (head, piece) = rest.body.take(self.piece);
+            let whole = rest.body.len() <= self.whole;
+            let (head, piece) = rest.body.take(if whole { self.whole } else { self.piece });
             let length = head.len() + piece.len();
             self.uncut -= length as u64;
             let mut flags = match rest.key.0 {
@@ -278,7 +377,7 @@ impl Outbound {
         self.handed += bytes as u64;
     }
 
-    /// Whether nothing waits to be taken by a writer.
+    /// Whether nothing waits to be taken by a writer. What is held does not.
     pub(crate) fn is_empty(&self) -> bool {
         self.waiting.is_empty() && self.bodies.is_empty()
     }

@@ -92,7 +92,11 @@ impl Pieces {
                 None => Added::Unknown,
             };
         }
-        if !partial.unwanted {
+        let only = partial.body.is_empty() && data.flags & flag::MORE == 0;
+        if only && !partial.unwanted {
+            // It came in one piece and stays where it is, as the body of a frame does.
+            partial.front.body = data.body.clone();
+        } else if !partial.unwanted {
             spares::reserve(&mut partial.body, data.body.len());
             partial.body.extend_from_slice(&data.body);
             self.held += data.body.len() as u64;
@@ -108,7 +112,9 @@ impl Pieces {
                 ..
             }) => {
                 front.flags &= !flag::MORE;
-                front.body = spares::whole(body);
+                if !body.is_empty() {
+                    front.body = spares::whole(body);
+                }
                 Added::Whole(front, since)
             }
             None => Added::Unknown,

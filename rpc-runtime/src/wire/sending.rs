@@ -2,6 +2,8 @@
 
 use std::task::Waker;
 
+use tokio::time::Instant;
+
 use crate::error::{Error, ErrorKind, Execution};
 use crate::object::Loan;
 use crate::wire::body::Body;
@@ -62,11 +64,22 @@ pub(crate) fn write_call(
     id: u32,
     call: &CallFrame<'_>,
     loans: &[Loan],
-    peer: &Hello,
+    (peer, clock): (&Hello, fn() -> Instant),
     (calls, out, streams): (&mut Calls, &mut Outbound, &mut Streams),
 ) {
     let start = out.end();
-    if is_call_cut(call, peer) {
+    let length = call.params_len();
+    let noted = out.notes(length).then(clock);
+    let held =
+        length as u64 <= u64::from(peer.max_message) && noted.is_some_and(|now| !out.has_room(now));
+    let cut = held || is_call_cut(call, peer);
+    if let Some(now) = noted.filter(|_| !held) {
+        out.begins(id, length);
+        if !cut {
+            out.is_out(id, now);
+        }
+    }
+    if cut {
         let front = CallFrame {
             flags: call.flags | flag::MORE,
             params: &[],
@@ -81,7 +94,12 @@ pub(crate) fn write_call(
             loans.iter().for_each(|loan| loan.fill(&mut params));
             Body::new(params, Vec::new())
         });
-        out.add_body((Side::Ours, id), body);
+        let key = (Side::Ours, id);
+        if held {
+            out.hold_body(key, body);
+        } else {
+            out.add_body(key, body);
+        }
     } else {
         frame::write_call(out.buffer(), id, call);
         let buffer = out.buffer();

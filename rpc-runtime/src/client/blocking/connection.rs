@@ -291,7 +291,8 @@ impl Connection {
                 streams,
                 ..
             } = state;
-            sending::write_call(id, &call, &[], &self.hello, (calls, out, streams));
+            let peer = (&self.hello, Instant::now as fn() -> Instant);
+            sending::write_call(id, &call, &[], peer, (calls, out, streams));
             Some(Ok((id, start..out.end())))
         });
         begun.unwrap_or_else(|| Err(no_room(&self.peer)))

@@ -1,5 +1,6 @@
 //! One link against a peer that is played by hand, with time paused.
 
+mod large;
 mod leaving;
 
 use std::sync::Arc;

@@ -1,0 +1,122 @@
+//! Large calls on their way: few enough of them at once, and none that waits for ever.
+
+use super::*;
+
+const SIZE: usize = 64 << 10;
+
+/// A client of a peer that takes cut bodies, and any number of bytes at once.
+async fn connected() -> (Arc<Link>, Peer) {
+    let hello = Hello {
+        max_frame: 1 << 20,
+        max_inflight: 100,
+        max_message: 16 << 20,
+        ..Hello::default()
+    };
+    connected_to(16 << 20, hello).await
+}
+
+/// The requests whose parameters are whole, in this order, and after so many milliseconds.
+async fn bodies(peer: &mut Peer, count: usize, since: Instant) -> Vec<(u32, u128)> {
+    let mut found = Vec::new();
+    while found.len() < count {
+        let frame = peer.next().await.unwrap();
+        if frame.flags & flag::MORE == 0 && matches!(frame.kind, Kind::Call | Kind::Data) {
+            found.push((frame.request_id, since.elapsed().as_millis()));
+        }
+    }
+    found
+}
+
+async fn reply(peer: &mut Peer, id: u32) {
+    peer.send(|out| {
+        let start = frame::begin_reply(out, id);
+        out.push(0xc0);
+        frame::end_reply(out, start);
+    })
+    .await;
+}
+
+fn ids(bodies: &[(u32, u128)]) -> Vec<u32> {
+    bodies.iter().map(|(id, _)| *id).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn large_calls_go_out_when_others_are_answered() {
+    let (link, mut peer) = connected().await;
+    let now = Instant::now();
+    let _calls: Vec<_> = (0..20).map(|_| begin(&link, SIZE, None)).collect();
+    let small = begin(&link, 10, None);
+    // 512 KiB at once; what is small goes by.
+    let mut first = bodies(&mut peer, 9, now).await;
+    assert!(first.iter().all(|(_, at)| *at == 0), "{first:?}");
+    first.retain(|(id, _)| *id != small.id());
+    assert_eq!(ids(&first), [1, 2, 3, 4, 5, 6, 7, 8]);
+    reply(&mut peer, 5).await;
+    reply(&mut peer, 1).await;
+    let next = bodies(&mut peer, 2, now).await;
+    assert_eq!(next, [(9, 0), (10, 0)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn large_calls_without_an_answer_hold_up_others_for_a_moment_only() {
+    let (link, mut peer) = connected().await;
+    let now = Instant::now();
+    let _calls: Vec<_> = (0..20).map(|_| begin(&link, SIZE, None)).collect();
+    let found = bodies(&mut peer, 20, now).await;
+    assert_eq!(ids(&found), (1..=20).collect::<Vec<_>>());
+    let at = |place: usize| found[place].1;
+    assert_eq!(at(7), 0);
+    assert!((1..=3).contains(&at(8)) && at(15) == at(8), "{found:?}");
+    assert!((2..=6).contains(&at(19)), "{found:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_held_is_not_started_when_the_connection_ends() {
+    let (link, mut peer) = connected().await;
+    let mut calls: Vec<_> = (0..9).map(|_| begin(&link, SIZE, None)).collect();
+    bodies(&mut peer, 8, Instant::now()).await;
+    link.close(Error::unavailable("a test"));
+    assert_eq!(execution(&mut calls[7]).await, Execution::Unknown);
+    assert_eq!(execution(&mut calls[8]).await, Execution::NotStarted);
+    let rest = peer.rest().await;
+    assert!(rest.iter().all(|frame| frame.kind != Kind::Data));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_given_up_while_it_is_held_is_cancelled_and_lets_the_next_one_go() {
+    let (link, mut peer) = connected().await;
+    let now = Instant::now();
+    let mut calls: Vec<_> = (0..10).map(|_| begin(&link, SIZE, None)).collect();
+    bodies(&mut peer, 8, now).await;
+    drop(calls.remove(8));
+    while peer.next().await.unwrap().kind != Kind::Cancel {}
+    reply(&mut peer, 1).await;
+    assert_eq!(bodies(&mut peer, 1, now).await, [(10, 0)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_calls_go_out_whatever_their_length_and_count_while_their_pieces_go() {
+    let (link, mut peer) = connected().await;
+    let now = Instant::now();
+    let mut calls: Vec<_> = (0..3).map(|_| begin(&link, 4 << 20, None)).collect();
+    let two = bodies(&mut peer, 2, now).await;
+    assert_eq!(two, [(1, 0), (2, 0)]);
+    drop(calls.remove(0));
+    // It is out, and its handler may go on to its end: nothing is known of it before that.
+    let third = bodies(&mut peer, 1, now).await;
+    assert!((4..=6).contains(&third[0].1), "{third:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_takes_no_cut_bodies_gets_all_at_once() {
+    let hello = Hello {
+        max_frame: 1 << 20,
+        max_inflight: 100,
+        ..Hello::default()
+    };
+    let (link, mut peer) = connected_to(16 << 20, hello).await;
+    let now = Instant::now();
+    let _calls: Vec<_> = (0..20).map(|_| begin(&link, SIZE, None)).collect();
+    let found = bodies(&mut peer, 20, now).await;
+    assert!(found.iter().all(|(_, at)| *at == 0), "{found:?}");
+}
