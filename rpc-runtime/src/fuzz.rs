@@ -334,7 +334,7 @@ impl Core {
         } else if frame.flags & flag::MORE != 0 {
             self.pieces.begin(from, frame.clone(), true, self.now);
         } else {
-            drop(self.streams.keep(from, frame));
+            drop(self.streams.keep(from, frame.clone()));
         }
         self.grant(from);
         Ok(())
@@ -358,7 +358,7 @@ impl Core {
                 assert_eq!(whole.flags & flag::MORE, 0);
                 match whole.kind {
                     Kind::Item => {
-                        drop(self.streams.keep(from, &whole));
+                        drop(self.streams.keep(from, whole));
                         self.grant(from);
                     }
                     Kind::Reply => self.on_answer(&whole),

@@ -221,11 +221,13 @@ async fn calls_answers_and_items_of_all_sizes_arrive_as_they_were_and_cost_less(
         sent += 2 * text.len() as u64;
     }
     for size in [5, 5_000, 100_000, 1_000_000] {
-        let mut pages = client.pages(3, size).await.unwrap();
+        let (mut pages, mut count) = (client.pages(3, size).await.unwrap(), 0);
         while let Some(page) = timeout(LONG, pages.next()).await.unwrap() {
             assert_eq!(page.unwrap().len() as u64, size);
             sent += size;
+            count += 1;
         }
+        assert_eq!(count, 3);
         let page = "y".repeat(size as usize);
         let upload = client.bind(stream::iter(vec![page; 3]));
         assert_eq!(upload.await.unwrap(), 3 * size);

@@ -19,7 +19,7 @@ use crate::error::{CallError, Error, ErrorKind, Execution, Result};
 use crate::link::{Event, Link, Ticket};
 use crate::task::{Task, Work};
 use crate::wire::calls::Answer;
-use crate::wire::streams::{Key, Next};
+use crate::wire::streams::{Batch, Key, Next};
 
 /// A stream of items from the other side: a [`Stream`] of `Result<T, CallError<E>>`.
 ///
@@ -39,6 +39,8 @@ use crate::wire::streams::{Key, Next};
 #[must_use = "dropping a stream cancels it"]
 pub struct Items<T, E = Infallible> {
     state: State,
+    /// Items that were taken with an earlier one.
+    batch: Batch,
     returns: Returns<T, E>,
     method: &'static MethodDescriptor,
 }
@@ -87,6 +89,7 @@ impl<T, E> Items<T, E> {
         let state = State::Answering(Box::new(answering));
         Self {
             state,
+            batch: Batch::default(),
             returns,
             method,
         }
@@ -100,6 +103,7 @@ impl<T, E> Items<T, E> {
         let state = State::Failed(error);
         Self {
             state,
+            batch: Batch::default(),
             returns,
             method,
         }
@@ -111,6 +115,7 @@ impl<T, E> Items<T, E> {
         let begin = channel.clone().begin(prepared, Tried::default());
         Self {
             state: State::Beginning(Beginning::Task(Task::start(channel.runtime(), begin))),
+            batch: Batch::default(),
             returns,
             method,
         }
@@ -143,23 +148,26 @@ impl<T, E> Items<T, E> {
                     };
                 }
                 State::Given(given) => {
-                    let Poll::Ready(next) = given.link.poll_next(given.key, cx) else {
+                    let Poll::Ready(next) = given.link.poll_next(given.key, &mut self.batch, cx)
+                    else {
                         return Poll::Pending;
                     };
                     return Poll::Ready(self.next_given(next));
                 }
-                State::Answering(answering) => match answering.ticket.poll_event(cx) {
-                    Poll::Pending => return Poll::Pending,
-                    Poll::Ready(Event::Item(body)) => {
-                        answering.any = true;
-                        return Poll::Ready(Some(self.decode(Answer::Result(body))));
-                    }
-                    Poll::Ready(Event::Over(answer)) => {
-                        if let Some(end) = self.over(answer) {
-                            return Poll::Ready(end);
+                State::Answering(answering) => {
+                    match answering.ticket.poll_event(&mut self.batch, cx) {
+                        Poll::Pending => return Poll::Pending,
+                        Poll::Ready(Event::Item(body)) => {
+                            answering.any = true;
+                            return Poll::Ready(Some(self.decode(Answer::Result(body))));
+                        }
+                        Poll::Ready(Event::Over(answer)) => {
+                            if let Some(end) = self.over(answer) {
+                                return Poll::Ready(end);
+                            }
                         }
                     }
-                },
+                }
             }
         }
     }
@@ -240,6 +248,7 @@ impl<T> Items<T> {
     ) -> Self {
         Self {
             state: State::Given(Given { link, key }),
+            batch: Batch::default(),
             returns: Returns::plain(codec),
             method,
         }

@@ -51,7 +51,7 @@ use crate::wire::hello::Hello;
 use crate::wire::outbound::Outbound;
 use crate::wire::pieces::Pieces;
 use crate::wire::sending;
-use crate::wire::streams::{Next, Side, Streams};
+use crate::wire::streams::{Batch, Next, Side, Streams};
 
 pub(crate) use answer::Responder;
 pub(crate) use handshake::{accept, connect, first_frame, refused, secure, told, turn_away};
@@ -475,7 +475,8 @@ impl Link {
         } = state;
         let peer = (&self.peer_hello, Instant::now as fn() -> Instant);
         sending::write_call(id, call, &loans, peer, (calls, out, streams));
-        if let Some(due) = out.held_until()
+        if out.holds()
+            && let Some(due) = out.held_until()
             && state.keeper_due > due
         {
             self.wake_keeper.notify_one();
@@ -775,15 +776,28 @@ impl Ticket {
 
     /// The next item of the answer, or its end. Both are looked for under one lock: items that come together with the
     /// end are found before it.
-    pub(crate) fn poll_event(&mut self, cx: &mut std::task::Context<'_>) -> Poll<Event> {
+    pub(crate) fn poll_event(
+        &mut self,
+        batch: &mut Batch,
+        cx: &mut std::task::Context<'_>,
+    ) -> Poll<Event> {
+        if let Some(item) = batch.next() {
+            return Poll::Ready(Event::Item(item));
+        }
         let key = (Side::Ours, self.id);
         let mut state = self.link.lock();
-        let next = state.streams.next(key, Some(cx.waker()));
-        if let Next::Item(body) = next {
+        let next = state.streams.next_batch(key, cx.waker(), batch);
+        if matches!(next, Next::Item(_) | Next::Packed(_)) {
             if self.link.grant(&mut state, key) {
                 self.link.wake_keeper.notify_one();
             }
-            return Poll::Ready(Event::Item(body));
+            drop(state);
+            return Poll::Ready(match self.link.unpacked_item(next) {
+                Next::Item(body) => Event::Item(body),
+                // The call is given up when this is dropped.
+                Next::Broken(error) => Event::Over(Answer::Failed(error)),
+                _ => return Poll::Pending,
+            });
         }
         let answer = state.calls.poll(self.id, cx.waker());
         let answer = match (answer, next) {

@@ -168,6 +168,7 @@ impl Link {
             turn.look();
             self.check_budgets()?;
         }
+        turn.settle()?;
         drop(turn);
         self.charge_skipped(inbound);
         self.check_budgets()?;
@@ -177,11 +178,13 @@ impl Link {
     #[inline]
     fn on_frame(self: &Arc<Self>, frame: Frame, turn: &mut Turn<'_>) -> Result<(), Refusal> {
         if is_plain_answer(&frame) {
-            turn.on_answer(frame);
-            return Ok(());
+            return turn.on_answer(frame);
         }
-        // What comes behind answers may be about the same calls.
-        turn.settle();
+        if frame.kind == Kind::Item && frame.flags & frame::flag::MORE == 0 {
+            return turn.on_item(frame);
+        }
+        // What comes behind answers and items may be about the same calls.
+        turn.settle()?;
         match frame.kind {
             Kind::Call => self.on_call(frame),
             Kind::Reply | Kind::Fail => {

@@ -16,7 +16,7 @@ use crate::wire::frame::{self, Frame, GoAwayReason, Kind, flag};
 use crate::wire::inbound::Refusal;
 use crate::wire::pieces::Added;
 use crate::wire::sending::{Sending, Sent, sender};
-use crate::wire::streams::{Grant, Key, Next, NoCredit, Side};
+use crate::wire::streams::{Batch, Grant, Key, Next, NoCredit, Side};
 
 /// What a caller reads of a stream.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(crate) enum Event {
 }
 
 /// The request that an ITEM, DATA or CREDIT of the peer is about.
-fn request(frame: &Frame) -> Key {
+pub(super) fn request(frame: &Frame) -> Key {
     let side = if frame.flags & flag::CALLEE != 0 {
         Side::Ours
     } else {
@@ -47,6 +47,28 @@ fn no_credit(_: NoCredit) -> Refusal {
 
 // What comes.
 impl Link {
+    /// Whole items of one stream that came together; they are taken out of the list.
+    pub(super) fn on_items(&self, items: &mut Vec<Frame>) -> Result<(), Refusal> {
+        let Some(first) = items.first() else {
+            return Ok(());
+        };
+        let key = request(first);
+        let mut state = self.lock();
+        let bytes = items.iter().map(|item| item.body.len() as u64).sum();
+        let plain = state.streams.receives(key) && !state.pieces.contains(key);
+        if !plain || state.check_memory(bytes, u64::MAX).is_err() {
+            // One by one it is known which is too much.
+            drop(state);
+            return items.drain(..).try_for_each(|item| self.on_item(item));
+        }
+        let waker = state.streams.keep_all(key, items).map_err(no_credit)?;
+        state.settle();
+        self.grant(&mut state, key);
+        drop(state);
+        waker.into_iter().for_each(Waker::wake);
+        Ok(())
+    }
+
     pub(super) fn on_item(&self, frame: Frame) -> Result<(), Refusal> {
         let key = request(&frame);
         let mut state = self.lock();
@@ -69,7 +91,7 @@ impl Link {
                 self.give_up(key, Some(frame), &text);
                 return Ok(());
             }
-            waker = state.streams.keep(key, &frame);
+            waker = state.streams.keep(key, frame);
             state.settle();
         }
         self.grant(&mut state, key);
@@ -126,7 +148,7 @@ impl Link {
             }
             Added::Whole(whole, arrived) => match whole.kind {
                 Kind::Item => {
-                    let waker = state.streams.keep(key, &whole);
+                    let waker = state.streams.keep(key, whole);
                     self.grant(&mut state, key);
                     drop(state);
                     waker.into_iter().for_each(Waker::wake);
@@ -249,27 +271,40 @@ fn write_grant(state: &mut State, grant: Grant, key: Key) {
 // Reading a stream.
 impl Link {
     /// The next item of a stream from a caller.
-    pub(crate) fn poll_next(&self, key: Key, cx: &mut Context<'_>) -> Poll<Next> {
+    pub(crate) fn poll_next(
+        &self,
+        key: Key,
+        batch: &mut Batch,
+        cx: &mut Context<'_>,
+    ) -> Poll<Next> {
+        if let Some(item) = batch.next() {
+            return Poll::Ready(Next::Item(item));
+        }
         let mut state = self.lock();
-        let next = state.streams.next(key, Some(cx.waker()));
+        let next = state.streams.next_batch(key, cx.waker(), batch);
         if matches!(next, Next::Wait) {
             return Poll::Pending;
         }
         if matches!(next, Next::Item(_) | Next::Packed(_)) {
-            state.budgets.worked(1);
+            state.budgets.worked(1 + batch.len());
             state.settle();
             if self.grant(&mut state, key) {
                 self.wake_keeper.notify_one();
             }
         }
         drop(state);
+        Poll::Ready(self.unpacked_item(next))
+    }
+
+    /// What came, as it was before it was compressed.
+    pub(super) fn unpacked_item(&self, next: Next) -> Next {
         let Next::Packed(body) = next else {
-            return Poll::Ready(next);
+            return next;
         };
-        Poll::Ready(match self.unpacked(&body) {
+        match self.unpacked(&body) {
             Ok(body) => Next::Item(body),
             Err(error) => Next::Broken(error.with_execution(Execution::Unknown)),
-        })
+        }
     }
 
     /// The reader of a stream from a caller is gone: the caller need not send the rest.

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::pace::{Pace, Start, Watch};
 use super::read::{Woken, read_answer};
+use super::streams::request;
 use super::{Link, Phase};
 use crate::codec::apart::{self, Part};
 use crate::object::{self, Lent};
@@ -19,6 +20,7 @@ use crate::spares;
 use crate::wire::body::Body;
 use crate::wire::calls::Answer;
 use crate::wire::frame::{self, Frame};
+use crate::wire::inbound::Refusal;
 use crate::wire::sending::is_cut;
 
 /// Answers longer than this together are handed to the writer before the read is at its end.
@@ -128,6 +130,8 @@ pub(super) struct Turn<'a> {
     looked: Instant,
     /// Answers to our calls, by request ID.
     came: Vec<(u32, Answer)>,
+    /// Whole items of one stream. There are no answers meanwhile.
+    items: Vec<Frame>,
     /// The turn around this one: a handler that runs a runtime of its own may come to poll another reader.
     around: (usize, Answers),
 }
@@ -220,6 +224,7 @@ impl<'a> Turn<'a> {
             link,
             looked: read,
             came: CAME.take(),
+            items: Vec::new(),
             around,
         }
     }
@@ -240,16 +245,43 @@ impl<'a> Turn<'a> {
     }
 
     /// An answer to a call of ours.
-    pub(super) fn on_answer(&mut self, frame: Frame) {
+    #[inline]
+    pub(super) fn on_answer(&mut self, frame: Frame) -> Result<(), Refusal> {
+        self.settle_items()?;
         let id = frame.request_id;
         self.came.push((id, read_answer(frame, self.link.peer())));
         if self.came.len() >= AT_ONCE {
-            self.settle();
+            self.settle_answers();
         }
+        Ok(())
     }
 
-    /// Hands the answers over that have come.
-    pub(super) fn settle(&mut self) {
+    /// A whole item.
+    pub(super) fn on_item(&mut self, frame: Frame) -> Result<(), Refusal> {
+        self.settle_answers();
+        let is_other = |item: &Frame| request(item) != request(&frame);
+        if self.items.len() >= AT_ONCE || self.items.first().is_some_and(is_other) {
+            self.settle_items()?;
+        }
+        self.items.push(frame);
+        Ok(())
+    }
+
+    /// Hands over what has come.
+    pub(super) fn settle(&mut self) -> Result<(), Refusal> {
+        self.settle_answers();
+        self.settle_items()
+    }
+
+    #[inline]
+    fn settle_items(&mut self) -> Result<(), Refusal> {
+        if self.items.is_empty() {
+            return Ok(());
+        }
+        self.link.on_items(&mut self.items)
+    }
+
+    fn settle_answers(&mut self) {
         if self.came.is_empty() {
             return;
         }
@@ -271,7 +303,8 @@ impl Drop for Turn<'_> {
         if WATCH.get().is_running() {
             self.look_now();
         }
-        self.settle();
+        // Items of a read that ends the connection are lost with it.
+        self.settle_answers();
         CAME.set(std::mem::take(&mut self.came));
         let mut answers = ANSWERS.take();
         self.link.merge(&mut answers);

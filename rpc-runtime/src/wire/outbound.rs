@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::wire::body::Body;
 use crate::wire::frame::{self, KIND_AT, PADDING, flag};
 use crate::wire::hello::Hello;
-use crate::wire::on_the_way::{LARGE, MOST, OnTheWay};
+use crate::wire::on_the_way::{MOST, OnTheWay};
 use crate::wire::streams::{Grant, Key, Side};
 
 /// Bytes that wait to be written, with their position in the whole stream of the connection.
@@ -142,19 +142,19 @@ impl Outbound {
         self.held.push_back(Rest { key, body });
     }
 
-    /// Whether a call with so many bytes of parameters is noted when it goes out, and may have to wait.
-    pub(crate) fn notes(&self, length: usize) -> bool {
-        length >= LARGE && self.on_the_way.is_some()
+    /// Whether large calls wait for others.
+    pub(crate) fn is_paced(&self) -> bool {
+        self.on_the_way.is_some()
     }
 
-    /// Whether such a call may go out now.
+    /// Whether a large call may go out now.
     pub(crate) fn has_room(&mut self, now: Instant) -> bool {
         let unread = self.queued() >= MOST;
         let on_the_way = self.on_the_way.as_mut();
         self.held.is_empty() && !unread && on_the_way.is_none_or(|calls| calls.has_room(now))
     }
 
-    /// Notes such a call, which goes out in pieces.
+    /// Notes one that goes out.
     pub(crate) fn begins(&mut self, id: u32, length: usize) {
         if let Some(calls) = &mut self.on_the_way {
             calls.begin(id, length as u64);
@@ -191,6 +191,7 @@ impl Outbound {
     }
 
     /// Whether bodies are held.
+    #[inline]
     pub(crate) fn holds(&self) -> bool {
         !self.held.is_empty()
     }

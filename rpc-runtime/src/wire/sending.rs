@@ -10,6 +10,7 @@ use crate::wire::body::Body;
 use crate::wire::calls::Calls;
 use crate::wire::frame::{self, CallFrame, HEADER, Kind, LENGTH_FIELD, flag};
 use crate::wire::hello::Hello;
+use crate::wire::on_the_way::LARGE;
 use crate::wire::outbound::{Outbound, PIECE, WHOLE};
 use crate::wire::streams::{Key, Leave, SMALLEST_WINDOW, Side, Streams};
 
@@ -68,18 +69,10 @@ pub(crate) fn write_call(
     (calls, out, streams): (&mut Calls, &mut Outbound, &mut Streams),
 ) {
     let start = out.end();
-    let length = call.params_len();
-    let noted = out.notes(length).then(clock);
+    let cut = is_call_cut(call, peer);
     let held =
-        length as u64 <= u64::from(peer.max_message) && noted.is_some_and(|now| !out.has_room(now));
-    let cut = held || is_call_cut(call, peer);
-    if let Some(now) = noted.filter(|_| !held) {
-        out.begins(id, length);
-        if !cut {
-            out.is_out(id, now);
-        }
-    }
-    if cut {
+        call.params_len() >= LARGE && is_held(id, call.params_len(), cut, (peer, clock), out);
+    if held || cut {
         let front = CallFrame {
             flags: call.flags | flag::MORE,
             params: &[],
@@ -120,6 +113,29 @@ pub(crate) fn write_call(
     if sends || receives {
         streams.open((Side::Ours, id), receives, sends);
     }
+}
+
+/// Whether a large call has to wait; else it is noted that it goes out.
+#[cold]
+fn is_held(
+    id: u32,
+    length: usize,
+    cut: bool,
+    (peer, clock): (&Hello, fn() -> Instant),
+    out: &mut Outbound,
+) -> bool {
+    if !out.is_paced() {
+        return false;
+    }
+    let now = clock();
+    if length as u64 <= u64::from(peer.max_message) && !out.has_room(now) {
+        return true;
+    }
+    out.begins(id, length);
+    if !cut {
+        out.is_out(id, now);
+    }
+    false
 }
 
 /// Flags of ITEM, DATA and CREDIT frames that we send for a request.
@@ -222,11 +238,12 @@ impl Sending {
     ) -> Sent {
         let key = self.key;
         loop {
-            if streams.is_stopped(key) {
-                return Sent::Stopped;
-            }
             if out.queued() > queue {
-                return Sent::NoRoom;
+                return if streams.is_stopped(key) {
+                    Sent::Stopped
+                } else {
+                    Sent::NoRoom
+                };
             }
             let left = self.body.len() - self.at;
             let whole = !self.begun && left <= streams.largest_whole();

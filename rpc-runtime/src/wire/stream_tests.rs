@@ -13,10 +13,10 @@ use super::body::Body;
 use super::frame::{self, Fixed, Frame, Kind, flag};
 use super::hello::Hello;
 use super::inbound::Inbound;
-use super::outbound::Outbound;
+use super::outbound::{Outbound, PIECE};
 use super::pieces::{Added, Pieces};
 use super::sending::{Sending, Sent};
-use super::streams::{Grant, Key, Next, Side, Streams};
+use super::streams::{Batch, Grant, Key, Next, NoCredit, Side, Streams};
 use crate::limits::Limits;
 
 /// The task of one stream's sender.
@@ -150,9 +150,9 @@ impl Pair {
         if frame.kind == Kind::Item && frame.flags & flag::MORE != 0 {
             self.pieces.begin(key, frame, true, self.now);
         } else if frame.kind == Kind::Item {
-            drop(self.there.keep(key, &frame));
+            drop(self.there.keep(key, frame));
         } else if let Added::Whole(whole, _) = self.pieces.add(key, &frame, u64::MAX, self.now) {
-            drop(self.there.keep(key, &whole));
+            drop(self.there.keep(key, whole));
         }
         self.grant(key);
     }
@@ -313,7 +313,7 @@ fn small_items_keep_no_read_buffer() {
     for length in [1, 4_096, 4_097, 65_536] {
         let buffer = Bytes::from(vec![7; 4 << 20]);
         streams.came(theirs(0), frame::cost(length)).unwrap();
-        drop(streams.keep(theirs(0), &item(buffer.slice(..length))));
+        drop(streams.keep(theirs(0), item(buffer.slice(..length))));
         assert!(buffer.is_unique(), "an item of {length} bytes keeps 4 MiB");
     }
 }
@@ -376,4 +376,51 @@ fn item(body: Bytes) -> Frame {
         metadata: Bytes::new(),
         body,
     }
+}
+
+#[test]
+fn small_items_are_taken_together_and_count_until_the_next_ones_are_taken() {
+    let mut streams = Streams::new((8_000, 80_000), (0, 0), PIECE);
+    streams.open(theirs(0), true, false);
+    let mut items: Vec<_> = (0..60_u8).map(|n| item(Bytes::from(vec![n; 88]))).collect();
+    assert!(streams.keep_all(theirs(0), &mut items).unwrap().is_none());
+    assert_eq!((items.len(), streams.held()), (0, 6_000));
+    let (mut batch, mut count, mut held) = (Batch::default(), 0, Vec::new());
+    while let Next::Item(body) = streams.next_batch(theirs(0), Waker::noop(), &mut batch) {
+        held.push(streams.held());
+        assert_eq!(body, vec![count; 88]);
+        count += 1;
+        while let Some(body) = batch.next() {
+            assert_eq!(body, vec![count; 88]);
+            count += 1;
+        }
+    }
+    // One that counts no more, and an eighth of the window behind it.
+    assert_eq!(held, [5_900, 4_800, 3_700, 2_600, 1_500, 400]);
+    assert_eq!((count, streams.held()), (60, 0));
+
+    let mut more = vec![item(Bytes::from(vec![1; 88])); 10];
+    drop(streams.keep_all(theirs(0), &mut more).unwrap());
+    let first = streams.next_batch(theirs(0), Waker::noop(), &mut batch);
+    assert!(matches!(first, Next::Item(_)) && streams.held() == 900);
+    drop(streams.close(theirs(0)));
+    assert_eq!(
+        streams.held(),
+        0,
+        "what was taken and not come to counts until the end"
+    );
+}
+
+#[test]
+fn items_beyond_the_window_are_refused_and_those_before_it_kept() {
+    let mut streams = Streams::new((1_000, 80_000), (0, 0), PIECE);
+    streams.open(theirs(0), true, false);
+    let mut items = vec![item(Bytes::from(vec![1; 88])); 11];
+    assert_eq!(
+        streams.keep_all(theirs(0), &mut items).err(),
+        Some(NoCredit)
+    );
+    assert_eq!(streams.held(), 1_000);
+    drop(streams.close(theirs(0)));
+    assert_eq!(streams.held(), 0);
 }

@@ -99,6 +99,34 @@ struct Window {
 /// Items up to this are copied together.
 const SMALL: usize = 4 << 10;
 
+/// Small items that a reader takes at once cost no more than this, and no more than a part of the window, so that credit is
+/// given back in time.
+const BATCH: u64 = 32 << 10;
+const BATCH_OF_WINDOW: u64 = 8;
+
+/// Small items that a reader has taken together and comes to one by one. They count as taken when it takes more, or closes.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    items: Bytes,
+    lengths: VecDeque<u32>,
+    /// Credit for them that is not given back yet.
+    cost: u64,
+}
+
+impl Batch {
+    /// The next one.
+    #[inline]
+    pub(crate) fn next(&mut self) -> Option<Bytes> {
+        let length = self.lengths.pop_front()?;
+        Some(self.items.split_to(length as usize))
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> u32 {
+        self.lengths.len() as u32
+    }
+}
+
 /// Smallest window that a stream gets through: a frame with one byte of body.
 pub(crate) const SMALLEST_WINDOW: u32 = 13;
 
@@ -249,29 +277,38 @@ impl Streams {
         }
     }
 
-    /// Keeps a whole item until it is taken. Items of requests that are over are dropped.
-    pub(crate) fn keep(&mut self, key: Key, whole: &Frame) -> Option<Waker> {
-        let body = whole.body.clone();
-        let cost = frame::cost(body.len());
-        let inflow = self.streams.get_mut(&key)?.inflow.as_mut()?;
-        if inflow.ended || inflow.broken.is_some() {
-            return None;
-        }
-        let item = if whole.flags & flag::COMPRESSED != 0 {
-            Item::Packed(Bytes::copy_from_slice(&body))
-        } else if body.len() <= SMALL {
-            inflow.small.extend_from_slice(&body);
-            Item::Small(body.len())
-        } else if body.len() <= PIECE {
-            // A view of the read buffer would keep all of it, which the windows do not count.
-            Item::Large(Bytes::copy_from_slice(&body))
-        } else {
-            Item::Large(body)
+    /// Counts and keeps whole items that came together, of a stream that is read.
+    ///
+    /// # Errors
+    ///
+    /// The peer had no credit for one of them.
+    pub(crate) fn keep_all(
+        &mut self,
+        key: Key,
+        items: &mut Vec<Frame>,
+    ) -> Result<Option<Waker>, NoCredit> {
+        let stream = self.streams.get_mut(&key);
+        let Some(inflow) = stream.and_then(|stream| stream.inflow.as_mut()) else {
+            return Ok(None);
         };
-        inflow.lengths.push_back(Held { cost, item });
-        inflow.window.untaken += cost;
-        self.receiving.untaken += cost;
-        self.held += cost;
+        for item in items.drain(..) {
+            let cost = item.cost();
+            self.receiving.spend(cost)?;
+            inflow.window.spend(cost)?;
+            let kept = inflow.keep(item);
+            self.receiving.untaken += kept;
+            self.held += kept;
+        }
+        Ok(inflow.waker.take())
+    }
+
+    /// Keeps a whole item until it is taken; its frames were counted when they came. Items of requests that are over are
+    /// dropped.
+    pub(crate) fn keep(&mut self, key: Key, whole: Frame) -> Option<Waker> {
+        let inflow = self.streams.get_mut(&key)?.inflow.as_mut()?;
+        let kept = inflow.keep(whole);
+        self.receiving.untaken += kept;
+        self.held += kept;
         inflow.waker.take()
     }
 
@@ -305,22 +342,42 @@ impl Streams {
 
     /// Takes the next item; [`Streams::grants`] follows.
     pub(crate) fn next(&mut self, key: Key, by: Option<&Waker>) -> Next {
-        let Some(inflow) = self
-            .streams
-            .get_mut(&key)
-            .and_then(|stream| stream.inflow.as_mut())
-        else {
+        self.next_of(key, by, &mut Batch::default(), 0)
+    }
+
+    /// The same, with those behind it if they are small; so many are in the batch.
+    pub(crate) fn next_batch(&mut self, key: Key, by: &Waker, batch: &mut Batch) -> Next {
+        self.next_of(
+            key,
+            Some(by),
+            batch,
+            BATCH.min(self.stream_window / BATCH_OF_WINDOW),
+        )
+    }
+
+    fn next_of(&mut self, key: Key, by: Option<&Waker>, batch: &mut Batch, most: u64) -> Next {
+        let stream = self.streams.get_mut(&key);
+        let Some(inflow) = stream.and_then(|stream| stream.inflow.as_mut()) else {
             return Next::Gone;
         };
-        if let Some(Held { cost, item }) = inflow.lengths.pop_front() {
-            inflow.window.untaken -= cost;
-            self.receiving.untaken -= cost;
-            self.held -= cost;
-            return match item {
-                Item::Small(length) => Next::Item(inflow.small.split_to(length).freeze()),
+        let mut taken = std::mem::take(&mut batch.cost);
+        let next = inflow.lengths.pop_front().map(|Held { cost, item }| {
+            taken += cost;
+            match item {
+                Item::Small(length) => {
+                    let more = inflow.take_small(batch, most);
+                    batch.items = inflow.small.split_to(length + more).freeze();
+                    Next::Item(batch.items.split_to(length))
+                }
                 Item::Large(body) => Next::Item(body),
                 Item::Packed(body) => Next::Packed(body),
-            };
+            }
+        });
+        inflow.window.untaken -= taken;
+        self.receiving.untaken -= taken;
+        self.held -= taken;
+        if let Some(next) = next {
+            return next;
         }
         if inflow.ended {
             return Next::End;
@@ -453,6 +510,48 @@ impl Streams {
 
     fn inflow(&mut self, key: Key) -> Option<&mut Inflow> {
         self.streams.get_mut(&key)?.inflow.as_mut()
+    }
+}
+
+impl Inflow {
+    /// Keeps an item; what it costs.
+    fn keep(&mut self, whole: Frame) -> u64 {
+        if self.ended || self.broken.is_some() {
+            return 0;
+        }
+        let body = whole.body;
+        let cost = frame::cost(body.len());
+        let item = if whole.flags & flag::COMPRESSED != 0 {
+            Item::Packed(Bytes::copy_from_slice(&body))
+        } else if body.len() <= SMALL {
+            self.small.extend_from_slice(&body);
+            Item::Small(body.len())
+        } else if body.len() <= PIECE {
+            // A view of the read buffer would keep all of it, which the windows do not count.
+            Item::Large(Bytes::copy_from_slice(&body))
+        } else {
+            Item::Large(body)
+        };
+        self.lengths.push_back(Held { cost, item });
+        self.window.untaken += cost;
+        cost
+    }
+
+    /// Moves small items to a batch, up to a cost; how many bytes they are.
+    fn take_small(&mut self, batch: &mut Batch, most: u64) -> usize {
+        let mut bytes = 0;
+        while let Some(Held {
+            cost,
+            item: Item::Small(length),
+        }) = self.lengths.front()
+            && batch.cost + cost <= most
+        {
+            batch.cost += cost;
+            batch.lengths.push_back(*length as u32);
+            bytes += length;
+            self.lengths.pop_front();
+        }
+        bytes
     }
 }
 

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rpc_runtime::Server;
+use rpc_runtime::{Server, Stream, stream};
 
 rpc_runtime::include_idl!();
 
@@ -29,6 +29,10 @@ impl Work for Worker {
 
     async fn echo(&self, body: Vec<u8>) -> Vec<u8> {
         body
+    }
+
+    async fn items(&self, count: u64) -> impl Stream<Item = Vec<u8>> {
+        stream::iter((0..count).map(|_| vec![7; 100]))
     }
 
     async fn measure(&self, text: String) -> u64 {
@@ -70,16 +74,19 @@ pub enum Case {
     Measure,
     /// 64 KiB there and back.
     Echo,
+    /// Items of 100 bytes, as many as there are calls, in one stream for each caller.
+    Items,
 }
 
 impl Case {
     /// All of them, by name.
-    pub const ALL: [(&str, Self); 5] = [
+    pub const ALL: [(&str, Self); 6] = [
         ("add", Self::Add),
         ("get", Self::Get),
         ("list", Self::List),
         ("measure", Self::Measure),
         ("echo", Self::Echo),
+        ("items", Self::Items),
     ];
 }
 
@@ -110,6 +117,16 @@ async fn all(client: &WorkClient, case: Case, abreast: u64, calls: u64) {
                     Case::Echo => vec![7; 64 << 10],
                     _ => Vec::new(),
                 };
+                if case == Case::Items {
+                    let mut items = client.items(calls / abreast).start();
+                    let mut count = 0;
+                    while let Some(item) = items.next().await {
+                        assert!(item.is_ok_and(|item| item.len() == 100), "a wrong item");
+                        count += 1;
+                    }
+                    assert_eq!(count, calls / abreast);
+                    return;
+                }
                 loop {
                     let id = next.fetch_add(1, Ordering::Relaxed);
                     if id >= calls {
@@ -133,5 +150,6 @@ async fn one(client: &WorkClient, case: Case, id: u64, body: &[u8]) -> bool {
         Case::List => client.list(200).await.is_ok_and(|list| list.len() == 200),
         Case::Measure => client.measure("twelve bytes").await.is_ok_and(|n| n == 12),
         Case::Echo => client.echo(body).await.is_ok_and(|back| back == body),
+        Case::Items => true,
     }
 }

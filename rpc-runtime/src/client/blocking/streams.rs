@@ -79,7 +79,7 @@ impl State {
                 } else if frame.flags & flag::MORE != 0 {
                     self.pieces.begin(key, frame, true, Instant::now());
                 } else {
-                    drop(self.streams.keep(key, &frame));
+                    drop(self.streams.keep(key, frame));
                 }
                 self.grant(key);
             }
@@ -113,7 +113,7 @@ impl State {
         match added {
             Added::Unknown | Added::More => {}
             Added::Whole(whole, _) if whole.kind == Kind::Item => {
-                drop(self.streams.keep(key, &whole));
+                drop(self.streams.keep(key, whole));
             }
             Added::Whole(whole, _) => self.on_answer(whole, peer),
             Added::TooLarge(front) => {
