@@ -178,9 +178,7 @@ impl<'de> Reader<'de> {
 
     /// Reads a string of one's own.
     pub(super) fn string(&mut self) -> Result<String, DecodeError> {
-        // Copied first: looking for ASCII is faster in memory that is aligned.
-        let bytes = self.text()?.to_vec();
-        String::from_utf8(bytes).map_err(|_| not_utf8())
+        self.str().map(str::to_owned)
     }
 
     /// Reads the bytes of a string.
@@ -333,10 +331,11 @@ impl<'de> Reader<'de> {
     }
 
     /// How many elements to reserve for a list that claims `count`: as many as fit into twice the bytes that are left, and
-    /// into 64 KiB. Beyond that the list grows as elements really arrive, so memory follows the bytes received.
+    /// into 64 KiB, but 1 KiB in any case: lists that are not complete are no more than arrays may be nested. Beyond that the
+    /// list grows as elements really arrive, so memory follows the bytes received.
     #[inline]
     pub(super) fn room_for<T>(&self, count: usize) -> usize {
-        let bytes = (2 * self.rest.len()).min(64 << 10);
+        let bytes = (2 * self.rest.len()).clamp(1 << 10, 64 << 10);
         count.min(bytes / size_of::<T>().max(1))
     }
 
