@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rpc_runtime::Server;
+use tokio::task::yield_now;
 
 rpc_runtime::include_idl!();
 
@@ -29,6 +30,11 @@ impl Work for Worker {
 
     async fn echo(&self, body: Vec<u8>) -> Vec<u8> {
         body
+    }
+
+    async fn wait(&self, id: u64) -> u64 {
+        yield_now().await;
+        id
     }
 
     async fn measure(&self, text: String) -> u64 {
@@ -68,17 +74,20 @@ pub enum Case {
     List,
     /// A text there, a number back.
     Measure,
+    /// A number there and back, by a handler that waits once and so gets a task.
+    Wait,
     /// 64 KiB there and back.
     Echo,
 }
 
 impl Case {
     /// All of them, by name.
-    pub const ALL: [(&str, Self); 5] = [
+    pub const ALL: [(&str, Self); 6] = [
         ("add", Self::Add),
         ("get", Self::Get),
         ("list", Self::List),
         ("measure", Self::Measure),
+        ("wait", Self::Wait),
         ("echo", Self::Echo),
     ];
 }
@@ -132,6 +141,7 @@ async fn one(client: &WorkClient, case: Case, id: u64, body: &[u8]) -> bool {
         Case::Get => client.get(id).await.is_ok_and(|order| order.id == id),
         Case::List => client.list(200).await.is_ok_and(|list| list.len() == 200),
         Case::Measure => client.measure("twelve bytes").await.is_ok_and(|n| n == 12),
+        Case::Wait => client.wait(id).await.is_ok_and(|back| back == id),
         Case::Echo => client.echo(body).await.is_ok_and(|back| back == body),
     }
 }
