@@ -46,6 +46,7 @@ use crate::transport::Io;
 use crate::wire::budgets::Budgets;
 use crate::wire::by_id::ById;
 use crate::wire::calls::{Answer, Calls};
+use crate::wire::deadlines::Deadlines;
 use crate::wire::frame::{self, CallFrame, GoAwayPart, GoAwayReason, flag};
 use crate::wire::hello::Hello;
 use crate::wire::outbound::Outbound;
@@ -165,6 +166,8 @@ struct State {
     phase: Phase,
     /// Handlers that did not finish on their first poll.
     serving: ById<u32, serve::Serving>,
+    /// Theirs, but for those that may outlive the link.
+    deadlines: Deadlines,
     /// Calls of the peer that are worked on, those on their first poll included.
     inflight: u32,
     /// Highest request ID the peer has used.
@@ -286,6 +289,7 @@ impl Link {
             overdrawn: None,
             phase: Phase::Open,
             serving: ById::default(),
+            deadlines: Deadlines::default(),
             inflight: 0,
             last_seen: 0,
             next_deadline: None,
@@ -605,6 +609,7 @@ impl Link {
         state.share.settle(0);
         let objects = state.objects.take();
         let mut serving = std::mem::take(&mut state.serving);
+        state.deadlines = Deadlines::default();
         drop(state);
         // A peer that was lost may have lost all of us at once.
         let lost = error.execution() == Execution::Unknown;

@@ -17,7 +17,7 @@ use super::read::READ_AHEAD;
 use super::turn;
 use super::{Link, Phase, State};
 use crate::codec::{CheckLimits, check};
-use crate::context::Context;
+use crate::context::{Context, Scope};
 use crate::descriptor::{MethodDescriptor, MethodKind};
 use crate::error::{Error, ErrorKind, Execution};
 use crate::metadata::Metadata;
@@ -27,6 +27,7 @@ use crate::server::catch_panic::CatchPanic;
 use crate::server::incoming::{Answer, Incoming};
 use crate::server::router::Skeleton;
 use crate::status::Status;
+use crate::task;
 use crate::wire::budgets::Charge;
 use crate::wire::frame::{self, Frame, GoAwayReason, Kind, flag};
 use crate::wire::inbound::Refusal;
@@ -55,6 +56,20 @@ impl Serving {
         {
             task.abort();
         }
+    }
+
+    /// Drops the handler at its next `.await`: its time is up.
+    fn expire(self) {
+        // First, so that it does not answer that it was cancelled.
+        if let Some(task) = self.task {
+            task.abort();
+        }
+        // A synchronous handler goes on, and may ask.
+        self.context.set_cancelled();
+    }
+
+    fn has_deadline(&self, deadline: Instant) -> bool {
+        self.context.deadline() == Some(deadline)
     }
 }
 
@@ -475,10 +490,21 @@ impl Link {
             state.serving.insert(id, Serving { context, task });
         }
         drop(state);
-        let task = tokio::spawn(finish(context.clone(), answer)).abort_handle();
+        let handler = context.clone().scope(CatchPanic(answer));
+        let (task, deadline) = match context.deadline() {
+            // The keeper ends handlers in time, but this one may outlive the link.
+            Some(deadline) if context.method().finish => {
+                let timed = until(deadline, context.clone(), handler);
+                (task::spawn(timed).abort_handle(), None)
+            }
+            deadline => (tokio::spawn(handler).abort_handle(), deadline),
+        };
         let mut state = self.lock();
         if let Some(serving) = state.serving.get_mut(&id) {
             serving.task = Some(task);
+            if let Some(deadline) = deadline {
+                self.watch_handler(&mut state, id, deadline);
+            }
             return;
         }
         // Not there: it is done by now, or the link was closed and has cancelled all that it knew of.
@@ -488,6 +514,38 @@ impl Link {
             let task = Some(task);
             Serving { context, task }.cancel();
         }
+    }
+
+    /// Has the keeper end a handler in time.
+    fn watch_handler(&self, state: &mut State, id: u32, deadline: Instant) {
+        let State {
+            serving, deadlines, ..
+        } = state;
+        let runs = |at, id| serving.get(&id).is_some_and(|known| known.has_deadline(at));
+        deadlines.add(deadline, id, (serving.len(), runs));
+        if deadline < state.keeper_due {
+            self.wake_keeper.notify_one();
+        }
+    }
+
+    /// Ends the handlers whose time is up.
+    pub(super) fn expire_handlers(&self, now: Instant) {
+        let mut state = self.lock();
+        let State {
+            serving, deadlines, ..
+        } = &mut *state;
+        if deadlines.next().is_none_or(|deadline| deadline > now) {
+            return;
+        }
+        let runs = |at, id| serving.get(&id).is_some_and(|known| known.has_deadline(at));
+        let due = deadlines.take_due(now, runs);
+        // They stay in the table until they are really gone, as those that are cancelled do.
+        let late: Vec<_> = due
+            .iter()
+            .filter_map(|id| serving.get(id).cloned())
+            .collect();
+        drop(state);
+        late.into_iter().for_each(Serving::expire);
     }
 
     /// Ends a handler whose parameters broke: its caller gets `error` if the handler has nothing better to say.
@@ -580,17 +638,10 @@ fn room_first(
 }
 
 /// Drives a handler to its end, or to its deadline.
-async fn finish(context: Context, answer: Answer) {
-    let deadline = context.deadline();
-    let guarded = context.clone().scope(CatchPanic(answer));
-    match deadline {
-        Some(deadline) => {
-            if timeout_at(deadline, guarded).await.is_err() {
-                // A synchronous handler goes on, and may ask.
-                context.set_cancelled();
-            }
-        }
-        None => guarded.await,
+async fn until(deadline: Instant, context: Context, handler: Scope<CatchPanic>) {
+    if timeout_at(deadline, handler).await.is_err() {
+        // A synchronous handler goes on, and may ask.
+        context.set_cancelled();
     }
 }
 
