@@ -1,12 +1,13 @@
 //! One connection: the protocol core with a socket under it, callers and handlers above it.
 //!
-//! Two tasks drive a link: the reader (`read.rs`) hands frames to waiting callers and to handlers (`serve.rs`), the
-//! keeper (`keep.rs`) writes what could not be written at once (`write.rs`) and watches the clock. The reader never
-//! waits for a handler or a caller; it pauses only while the peer leaves too much of our output unread.
+//! Two tasks drive a link: the reader (`read.rs`) hands frames to waiting callers and to handlers (`serve.rs`,
+//! `handlers.rs`), the keeper (`keep.rs`) writes what could not be written at once (`write.rs`) and watches the clock.
+//! The reader never waits for a handler or a caller; it pauses only while the peer leaves too much of our output unread.
 
 mod answer;
 mod budget;
 mod drain;
+mod handlers;
 mod handshake;
 mod keep;
 mod objects;
@@ -165,7 +166,7 @@ struct State {
     overdrawn: Option<String>,
     phase: Phase,
     /// Handlers that did not finish on their first poll.
-    serving: ById<u32, serve::Serving>,
+    serving: ById<u32, handlers::Serving>,
     /// Theirs, but for those that may outlive the link.
     deadlines: Deadlines,
     /// Calls of the peer that are worked on, those on their first poll included.
