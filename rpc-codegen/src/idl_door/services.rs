@@ -9,7 +9,7 @@ use super::docs::{deprecated, described, documented};
 use super::names;
 use super::scope::Scope;
 use crate::service::{
-    self, Argument, Coded, Items, Lent, Method, Names, Output, Param, Place, Sides, Stub,
+    self, Argument, Coded, Handed, Items, Lent, Method, Names, Output, Param, Place, Sides, Stub,
 };
 
 /// The trait, the skeleton, the clients.
@@ -353,7 +353,7 @@ fn argument(scope: &Scope<'_>, param: &ModelParam) -> Argument {
         client_type: scope.borrowed(&param.ty),
         encode: quote!(#private::Encode::encode(&#ident, __rpc_out);),
         decode,
-        lent: false,
+        handed: Handed::Over,
         checks: checks.into_iter().map(in_param).collect(),
         ident,
     }
