@@ -34,6 +34,24 @@ impl InPlace {
         }
     }
 
+    /// What the handler takes.
+    #[cfg(feature = "idl")]
+    pub(crate) fn taken(self) -> TokenStream {
+        match self {
+            Self::Str => quote!(&str),
+            Self::Bytes => quote!(&[u8]),
+        }
+    }
+
+    /// A literal as if it had been received.
+    #[cfg(feature = "idl")]
+    pub(crate) fn default(self, literal: &TokenStream) -> TokenStream {
+        match self {
+            Self::Str => literal.clone(),
+            Self::Bytes => quote!(::std::borrow::Cow::Borrowed(#literal)),
+        }
+    }
+
     fn decoded(self) -> TokenStream {
         match self {
             Self::Str => quote!(&::core::primitive::str),
