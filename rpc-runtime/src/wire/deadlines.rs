@@ -7,9 +7,10 @@ use tokio::time::Instant;
 
 /// Deadlines of requests that are worked on.
 ///
-/// A heap, because neither end may cost much: a peer can have ten thousand requests wait here, each with a deadline of its own,
-/// so that looking through all of them at each deadline would be too much; and most end long before, so that adding one is what
-/// counts, which next to always puts it last. One that ends stays in the heap until it comes up, or until most of them are such.
+/// A heap: ten thousand requests of a peer may wait here, each with a deadline of its own, and looking through all of them at
+/// each deadline would be too much. Most end long before theirs, so that adding is what counts, and what is due last is put at
+/// the end. A request that ends stays in the heap until it comes up, or until most of what is there has ended: taking each out
+/// of a tree would cost more.
 #[derive(Debug, Default)]
 pub(crate) struct Deadlines {
     heap: BinaryHeap<Reverse<(Instant, u32)>>,
