@@ -1,4 +1,4 @@
-//! Handlers that go on after their first poll: their tasks, their deadlines, and what ends them sooner.
+//! Handlers that go on after their first poll, and what ends them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

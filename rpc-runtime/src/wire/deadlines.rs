@@ -1,4 +1,4 @@
-//! When requests must end: the earliest is at hand, whatever number of them there is.
+//! When requests must end; the earliest is at hand.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -1,4 +1,4 @@
-//! Parameters that handlers read where they were received: nothing is copied, and all rules hold.
+//! Parameters that handlers read where they were received, and that all rules hold.
 
 #![allow(
     clippy::unwrap_used,

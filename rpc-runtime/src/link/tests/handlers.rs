@@ -1,4 +1,4 @@
-//! Handlers that wait: each is ended at its deadline, by the one timer of its link.
+//! Handlers that wait are ended at their deadlines, by one timer of their link.
 
 use std::sync::atomic::AtomicU32;
 
