@@ -40,6 +40,24 @@ fn definitions_are_emitted_as_recorded() {
     }
 }
 
+/// The trait, and how the skeleton reads parameters and hands them over; types are the same either way.
+#[cfg(feature = "idl")]
+#[test]
+fn handlers_that_borrow_are_emitted_as_recorded() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/idl/borrowed");
+    let build = rpc_codegen::Build::new().root(root);
+    let borrowed = build.clone().borrowed_arguments(true).blocking(false);
+    check("idl_borrowed.rs", &borrowed.generate().text);
+    // What callers see of it is nothing.
+    let clients = build.server(false);
+    let interface =
+        |text: &str| text[text.find("const SERVICE").expect("it has a table")..].to_owned();
+    assert_eq!(
+        interface(&clients.generate().text),
+        interface(&clients.clone().borrowed_arguments(true).generate().text)
+    );
+}
+
 fn expand(item: Item) -> proc_macro2::TokenStream {
     let Item::Trait(mut item) = item else {
         return item.into_token_stream();

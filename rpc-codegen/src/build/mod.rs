@@ -137,6 +137,15 @@ impl Build {
         self
     }
 
+    /// Whether handlers take `string` and `bytes` as `&str` and `&[u8]`, which are read where they were received, instead of
+    /// copies of their own. It is about parameters, optional ones too, not about what stands inside of others, and changes
+    /// nothing for callers or on the wire. A service that extends one of another crate needs the choice that was made there.
+    #[must_use]
+    pub fn borrowed_arguments(mut self, wanted: bool) -> Self {
+        self.options = self.options.borrowed_arguments(wanted);
+        self
+    }
+
     /// Whether structs with strings or bytes get views, `OrderRef<'a>` of `Order`; without them there is about a quarter less
     /// to compile.
     #[must_use]

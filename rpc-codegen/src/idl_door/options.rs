@@ -17,6 +17,7 @@ pub struct Options {
     runtime: Runtime,
     sides: Sides,
     shared_bytes: bool,
+    borrowed_arguments: bool,
     views: bool,
     externs: Vec<(String, TokenStream)>,
     problems: Vec<String>,
@@ -33,6 +34,7 @@ impl Options {
                 server: true,
             },
             shared_bytes: false,
+            borrowed_arguments: false,
             views: true,
             externs: Vec::new(),
             problems: Vec::new(),
@@ -65,6 +67,15 @@ impl Options {
     #[must_use]
     pub fn shared_bytes(mut self, wanted: bool) -> Self {
         self.shared_bytes = wanted;
+        self
+    }
+
+    /// Whether handlers take `string` and `bytes` as `&str` and `&[u8]`, which are read where they were received, instead of
+    /// copies of their own. It is about parameters, optional ones too, not about what stands inside of others, and changes
+    /// nothing for callers or on the wire. A service that extends one of another crate needs the choice that was made there.
+    #[must_use]
+    pub fn borrowed_arguments(mut self, wanted: bool) -> Self {
+        self.borrowed_arguments = wanted;
         self
     }
 
@@ -119,6 +130,10 @@ impl Options {
 
     pub(super) fn has_shared_bytes(&self) -> bool {
         self.shared_bytes
+    }
+
+    pub(super) fn has_borrowed_arguments(&self) -> bool {
+        self.borrowed_arguments
     }
 
     pub(super) fn sides(&self) -> Sides {

@@ -3,13 +3,14 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 use rpc_idl::ids;
-use rpc_idl::model::{self, Param as ModelParam, Service, ServiceId, Type};
+use rpc_idl::model::{self, Param as ModelParam, Service, ServiceId, Type, Value};
 
 use super::docs::{deprecated, described, documented};
 use super::names;
 use super::scope::Scope;
 use crate::service::{
-    self, Argument, Coded, Items, Lent, Method, Names, Output, Param, Place, Sides, Stub,
+    self, Argument, Coded, Handed, InPlace, Items, Lent, Method, Names, Output, Param, Place,
+    Sides, Stub,
 };
 
 /// The trait, the skeleton, the clients.
@@ -55,7 +56,7 @@ fn declaration(scope: &Scope<'_>, method: &model::Method) -> TokenStream {
         deprecated(method.deprecated.as_deref()),
     );
     let params = method.params.iter().map(|param| {
-        let (name, ty) = (names::snake(&param.name), scope.owned(&param.ty));
+        let (name, ty) = (names::snake(&param.name), scope.taken(&param.ty));
         quote!(#name: #ty)
     });
     let runtime = scope.options.runtime();
@@ -100,6 +101,36 @@ fn value_type(scope: &Scope<'_>, method: &model::Method) -> TokenStream {
 }
 
 impl Scope<'_> {
+    /// What a handler takes.
+    fn taken(&self, ty: &Type) -> TokenStream {
+        let Some(in_place) = self.in_place(ty) else {
+            return self.owned(ty);
+        };
+        let taken = in_place.taken();
+        match self.resolve(ty) {
+            Type::Optional(_) => quote!(::core::option::Option<#taken>),
+            _ => taken,
+        }
+    }
+
+    /// How a handler borrows a parameter of this type, if it does.
+    fn in_place(&self, ty: &Type) -> Option<InPlace> {
+        if !self.options.has_borrowed_arguments() {
+            return None;
+        }
+        let present = match self.resolve(ty) {
+            Type::Optional(inner) => self.resolve(inner),
+            ty => ty,
+        };
+        match present {
+            Type::String => Some(InPlace::Str),
+            Type::Bytes => Some(InPlace::Bytes),
+            // Another spelling of bytes.
+            Type::List(item) if *self.resolve(item) == Type::U8 => Some(InPlace::Bytes),
+            _ => None,
+        }
+    }
+
     /// What a handler of a method with `@shared` returns.
     fn shared(&self, method: &model::Method) -> Option<TokenStream> {
         let ty = method.result.as_ref().filter(|_| is_shared(method))?;
@@ -325,6 +356,25 @@ fn items(scope: &Scope<'_>, param: &ModelParam) -> Items {
 fn argument(scope: &Scope<'_>, param: &ModelParam) -> Argument {
     let (private, ident) = (scope.options.private(), names::snake(&param.name));
     let name = &param.name;
+    let (decode, handed) = decode(scope, param);
+    let checks = scope.checks(&param.ty, &param.constraints);
+    let in_param = |check: TokenStream| quote!(#check.map_err(|invalid| invalid.in_field(#name)));
+    Argument {
+        client_type: scope.borrowed(&param.ty),
+        encode: quote!(#private::Encode::encode(&#ident, __rpc_out);),
+        decode,
+        handed,
+        checks: checks.into_iter().map(in_param).collect(),
+        ident,
+    }
+}
+
+/// How the skeleton reads a parameter, and how the handler gets it.
+fn decode(scope: &Scope<'_>, param: &ModelParam) -> (TokenStream, Handed) {
+    if let Some(in_place) = scope.in_place(&param.ty) {
+        return decode_in_place(scope, param, in_place);
+    }
+    let (private, name) = (scope.options.private(), &param.name);
     let codec = |ty: &Type| {
         let ty = scope.owned(ty);
         quote!(#private::Codec::<#ty>::direct())
@@ -347,14 +397,30 @@ fn argument(scope: &Scope<'_>, param: &ModelParam) -> Argument {
             quote!(__rpc_args.borrowed::<#ty>(#name)?)
         }
     };
-    let checks = scope.checks(&param.ty, &param.constraints);
-    let in_param = |check: TokenStream| quote!(#check.map_err(|invalid| invalid.in_field(#name)));
-    Argument {
-        client_type: scope.borrowed(&param.ty),
-        encode: quote!(#private::Encode::encode(&#ident, __rpc_out);),
-        decode,
-        lent: false,
-        checks: checks.into_iter().map(in_param).collect(),
-        ident,
-    }
+    (decode, Handed::Over)
+}
+
+fn decode_in_place(
+    scope: &Scope<'_>,
+    param: &ModelParam,
+    in_place: InPlace,
+) -> (TokenStream, Handed) {
+    let optional = in_place.optional(&param.name);
+    let literal = |ty: &Type, value| in_place.default(&scope.viewed_value(ty, value));
+    let (decode, is_optional) = match (scope.resolve(&param.ty), param.default.as_deref()) {
+        (Type::Optional(_), None | Some(Value::None)) => (optional, true),
+        (Type::Optional(inner), Some(default)) => {
+            let default = literal(inner, default);
+            (
+                quote!(#optional.or(::core::option::Option::Some(#default))),
+                true,
+            )
+        }
+        (_, Some(default)) => {
+            let default = literal(&param.ty, default);
+            (quote!(#optional.unwrap_or(#default)), false)
+        }
+        (_, None) => (in_place.required(&param.name), false),
+    };
+    (decode, in_place.handed(is_optional))
 }

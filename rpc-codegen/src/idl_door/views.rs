@@ -208,8 +208,8 @@ impl Scope<'_> {
         }
     }
 
-    /// A default in a view: literals instead of strings and bytes of one's own.
-    fn viewed_value(&self, ty: &Type, value: &Value) -> TokenStream {
+    /// A default in a view, or of a parameter that is borrowed: literals instead of strings and bytes of one's own.
+    pub(super) fn viewed_value(&self, ty: &Type, value: &Value) -> TokenStream {
         if !self.facts.borrows(self.model(), ty) {
             return self.value(ty, value);
         }

@@ -2,6 +2,7 @@
 
 mod client;
 mod descriptor;
+mod in_place;
 mod signature;
 mod skeleton;
 
@@ -10,6 +11,8 @@ use quote::{ToTokens, format_ident, quote};
 use rpc_idl::model::{self, Model, Service};
 
 use crate::runtime::Runtime;
+
+pub(crate) use self::in_place::InPlace;
 
 /// A service, ready to be emitted: the model's facts and the Rust words that stand for them.
 pub(crate) struct Stub<'m> {
@@ -152,10 +155,21 @@ pub(crate) struct Argument {
     pub(crate) encode: TokenStream,
     /// Expression at the skeleton; the arguments are `__rpc_args`.
     pub(crate) decode: TokenStream,
-    /// Whether the handler takes a reference to what was decoded.
-    pub(crate) lent: bool,
+    /// How the handler gets its value.
+    pub(crate) handed: Handed,
     /// `Result<(), Invalid>` expressions at the skeleton, with the value as `__rpc_value`.
     pub(crate) checks: Vec<TokenStream>,
+}
+
+/// How the handler gets what was decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Handed {
+    /// As it is.
+    Over,
+    /// A reference to it.
+    Lent,
+    /// A reference to what stands in an `Option`.
+    LentOptional,
 }
 
 /// Everything around the trait.

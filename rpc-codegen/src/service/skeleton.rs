@@ -3,7 +3,7 @@
 use proc_macro2::{Literal, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 
-use super::{Argument, Coded, Lent, Method, Output, Param, Place, Stub};
+use super::{Argument, Coded, Handed, Lent, Method, Output, Param, Place, Stub};
 
 /// The skeleton's type, its constructors and its dispatch.
 pub(super) fn skeleton(stub: &Stub<'_>) -> TokenStream {
@@ -203,10 +203,10 @@ fn handed_over(method: &Method<'_>) -> Vec<TokenStream> {
         };
         let local = Argument::local(index);
         index += 1;
-        expressions.push(if argument.lent {
-            quote!(&#local)
-        } else {
-            quote!(#local)
+        expressions.push(match argument.handed {
+            Handed::Over => quote!(#local),
+            Handed::Lent => quote!(&#local),
+            Handed::LentOptional => quote!(#local.as_deref()),
         });
     }
     expressions

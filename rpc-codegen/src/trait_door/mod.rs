@@ -21,7 +21,7 @@ use self::rust_types::{Shape, Target, shape};
 use crate::refusals::Refusals;
 use crate::runtime::Runtime;
 use crate::service::{
-    self, Argument, Coded, Items, Lent, Method, Names, Param, Place, Sides, Stub,
+    self, Argument, Coded, Handed, InPlace, Items, Lent, Method, Names, Param, Place, Sides, Stub,
 };
 
 /// Expands `#[rpc_service]`: the trait, its skeleton, its clients.
@@ -313,15 +313,28 @@ impl Codecs {
             self.runtime.private(),
         );
         let direct = quote!(#private::Encode::encode(&#ident, __rpc_out););
-        let borrowed = quote!(__rpc_args.borrowed(#name)?);
-        let (encode, decode, lent) = match shape {
-            Shape::Str | Shape::Bytes | Shape::OptionStr => (direct, borrowed, false),
+        let (encode, decode, handed) = match shape {
+            Shape::Str => (
+                direct,
+                InPlace::Str.required(&name),
+                InPlace::Str.handed(false),
+            ),
+            Shape::Bytes => (
+                direct,
+                InPlace::Bytes.required(&name),
+                InPlace::Bytes.handed(false),
+            ),
+            Shape::OptionStr => (
+                direct,
+                InPlace::Str.optional(&name),
+                InPlace::Str.handed(true),
+            ),
             Shape::Slice(item) => {
                 let codec = self.codec(method, item, false);
                 (
                     quote!((#codec.encode_list)(#ident, __rpc_out);),
                     quote!(__rpc_args.list(#name, #codec)?),
-                    true,
+                    Handed::Lent,
                 )
             }
             Shape::Borrowed(ty) => {
@@ -329,7 +342,7 @@ impl Codecs {
                 (
                     quote!((#codec.encode)(#ident, __rpc_out);),
                     quote!(__rpc_args.required(#name, #codec)?),
-                    true,
+                    Handed::Lent,
                 )
             }
             Shape::Owned(ty) => {
@@ -337,7 +350,7 @@ impl Codecs {
                 (
                     quote!((#codec.encode)(&#ident, __rpc_out);),
                     quote!(__rpc_args.required(#name, #codec)?),
-                    false,
+                    Handed::Over,
                 )
             }
             Shape::Optional(inner) => {
@@ -348,7 +361,11 @@ impl Codecs {
                         ::core::option::Option::None => #private::write::nil(__rpc_out),
                     }
                 };
-                (encode, quote!(__rpc_args.optional(#name, #codec)?), false)
+                (
+                    encode,
+                    quote!(__rpc_args.optional(#name, #codec)?),
+                    Handed::Over,
+                )
             }
         };
         Argument {
@@ -356,7 +373,7 @@ impl Codecs {
             client_type: param.ty.to_token_stream(),
             encode,
             decode,
-            lent,
+            handed,
             checks: Vec::new(),
         }
     }

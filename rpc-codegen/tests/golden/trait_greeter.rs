@@ -223,7 +223,8 @@ impl<S: Greeter> ::rpc_runtime::__private::Skeleton for GreeterService<S> {
                 ::std::boxed::Box::pin(async move {
                     let __rpc_decoded = (|| {
                         let mut __rpc_args = __rpc_request.args(1)?;
-                        let __rpc_0 = __rpc_args.borrowed("name")?;
+                        let __rpc_0 = __rpc_args
+                            .borrowed::<&::core::primitive::str>("name")?;
                         __rpc_args.finish()?;
                         ::core::result::Result::Ok::<
                             _,

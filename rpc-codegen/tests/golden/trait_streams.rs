@@ -348,7 +348,8 @@ impl<S: Market> ::rpc_runtime::__private::Skeleton for MarketService<S> {
                 ::std::boxed::Box::pin(async move {
                     let __rpc_decoded = (|| {
                         let mut __rpc_args = __rpc_request.args(1)?;
-                        let __rpc_0 = __rpc_args.borrowed("name")?;
+                        let __rpc_0 = __rpc_args
+                            .borrowed::<&::core::primitive::str>("name")?;
                         __rpc_args.finish()?;
                         ::core::result::Result::Ok::<
                             _,
@@ -504,7 +505,8 @@ impl<S: Market> ::rpc_runtime::__private::Skeleton for MarketService<S> {
                 ::std::boxed::Box::pin(async move {
                     let __rpc_decoded = (|| {
                         let mut __rpc_args = __rpc_request.args(1)?;
-                        let __rpc_0 = __rpc_args.borrowed("filter")?;
+                        let __rpc_0 = __rpc_args
+                            .borrowed_optional::<&::core::primitive::str>("filter")?;
                         __rpc_args.finish()?;
                         ::core::result::Result::Ok::<
                             _,

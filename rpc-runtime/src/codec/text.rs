@@ -84,6 +84,16 @@ impl<'de> Decode<'de> for &'de [u8] {
     }
 }
 
+impl<'de> Decode<'de> for Cow<'de, [u8]> {
+    #[inline]
+    fn decode(input: &mut Reader<'de>) -> Result<Self, DecodeError> {
+        if input.is_bin() {
+            return input.bin().map(Cow::Borrowed);
+        }
+        u8::decode_list(input).map(Cow::Owned)
+    }
+}
+
 impl Encode for Bytes {
     #[inline]
     fn encode(&self, out: &mut Vec<u8>) {

@@ -331,14 +331,15 @@ impl Drop for Responder {
             );
         } else if let Some(error) = self.context.broken() {
             self.fail(error.status(), Execution::Executed, error.message());
-        } else if self.context.is_cancelled() {
-            self.fail(Status::Cancelled, known, &format!("{method} was cancelled"));
         } else if late {
+            // Before the next: a handler whose time is up is told that it is cancelled, and may be dropped after that.
             self.fail(
                 Status::DeadlineExceeded,
                 known,
                 &format!("{method} did not finish in time"),
             );
+        } else if self.context.is_cancelled() {
+            self.fail(Status::Cancelled, known, &format!("{method} was cancelled"));
         } else {
             self.fail(
                 Status::Internal,

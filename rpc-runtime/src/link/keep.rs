@@ -49,7 +49,12 @@ impl Link {
                 self.close(self.close_reason());
                 break;
             }
-            let due = self.next_due(blocked_since);
+            let (now, due) = self.next_due(blocked_since);
+            if due <= now {
+                // On a busy link there is always something else, which the timer would wait for.
+                self.on_timer(blocked_since);
+                continue;
+            }
             if timer.deadline() != due {
                 timer.as_mut().reset(due);
             }
@@ -92,13 +97,15 @@ impl Link {
         let _ = timeout(LAST_WORDS, last).await;
     }
 
-    /// When the clock must be looked at next.
-    fn next_due(&self, blocked_since: Option<Instant>) -> Instant {
+    /// What time it is, and when the clock must be looked at next.
+    fn next_due(&self, blocked_since: Option<Instant>) -> (Instant, Instant) {
         let mut state = self.lock();
-        let mut due = Instant::now() + LONGEST_SLEEP;
+        let now = Instant::now();
+        let mut due = now + LONGEST_SLEEP;
         let mut earlier =
             |instant: Option<Instant>| due = instant.map_or(due, |instant| due.min(instant));
         earlier(state.next_deadline);
+        earlier(state.deadlines.next());
         earlier(self.stall_due(&state, blocked_since));
         earlier(self.ping_due(&state));
         earlier(self.idle_due(&state));
@@ -106,7 +113,7 @@ impl Link {
         earlier(state.out.held_until());
         earlier(spares::due());
         state.keeper_due = due;
-        due
+        (now, due)
     }
 
     /// When a peer that takes none of our output, or next to none, is given up.
@@ -163,6 +170,7 @@ impl Link {
             return self.close(Error::lost(&self.peer, text));
         }
         self.expire_calls(now);
+        self.expire_handlers(now);
         if spares::due().is_some_and(|due| due <= now) {
             spares::give_back();
         }

@@ -1,12 +1,13 @@
 //! One connection: the protocol core with a socket under it, callers and handlers above it.
 //!
-//! Two tasks drive a link: the reader (`read.rs`) hands frames to waiting callers and to handlers (`serve.rs`), the
-//! keeper (`keep.rs`) writes what could not be written at once (`write.rs`) and watches the clock. The reader never
-//! waits for a handler or a caller; it pauses only while the peer leaves too much of our output unread.
+//! Two tasks drive a link: the reader (`read.rs`) hands frames to waiting callers and to handlers (`serve.rs`,
+//! `handlers.rs`), the keeper (`keep.rs`) writes what could not be written at once (`write.rs`) and watches the clock.
+//! The reader never waits for a handler or a caller; it pauses only while the peer leaves too much of our output unread.
 
 mod answer;
 mod budget;
 mod drain;
+mod handlers;
 mod handshake;
 mod keep;
 mod objects;
@@ -46,6 +47,7 @@ use crate::transport::Io;
 use crate::wire::budgets::Budgets;
 use crate::wire::by_id::ById;
 use crate::wire::calls::{Answer, Calls};
+use crate::wire::deadlines::Deadlines;
 use crate::wire::frame::{self, CallFrame, GoAwayPart, GoAwayReason, flag};
 use crate::wire::hello::Hello;
 use crate::wire::outbound::Outbound;
@@ -164,7 +166,9 @@ struct State {
     overdrawn: Option<String>,
     phase: Phase,
     /// Handlers that did not finish on their first poll.
-    serving: ById<u32, serve::Serving>,
+    serving: ById<u32, handlers::Serving>,
+    /// Theirs, but for those that may outlive the link.
+    deadlines: Deadlines,
     /// Calls of the peer that are worked on, those on their first poll included.
     inflight: u32,
     /// Highest request ID the peer has used.
@@ -286,6 +290,7 @@ impl Link {
             overdrawn: None,
             phase: Phase::Open,
             serving: ById::default(),
+            deadlines: Deadlines::default(),
             inflight: 0,
             last_seen: 0,
             next_deadline: None,
@@ -612,6 +617,7 @@ impl Link {
         state.share.settle(0);
         let objects = state.objects.take();
         let mut serving = std::mem::take(&mut state.serving);
+        state.deadlines = Deadlines::default();
         drop(state);
         // A peer that was lost may have lost all of us at once.
         let lost = error.execution() == Execution::Unknown;

@@ -86,5 +86,5 @@ impl Link {
 /// Drops objects that came back. Their destructors are the user's, so this happens outside of the lock, and a panic of
 /// one of them ends here.
 pub(super) fn drop_objects(objects: impl IntoIterator<Item = Arc<dyn Skeleton>>) {
-    objects.into_iter().for_each(super::serve::drop_quietly);
+    objects.into_iter().for_each(super::handlers::drop_quietly);
 }

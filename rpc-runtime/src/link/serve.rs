@@ -4,12 +4,10 @@ use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard};
-use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::task::AbortHandle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::answer::{Responder, fail_part};
 use super::pace::{Pace, Start};
@@ -19,16 +17,15 @@ use super::{Link, Phase, State};
 use crate::codec::{CheckLimits, check};
 use crate::context::Context;
 use crate::descriptor::{MethodDescriptor, MethodKind};
-use crate::error::{Error, ErrorKind, Execution};
+use crate::error::Execution;
 use crate::metadata::Metadata;
 use crate::msgpack_rpc::{self, Spoken};
 use crate::security::{Admission, Asked, Identity, Refused, Target};
-use crate::server::catch_panic::CatchPanic;
 use crate::server::incoming::{Answer, Incoming};
 use crate::server::router::Skeleton;
 use crate::status::Status;
 use crate::wire::budgets::Charge;
-use crate::wire::frame::{self, Frame, GoAwayReason, Kind, flag};
+use crate::wire::frame::{self, Frame, GoAwayReason, flag};
 use crate::wire::inbound::Refusal;
 use crate::wire::streams::Side;
 
@@ -37,26 +34,6 @@ const EXPIRED: &str = "the credentials have expired";
 
 /// Handlers at work that may keep the read buffers which brought their parameters.
 const FEW: usize = 16;
-
-/// A handler that goes on after its first poll.
-#[derive(Clone)]
-pub(super) struct Serving {
-    context: Context,
-    /// `None` for the moment between the first poll and the spawn.
-    task: Option<AbortHandle>,
-}
-
-impl Serving {
-    /// Tells the handler that nobody waits; drops it at its next `.await` unless it is declared to finish.
-    pub(super) fn cancel(self) {
-        self.context.set_cancelled();
-        if let Some(task) = self.task
-            && !self.context.method().finish
-        {
-            task.abort();
-        }
-    }
-}
 
 impl Link {
     /// Whether a translator stands between, and the peer speaks MessagePack-RPC.
@@ -436,114 +413,6 @@ impl Link {
         );
         self.choke(&state);
     }
-
-    /// Polls a handler once on the reader's task, unless it is known to take long; most are done by then, the others get a
-    /// task of their own.
-    fn run(
-        self: &Arc<Self>,
-        id: u32,
-        context: Context,
-        (begin, pace): (Start, &Pace),
-        mut answer: Answer,
-    ) {
-        if begin == Start::Apart {
-            return self.spawn(id, context, answer);
-        }
-        let before = (begin == Start::Measured).then(Instant::now);
-        let first = context.run(|| {
-            catch_unwind(AssertUnwindSafe(|| {
-                answer
-                    .as_mut()
-                    .poll(&mut TaskContext::from_waker(Waker::noop()))
-            }))
-        });
-        if let Some(before) = before {
-            pace.note(before.elapsed());
-        }
-        // A panic has dropped what it was in, and with it the responder, which answers.
-        if !matches!(first, Ok(Poll::Pending)) {
-            return drop_quietly(answer);
-        }
-        self.spawn(id, context, answer);
-    }
-
-    /// Gives a handler a task of its own.
-    fn spawn(&self, id: u32, context: Context, answer: Answer) {
-        let mut state = self.lock();
-        if state.phase != Phase::Closed {
-            let (context, task) = (context.clone(), None);
-            state.serving.insert(id, Serving { context, task });
-        }
-        drop(state);
-        let task = tokio::spawn(finish(context.clone(), answer)).abort_handle();
-        let mut state = self.lock();
-        if let Some(serving) = state.serving.get_mut(&id) {
-            serving.task = Some(task);
-            return;
-        }
-        // Not there: it is done by now, or the link was closed and has cancelled all that it knew of.
-        let closed = state.phase == Phase::Closed;
-        drop(state);
-        if closed {
-            let task = Some(task);
-            Serving { context, task }.cancel();
-        }
-    }
-
-    /// Ends a handler whose parameters broke: its caller gets `error` if the handler has nothing better to say.
-    pub(crate) fn fail_handler(&self, id: u32, error: &Error) {
-        let serving = self.lock().serving.get(&id).cloned();
-        if let Some(serving) = serving {
-            serving.context.set_broken(error.clone());
-            serving.context.set_cancelled();
-            // Even one that is declared to finish: without its parameters it never would.
-            if let Some(task) = serving.task {
-                task.abort();
-            }
-        }
-    }
-
-    pub(super) fn on_cancel(&self, id: u32) {
-        // The place (`inflight`) and the ID stay taken until the handler is really gone: its responder frees both. It is
-        // told outside of the lock, because dropping it may answer.
-        let key = (Side::Theirs, id);
-        let mut state = self.lock();
-        let serving = state.serving.get(&id).cloned();
-        let late = |serving: &Serving| {
-            let deadline = serving.context.deadline();
-            deadline.is_some_and(|deadline| deadline <= state.last_heard)
-        };
-        let charge = match &serving {
-            Some(serving) if late(serving) => None,
-            Some(_) => Some(Charge::Cancel),
-            None if state.pieces.contains(key) => Some(Charge::Cancel),
-            None => Some(Charge::Control(1)),
-        };
-        if let Some(charge) = charge {
-            self.charge(&mut state, charge);
-        }
-        let dropped = state.pieces.drop_body(key);
-        state.settle();
-        let gone = Error::new(ErrorKind::Cancelled, "the caller has given the call up");
-        let reader = state
-            .streams
-            .broke(key, gone.with_execution(Execution::Unknown));
-        let writer = state.streams.stopped(key);
-        if state.out.drop_body(key) {
-            // The rest of an answer that nobody wants. The caller still waits for an end.
-            let part = fail_part(Status::Cancelled, Execution::Executed);
-            frame::write_fail(state.out.buffer(), id, &part, "the call was cancelled");
-        }
-        drop(state);
-        if let Some(front) = dropped.filter(|front| front.kind == Kind::Call) {
-            let one_way = front.flags & flag::ONE_WAY != 0;
-            self.refuse_call(id, one_way, Status::Cancelled, "the call was cancelled");
-        }
-        if let Some(serving) = serving {
-            serving.cancel();
-        }
-        reader.into_iter().chain(writer).for_each(Waker::wake);
-    }
 }
 
 /// Finds out who calls, and hands the call over if they may make it.
@@ -577,26 +446,6 @@ fn room_first(
         link.until_writable().await;
         skeleton.call(index, incoming).await
     })
-}
-
-/// Drives a handler to its end, or to its deadline.
-async fn finish(context: Context, answer: Answer) {
-    let deadline = context.deadline();
-    let guarded = context.clone().scope(CatchPanic(answer));
-    match deadline {
-        Some(deadline) => {
-            if timeout_at(deadline, guarded).await.is_err() {
-                // A synchronous handler goes on, and may ask.
-                context.set_cancelled();
-            }
-        }
-        None => guarded.await,
-    }
-}
-
-/// Drops what is the user's, such as a handler's future; a destructor that panics must not take the reader with it.
-pub(super) fn drop_quietly<T>(what: T) {
-    let _ = catch_unwind(AssertUnwindSafe(|| drop(what)));
 }
 
 /// What a call ID leads to.

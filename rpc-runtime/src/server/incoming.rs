@@ -388,6 +388,21 @@ impl<'a> Args<'a> {
         T::decode(input).map_err(|error| error.in_field(name))
     }
 
+    /// Takes such a parameter that may be missing or nil.
+    ///
+    /// # Errors
+    ///
+    /// If it is of another type.
+    pub fn borrowed_optional<T: Decode<'a>>(
+        &mut self,
+        name: &'static str,
+    ) -> Result<Option<T>, DecodeError> {
+        let Some((input, _objects)) = self.place(name) else {
+            return Ok(None);
+        };
+        Option::decode(input).map_err(|error| error.in_field(name))
+    }
+
     /// Ends the parameters: what a newer caller sends beyond them is skipped, anything behind them is an error.
     ///
     /// # Errors

@@ -198,8 +198,9 @@ impl Outbound {
 
     /// When bodies that are held may go out without an answer; none if that is not the clock's to say.
     pub(crate) fn held_until(&self) -> Option<Instant> {
-        let calls = self.on_the_way.as_ref().filter(|_| self.holds())?;
-        calls.room_at()
+        // While much is unread, it is for the peer to say.
+        let waits = self.holds() && self.queued() < MOST;
+        self.on_the_way.as_ref().filter(|_| waits)?.room_at()
     }
 
     /// Appends a CREDIT if one is due; for all streams if the request ID is 0.

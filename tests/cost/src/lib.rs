@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rpc_runtime::{Server, Stream, stream};
+use tokio::task::yield_now;
 
 rpc_runtime::include_idl!();
 
@@ -33,6 +34,11 @@ impl Work for Worker {
 
     async fn items(&self, count: u64) -> impl Stream<Item = Vec<u8>> {
         stream::iter((0..count).map(|_| vec![7; 100]))
+    }
+
+    async fn wait(&self, id: u64) -> u64 {
+        yield_now().await;
+        id
     }
 
     async fn measure(&self, text: String) -> u64 {
@@ -72,6 +78,8 @@ pub enum Case {
     List,
     /// A text there, a number back.
     Measure,
+    /// A number there and back, by a handler that waits once and so gets a task.
+    Wait,
     /// 64 KiB there and back.
     Echo,
     /// Items of 100 bytes, as many as there are calls, in one stream for each caller.
@@ -80,11 +88,12 @@ pub enum Case {
 
 impl Case {
     /// All of them, by name.
-    pub const ALL: [(&str, Self); 6] = [
+    pub const ALL: [(&str, Self); 7] = [
         ("add", Self::Add),
         ("get", Self::Get),
         ("list", Self::List),
         ("measure", Self::Measure),
+        ("wait", Self::Wait),
         ("echo", Self::Echo),
         ("items", Self::Items),
     ];
@@ -149,6 +158,7 @@ async fn one(client: &WorkClient, case: Case, id: u64, body: &[u8]) -> bool {
         Case::Get => client.get(id).await.is_ok_and(|order| order.id == id),
         Case::List => client.list(200).await.is_ok_and(|list| list.len() == 200),
         Case::Measure => client.measure("twelve bytes").await.is_ok_and(|n| n == 12),
+        Case::Wait => client.wait(id).await.is_ok_and(|back| back == id),
         Case::Echo => client.echo(body).await.is_ok_and(|back| back == body),
         Case::Items => true,
     }

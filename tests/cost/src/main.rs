@@ -11,7 +11,7 @@ async fn main() -> Result<(), String> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [case, abreast, calls] = arguments.as_slice() else {
         return Err(
-            "usage: cost add|get|list|measure|echo ABREAST CALLS; example: cost get 64 2000"
+            "usage: cost add|get|list|measure|wait|echo|items ABREAST CALLS; example: cost get 64 2000"
                 .to_owned(),
         );
     };

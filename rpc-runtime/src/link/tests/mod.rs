@@ -1,5 +1,6 @@
 //! One link against a peer that is played by hand, with time paused.
 
+mod handlers;
 mod large;
 mod leaving;
 
@@ -66,10 +67,20 @@ async fn connected(window: usize, inflight: u32) -> (Arc<Link>, Peer) {
 
 /// A client of a peer that says this HELLO.
 pub(super) async fn connected_to(window: usize, hello: Hello) -> (Arc<Link>, Peer) {
+    exporting(window, hello, Limits::default(), None).await
+}
+
+/// The same, with limits and services of its own.
+async fn exporting(
+    window: usize,
+    hello: Hello,
+    limits: Limits,
+    router: Option<Arc<Router>>,
+) -> (Arc<Link>, Peer) {
     let (here, there) = duplex(window);
     let (reader, writer) = split(here);
     let io = Io::new(reader, writer, "test://peer".to_owned());
-    let terms = Terms::new(Limits::default());
+    let terms = Terms::new(limits);
     let mut peer = Peer {
         stream: there,
         inbound: Inbound::server(&Limits::default()),
@@ -79,7 +90,7 @@ pub(super) async fn connected_to(window: usize, hello: Hello) -> (Arc<Link>, Pee
         peer.send(|out| frame::write_hello(out, &hello.encode()))
             .await;
     };
-    let (link, ()) = tokio::join!(connect(io, terms, None, None), handshake);
+    let (link, ()) = tokio::join!(connect(io, terms, router, None), handshake);
     (link.unwrap(), peer)
 }
 
