@@ -253,19 +253,20 @@ impl fmt::Debug for Lent {
 }
 
 /// Runs an encoder and gives the objects that it came by, with their places in the message.
+#[inline]
 pub(crate) fn collect(encode: impl FnOnce()) -> Vec<Lent> {
-    // What an encoder that panicked has left here belongs to no message.
-    drop(collected());
+    if ANY.get() {
+        // What an encoder that panicked has left here belongs to no message.
+        drop(collected());
+    }
     encode();
-    collected()
+    if ANY.get() { collected() } else { Vec::new() }
 }
 
+#[cold]
 fn collected() -> Vec<Lent> {
-    if ANY.replace(false) {
-        COLLECTED.take()
-    } else {
-        Vec::new()
-    }
+    ANY.set(false);
+    COLLECTED.take()
 }
 
 /// The same objects, in a message that begins so much later in the buffer that it was encoded into.
@@ -488,6 +489,12 @@ impl Objects {
     pub(crate) fn take_back(&mut self, loans: &[Loan]) -> Vec<Arc<dyn Skeleton>> {
         let ids = loans.iter().filter_map(|loan| loan.lent_id());
         ids.filter_map(|id| self.lent.remove(&id)).collect()
+    }
+
+    /// Whether calls on their way have objects with them.
+    #[inline]
+    pub(crate) fn travel(&self) -> bool {
+        !self.by_call.is_empty()
     }
 
     /// How many are lent.

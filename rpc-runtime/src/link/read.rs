@@ -289,8 +289,10 @@ impl Link {
         }
         // A stream that broke in the middle of an item.
         state.pieces.drop_body(key);
-        let started = !matches!(&answer, Answer::Failed(error) if error.is_not_started());
-        woken.back.extend(state.objects.settle(id, started));
+        if state.objects.travel() {
+            let started = !matches!(&answer, Answer::Failed(error) if error.is_not_started());
+            woken.back.extend(state.objects.settle(id, started));
+        }
         woken.wakers.extend(state.calls.answered(id, answer));
         woken.wakers.extend(state.streams.stopped(key));
         let dropped = state.out.drop_body(key);

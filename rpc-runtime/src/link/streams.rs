@@ -346,7 +346,9 @@ impl Link {
             sending.replace_by_packed(packed);
         }
         loop {
-            self.until_writable().await;
+            if self.is_crowded() {
+                self.until_writable().await;
+            }
             match poll_fn(|cx| self.poll_send(sending, cx)).await {
                 Sent::All => return true,
                 Sent::Stopped => return false,
@@ -429,14 +431,20 @@ impl Link {
         waker.flatten().into_iter().for_each(Waker::wake);
     }
 
+    /// Whether so much of our output is unread that who wants to add to it waits.
+    #[inline]
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.full.load(Ordering::Acquire)
+    }
+
     /// Waits until the peer has taken enough of our output for more. Dropping the future does nothing.
     pub(crate) async fn until_writable(&self) {
-        if !self.full.load(Ordering::Acquire) {
+        if !self.is_crowded() {
             return;
         }
         loop {
             let writable = self.writable.notified();
-            if !self.full.load(Ordering::Acquire) {
+            if !self.is_crowded() {
                 break;
             }
             writable.await;

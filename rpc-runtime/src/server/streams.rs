@@ -30,7 +30,9 @@ impl Incoming {
 
     /// Waits until the caller has taken enough of earlier answers.
     pub async fn room(&self) {
-        if let Some(responder) = self.responder() {
+        if let Some(responder) = self.responder()
+            && responder.link().is_crowded()
+        {
             responder.link().until_writable().await;
         }
     }

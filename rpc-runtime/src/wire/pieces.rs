@@ -134,6 +134,7 @@ impl Pieces {
     }
 
     /// Forgets the incomplete body of a request; returns its front.
+    #[inline]
     pub(crate) fn drop_body(&mut self, key: Key) -> Option<Frame> {
         self.forget(key).map(|partial| partial.front)
     }
@@ -184,6 +185,7 @@ impl Pieces {
         *self = Self::default();
     }
 
+    #[inline]
     fn forget(&mut self, key: Key) -> Option<Partial> {
         // Most of the time there is none, and looking for a key in an empty map costs as much as in a full one.
         if self.bodies.is_empty() {
