@@ -205,7 +205,7 @@ impl Core {
             streams: Streams::new(
                 (STREAM_WINDOW, CONNECTION_WINDOW),
                 (hello.stream_window, hello.connection_window),
-                hello.piece(),
+                hello.whole(),
             ),
             pieces: Pieces::default(),
             open: Vec::new(),

@@ -274,7 +274,7 @@ impl Link {
         let streams = Streams::new(
             (limits.stream_window, limits.connection_window),
             (peer_hello.stream_window, peer_hello.connection_window),
-            peer_hello.piece(),
+            peer_hello.whole(),
         );
         let state = State {
             calls: Calls::new(peer_hello.inflight()),

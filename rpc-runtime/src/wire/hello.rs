@@ -4,7 +4,7 @@ use crate::codec::{DecodeError, Reader, write};
 use crate::limits::Limits;
 use crate::security::Token;
 use crate::wire::frame::{HEADER, LENGTH_FIELD};
-use crate::wire::outbound::PIECE;
+use crate::wire::outbound::{PIECE, WHOLE};
 use crate::wire::streams::SMALLEST_WINDOW;
 
 /// Feature of those who read bodies compressed with LZ4.
@@ -70,6 +70,11 @@ impl Hello {
     pub(crate) fn piece(&self) -> usize {
         let room = self.max_frame as usize - (HEADER - LENGTH_FIELD).min(self.max_frame as usize);
         room.clamp(1, PIECE)
+    }
+
+    /// Longest body that goes to this side in one frame although it could be cut.
+    pub(crate) fn whole(&self) -> usize {
+        if self.takes(WHOLE) { WHOLE } else { self.piece() }
     }
 
     /// Most calls that are made to this side at once. A place is kept for each until its end comes, even when its caller has

@@ -63,7 +63,7 @@ struct Rest {
 /// Large bodies are cut into pieces of this size, or of less if the peer takes less in one frame.
 pub(crate) const PIECE: usize = 64 << 10;
 
-/// Bodies up to this go out whole: 64 KiB of the user's with what stands around them are not worth two pieces.
+/// Bodies and items up to this go out whole: 64 KiB of the user's with what stands around them are not worth two pieces.
 pub(crate) const WHOLE: usize = PIECE + (1 << 10);
 
 /// Pieces are given to a writer until there are so many bytes of them.
@@ -79,11 +79,11 @@ impl Default for Outbound {
 }
 
 impl Outbound {
-    /// Nothing yet; bodies will be cut into pieces of this size.
-    pub(crate) fn new(piece: usize) -> Self {
+    /// Nothing yet; bodies up to so many bytes will not be cut.
+    pub(crate) fn new(whole: usize) -> Self {
         Self {
-            piece,
-            whole: piece,
+            piece: whole.min(PIECE),
+            whole,
             waiting: Vec::new(),
             apart: Vec::new(),
             apart_bytes: 0,
@@ -100,11 +100,9 @@ impl Outbound {
 
     /// For a peer that says this of itself, and not too many large calls at once.
     pub(crate) fn paced(peer: &Hello) -> Self {
-        let piece = peer.piece();
         Self {
-            whole: if peer.takes(WHOLE) { WHOLE } else { piece },
             on_the_way: Some(OnTheWay::default()),
-            ..Self::new(piece)
+            ..Self::new(peer.whole())
         }
     }
 

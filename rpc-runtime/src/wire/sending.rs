@@ -217,7 +217,7 @@ impl Sending {
     /// `resource_exhausted`: nothing of the item was sent, but the call was, and may be at work.
     pub(crate) fn check_item(&self, peer: &Hello, name: &str) -> Result<(), Error> {
         let length = self.body.len();
-        if length <= peer.piece() || length as u64 <= u64::from(peer.max_message) {
+        if length <= peer.whole() || length as u64 <= u64::from(peer.max_message) {
             return Ok(());
         }
         let text = format!(

@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use crate::error::Error;
 use crate::wire::by_id::ById;
 use crate::wire::frame::{self, Frame, flag};
-use crate::wire::outbound::PIECE;
+use crate::wire::outbound::{PIECE, WHOLE};
 
 /// Who began the request that a stream belongs to; request IDs are counted by each side for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,8 +38,8 @@ pub(crate) struct Streams {
     peer_window: u64,
     /// What we may still send on all streams together.
     sending: u64,
-    /// Longest body of one frame that the peer takes.
-    piece: usize,
+    /// Longest body that goes to the peer in one frame.
+    whole: usize,
     /// Bytes of items that nobody has taken yet.
     held: u64,
     /// What the peer may still send of streams that are over here, because it may not have heard so yet.
@@ -164,7 +164,8 @@ pub(crate) enum Leave {
 pub(crate) type Grant = Option<u32>;
 
 impl Streams {
-    pub(crate) fn new(ours: (u32, u32), peers: (u32, u32), piece: usize) -> Self {
+    /// Nothing yet. The windows are those of a stream and of all together; longer bodies than `whole` go to the peer in pieces.
+    pub(crate) fn new(ours: (u32, u32), peers: (u32, u32), whole: usize) -> Self {
         Self {
             streams: ById::default(),
             stream_window: u64::from(ours.0),
@@ -172,15 +173,15 @@ impl Streams {
             peer_stream_window: u64::from(peers.0),
             peer_window: u64::from(peers.1),
             sending: u64::from(peers.1),
-            piece,
+            whole,
             held: 0,
             late: 0,
         }
     }
 
-    /// Longest body of one frame that the peer takes.
+    /// Longest piece of a body that goes to the peer.
     pub(crate) fn piece(&self) -> usize {
-        self.piece
+        self.whole.min(PIECE)
     }
 
     /// Opens the streams of a request.
@@ -480,7 +481,7 @@ impl Streams {
     /// never be there at once.
     pub(crate) fn largest_whole(&self) -> usize {
         let window = self.peer_stream_window.min(self.peer_window) / 2;
-        window.saturating_sub(frame::cost(0)).min(self.piece as u64) as usize
+        window.saturating_sub(frame::cost(0)).min(self.whole as u64) as usize
     }
 
     /// The connection is gone: everything is over for everybody who waits.
@@ -526,7 +527,7 @@ impl Inflow {
         } else if body.len() <= SMALL {
             self.small.extend_from_slice(&body);
             Item::Small(body.len())
-        } else if body.len() <= PIECE {
+        } else if body.len() <= WHOLE {
             // A view of the read buffer would keep all of it, which the windows do not count.
             Item::Large(Bytes::copy_from_slice(&body))
         } else {

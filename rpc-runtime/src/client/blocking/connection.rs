@@ -167,11 +167,11 @@ impl Connection {
         let streams = Streams::new(
             (limits.stream_window, limits.connection_window),
             (hello.stream_window, hello.connection_window),
-            hello.piece(),
+            hello.whole(),
         );
         let state = State {
             calls: Calls::new(hello.inflight()),
-            out: Outbound::new(hello.piece()),
+            out: Outbound::new(hello.whole()),
             streams,
             pieces: Pieces::default(),
             reading: false,
