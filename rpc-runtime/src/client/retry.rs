@@ -232,14 +232,16 @@ impl Tried {
         if !may_repeat(call, failure) {
             return Verdict::No;
         }
-        // A connection that closed under a call that was about to use it was no attempt.
+        let pushback = failure.retry_after();
+        // A connection that closed under a call that was about to use it was no attempt. A circuit breaker that refuses the
+        // call says when to come again.
         let unused = stage == Stage::Calling
             && failure.execution() == Execution::NotSent
+            && pushback.is_none()
             && self.unsent < AT_ONCE;
         if call.policy(retry).max_attempts <= 1 && !unused {
             return Verdict::No;
         }
-        let pushback = failure.retry_after();
         match failure.execution() {
             Execution::NotSent => {
                 let since = *self.unsent_since.get_or_insert_with(Instant::now);

@@ -194,7 +194,7 @@ impl Balanced {
     }
 
     /// The connections to the latest list; those to instances that left it close when their calls have ended.
-    fn members(&self) -> Arc<[Arc<Direct>]> {
+    pub(crate) fn members(&self) -> Arc<[Arc<Direct>]> {
         let mut members = self.lock();
         if members.seen.has_changed().unwrap_or(false) {
             let listing = members.seen.borrow_and_update().clone();
