@@ -134,7 +134,7 @@ pub(crate) enum Verdict {
 /// What one connection has seen of calls; under the connection's own lock, so that a success costs an addition there.
 #[derive(Debug)]
 pub(crate) struct Tally {
-    /// Successes since the slot of the window began, of which the breaker does not know.
+    /// Successes of which the breaker does not know, and since when; not for longer than a slot of the window.
     succeeded: u32,
     since: Instant,
     /// When the breaker is to know of them.
@@ -457,10 +457,14 @@ impl Tally {
         true
     }
 
-    /// Whether [`Tally::tell`] is to follow.
+    /// Something has come, answers perhaps; whether [`Tally::tell`] is to follow.
     #[inline]
-    pub(crate) fn is_due(&self, now: Instant) -> bool {
-        self.succeeded > 0 && self.due <= now
+    pub(crate) fn is_due(&mut self, now: Instant) -> bool {
+        if self.succeeded == 0 {
+            self.since = now;
+            return false;
+        }
+        self.due <= now
     }
 
     /// Tells the breaker of the successes.

@@ -380,6 +380,14 @@ fn may_repeat_declared(call: &Prepared, part: &FailPart) -> bool {
     wanted && call.idempotent && !call.once && !call.upload().is_some_and(Upload::has_begun)
 }
 
+/// Of two reasons why no instance takes a call, the one that is over first; the later one if that is not said.
+pub(crate) fn first_over(known: Option<Error>, error: Error) -> Error {
+    match (known, error.retry_after()) {
+        (Some(known), Some(due)) if known.retry_after().is_some_and(|first| first < due) => known,
+        _ => error,
+    }
+}
+
 /// When a pause that begins now is over; none for a pause of nothing.
 pub(crate) fn pause_end(pause: Duration) -> Option<Instant> {
     (!pause.is_zero()).then(|| Instant::now() + pause)
