@@ -153,6 +153,7 @@ impl Breaker {
             window: policy.window.clamp(SHORTEST, LONGEST),
             open_time: policy.open_time.min(LONGEST),
             probe_pause: policy.probe_pause.min(LONGEST),
+            probes: policy.probes.max(1),
             ..*policy
         };
         let inner = Inner {
@@ -522,9 +523,12 @@ impl Window {
     /// How many of how many have failed.
     fn sums(&mut self, now: Instant) -> (u32, u32) {
         self.reach(now);
-        self.slots.iter().fold((0, 0), |(failed, samples), slot| {
-            (failed + slot.1, samples + slot.0 + slot.1)
-        })
+        self.slots
+            .iter()
+            .fold((0, 0), |(failed, samples): (u32, u32), slot| {
+                let ended = slot.0.saturating_add(slot.1);
+                (failed.saturating_add(slot.1), samples.saturating_add(ended))
+            })
     }
 
     /// The slot of a moment, with those before it forgotten that are too old then; `None` for one that is itself.

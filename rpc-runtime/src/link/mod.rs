@@ -783,16 +783,15 @@ impl Ticket {
         };
         self.link.made_room(&state);
         self.done = true;
-        let told = state.tally.counts(self.pass, &answer);
+        if !state.tally.counts(self.pass, &answer) {
+            drop(state);
+            self.link.settle(self.pass, &answer);
+            state = self.link.lock();
+        }
         if !state.streams.is_empty() {
             let wakers = self.link.close_streams(&mut state, (Side::Ours, self.id));
             drop(state);
             wakers.into_iter().for_each(Waker::wake);
-        } else {
-            drop(state);
-        }
-        if !told {
-            self.link.settle(self.pass, &answer);
         }
         Poll::Ready(answer)
     }
