@@ -94,7 +94,9 @@ mod tests {
         for secret in factors() {
             for step in [1, 2, 3, 256, 512, 1000, 1 << 16, 1 << 24] {
                 let ids = (0..256).map(|n: u32| n.wrapping_mul(step));
-                let hashes: Vec<u64> = ids.map(|id| secret.hash_one((Side::Theirs, id))).collect();
+                let hashes: Vec<u64> = ids
+                    .map(|id| secret.hash_one((Side::Theirs, id)))
+                    .collect();
                 // 256 requests in a table of 512 have some 201 places by chance, and it tells them apart by their upper 7 bits.
                 let places: HashSet<u64> = hashes.iter().map(|hash| hash & 511).collect();
                 let tags: HashSet<u64> = hashes.iter().map(|hash| hash >> 57).collect();

@@ -273,8 +273,7 @@ impl BlockingChannel {
         let (fresh, again): (Vec<_>, Vec<_>) =
             rotated.partition(|address| !tried.iter().any(|peer| **peer == *address.to_string()));
         let mut last = None;
-        let order = fresh.into_iter().chain(again);
-        for address in order {
+        for address in fresh.into_iter().chain(again) {
             let handshake = self.shared.limits.handshake_timeout;
             let limit = deadline.map_or(handshake, |deadline| {
                 handshake.min(deadline.saturating_duration_since(Instant::now()))

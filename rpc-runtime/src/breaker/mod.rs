@@ -1,15 +1,21 @@
 //! Leaves an address alone for a while when most calls to it fail: the circuit breaker.
 
+mod tally;
+mod window;
+
 use std::fmt;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use log::Level;
 use tokio::time::Instant;
 
 use crate::backoff::random_fraction;
-use crate::error::{Error, ErrorKind, Execution, Result};
-use crate::wire::calls::Answer;
+use crate::error::{Error, ErrorKind, Result};
+
+pub(crate) use tally::{Tally, Verdict};
+use window::Window;
 
 /// When a channel stops calling an address where most calls fail, and how it finds out that it may call again.
 ///
@@ -123,26 +129,6 @@ enum Phase {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Pass(u16);
 
-/// What became of a call, as far as it speaks for its peer or against it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    Good,
-    Bad(ErrorKind),
-    Nothing,
-}
-
-/// What one connection has seen of calls; under the connection's own lock, so that a success costs an addition there.
-#[derive(Debug)]
-pub(crate) struct Tally {
-    /// Successes of which the breaker does not know, and since when; not for longer than a slot of the window.
-    succeeded: u32,
-    since: Instant,
-    /// When the breaker is to know of them.
-    due: Instant,
-    /// The calls that the connection took along count as one.
-    lost: bool,
-}
-
 impl Breaker {
     /// A breaker for an address; `None` if the policy has none.
     pub(crate) fn new(policy: &BreakerPolicy, address: impl fmt::Display) -> Option<Arc<Self>> {
@@ -229,7 +215,7 @@ impl Breaker {
         }
         let pass = Pass(self.stamp.load(Ordering::Relaxed));
         drop(inner);
-        self.tell(change);
+        write(change);
         Some(pass)
     }
 
@@ -279,7 +265,7 @@ impl Breaker {
             _ => None,
         };
         drop(inner);
-        self.tell(change);
+        write(change);
     }
 
     /// A probe has shown that the peer is at work, before its end.
@@ -333,14 +319,15 @@ impl Breaker {
         now.saturating_duration_since(since) >= self.policy.window * 2
     }
 
-    fn open(&self, inner: &mut Inner, now: Instant) -> Change {
+    fn open(&self, inner: &mut Inner, now: Instant) -> Line {
         let pause = self.policy.open_time.mul_f64(0.8 + 0.4 * random_fraction());
         inner.phase = Phase::Open { until: now + pause };
         self.changed(false);
-        Change::Opened(inner.reason(), pause)
+        let why = inner.reason();
+        self.line(Level::Warn, format_args!("opens for {pause:?}: {why}"))
     }
 
-    fn half_open(&self, inner: &mut Inner, now: Instant) -> Change {
+    fn half_open(&self, inner: &mut Inner, now: Instant) -> Line {
         inner.phase = Phase::HalfOpen {
             since: now,
             next: now,
@@ -348,37 +335,29 @@ impl Breaker {
             succeeded: 0,
         };
         self.changed(false);
-        Change::HalfOpened
+        self.line(
+            Level::Info,
+            format_args!("is half open: one call goes as a probe"),
+        )
     }
 
-    fn close(&self, inner: &mut Inner, now: Instant) -> Change {
+    fn close(&self, inner: &mut Inner, now: Instant) -> Line {
         inner.phase = Phase::Closed;
         inner.window = Window::new(self.policy.window, now);
         self.changed(true);
-        Change::Closed
+        self.line(Level::Info, format_args!("closes"))
     }
 
-    /// Gives the phase a stamp that no pass has. Under the lock.
+    /// Gives the phase a stamp that no pass has; those of earlier ones come again after 32,768 changes. Under the lock.
     fn changed(&self, closed: bool) {
         let next = (self.stamp.load(Ordering::Relaxed) | 1).wrapping_add(1);
         self.stamp
             .store(next | u16::from(!closed), Ordering::Relaxed);
     }
 
-    fn tell(&self, change: Option<Change>) {
-        let address = &self.address;
-        match change {
-            None => {}
-            Some(Change::Opened(why, pause)) => {
-                log::warn!("the circuit breaker of {address} opens for {pause:?}: {why}");
-            }
-            Some(Change::HalfOpened) => {
-                log::info!(
-                    "the circuit breaker of {address} is half open: one call goes as a probe"
-                );
-            }
-            Some(Change::Closed) => log::info!("the circuit breaker of {address} closes"),
-        }
+    fn line(&self, level: Level, what: fmt::Arguments<'_>) -> Line {
+        let text = format!("the circuit breaker of {} {what}", self.address);
+        (level, text)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -386,11 +365,13 @@ impl Breaker {
     }
 }
 
-/// What is logged, outside of the lock.
-enum Change {
-    Opened(String, Duration),
-    HalfOpened,
-    Closed,
+/// A change, to be logged outside of the lock.
+type Line = (Level, String);
+
+fn write(line: Option<Line>) {
+    if let Some((level, text)) = line {
+        log::log!(level, "{text}");
+    }
 }
 
 impl Inner {
@@ -412,146 +393,11 @@ impl Pass {
     }
 }
 
-impl Verdict {
-    /// What an answer says of the peer.
-    ///
-    /// Whoever answers is there: declared errors and refusals that are the caller's affair are good. A peer that is busy or
-    /// leaves says so itself, and what was not sent or was given up says nothing.
-    pub(crate) fn of(answer: &Answer) -> Self {
-        let Answer::Failed(error) = answer else {
-            return Self::Good;
-        };
-        match (error.kind(), error.execution()) {
-            (_, Execution::NotSent)
-            | (ErrorKind::ResourceExhausted | ErrorKind::Cancelled, _)
-            | (ErrorKind::Unavailable, Execution::NotStarted) => Self::Nothing,
-            (
-                kind @ (ErrorKind::Unavailable
-                | ErrorKind::DeadlineExceeded
-                | ErrorKind::Internal),
-                _,
-            )
-            // The connection broke because of what came on it.
-            | (kind @ ErrorKind::DataLoss, Execution::Unknown) => Self::Bad(kind),
-            _ => Self::Good,
-        }
-    }
-}
-
-impl Tally {
-    pub(crate) fn new(now: Instant) -> Self {
-        Self {
-            succeeded: 0,
-            since: now,
-            due: now,
-            lost: false,
-        }
-    }
-
-    /// Counts a success; `false` for what is to be told to the breaker at once.
-    #[inline]
-    pub(crate) fn counts(&mut self, pass: Pass, answer: &Answer) -> bool {
-        if matches!(answer, Answer::Failed(_)) || pass.is_probe() {
-            return false;
-        }
-        self.succeeded = self.succeeded.wrapping_add(1);
-        true
-    }
-
-    /// Something has come, answers perhaps; whether [`Tally::tell`] is to follow.
-    #[inline]
-    pub(crate) fn is_due(&mut self, now: Instant) -> bool {
-        if self.succeeded == 0 {
-            self.since = now;
-            return false;
-        }
-        self.due <= now
-    }
-
-    /// Tells the breaker of the successes.
-    #[cold]
-    pub(crate) fn tell(&mut self, breaker: &Breaker, now: Instant) {
-        let mut inner = breaker.lock();
-        inner.window.add(self.since, self.succeeded, 0);
-        self.succeeded = 0;
-        self.since = now;
-        self.due = now + inner.window.slot;
-    }
-
-    /// What an answer says of the peer. A connection that is lost is one failure, however many calls and streams it takes
-    /// along.
-    pub(crate) fn verdict(&mut self, pass: Pass, answer: &Answer, is_gone: bool) -> Verdict {
-        let verdict = Verdict::of(answer);
-        let is_lost = match verdict {
-            Verdict::Bad(kind) => is_gone && kind != ErrorKind::DeadlineExceeded,
-            _ => false,
-        };
-        let known = is_lost && std::mem::replace(&mut self.lost, true);
-        if known && !pass.is_probe() {
-            return Verdict::Nothing;
-        }
-        verdict
-    }
-}
-
-/// Calls that have ended lately, by slots of time.
-struct Window {
-    start: Instant,
-    slot: Duration,
-    /// Number of the latest slot since the start.
-    latest: u64,
-    /// Successes and failures.
-    slots: [(u32, u32); SLOTS],
-}
-
-impl Window {
-    fn new(length: Duration, start: Instant) -> Self {
-        Self {
-            start,
-            slot: length / SLOTS as u32,
-            latest: 0,
-            slots: [(0, 0); SLOTS],
-        }
-    }
-
-    fn add(&mut self, at: Instant, succeeded: u32, failed: u32) {
-        let Some(slot) = self.reach(at) else { return };
-        slot.0 = slot.0.saturating_add(succeeded);
-        slot.1 = slot.1.saturating_add(failed);
-    }
-
-    /// How many of how many have failed.
-    fn sums(&mut self, now: Instant) -> (u32, u32) {
-        self.reach(now);
-        self.slots
-            .iter()
-            .fold((0, 0), |(failed, samples): (u32, u32), slot| {
-                let ended = slot.0.saturating_add(slot.1);
-                (failed.saturating_add(slot.1), samples.saturating_add(ended))
-            })
-    }
-
-    /// The slot of a moment, with those before it forgotten that are too old then; `None` for one that is itself.
-    fn reach(&mut self, at: Instant) -> Option<&mut (u32, u32)> {
-        let since = at.checked_duration_since(self.start)?;
-        let number = (since.as_nanos() / self.slot.as_nanos()) as u64;
-        for passed in (self.latest + 1..=number).rev().take(SLOTS) {
-            self.slots[passed as usize % SLOTS] = (0, 0);
-        }
-        self.latest = self.latest.max(number);
-        let kept = number + SLOTS as u64 > self.latest;
-        kept.then_some(&mut self.slots[number as usize % SLOTS])
-    }
-}
-
 impl fmt::Debug for Breaker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Breaker({}, {:?})", self.address, self.state())
     }
 }
-
-/// Parts that the window is counted in.
-const SLOTS: usize = 10;
 
 /// Windows shorter than this are taken to be this long: a slot has to be some time.
 const SHORTEST: Duration = Duration::from_millis(10);
