@@ -283,7 +283,7 @@ impl Error {
             )
     }
 
-    /// How long the peer asks to wait before another attempt.
+    /// How long to wait before another attempt: as the peer asks for, or until one is due.
     pub fn retry_after(&self) -> Option<Duration> {
         self.inner.retry_after
     }

@@ -40,6 +40,7 @@
 //! | say who may do what | [`Token`], [`Authenticator`], [`Rule`], [`Identity`]; `ServerTls` and `ClientTls` (feature `tls`) |
 //! | look into a running server | [`reflection`], [`health`] |
 //! | talk to peers of MessagePack-RPC | [`msgpack_rpc`] |
+//! | leave an ill server alone for a while | [`BreakerPolicy`], [`Channel::breakers`] |
 //! | bound what peers may cost | [`Limits`] |
 //! | bring a transport of one's own | [`Transport`] |
 //! | hold values that `.idl` files know | [`Value`], [`Timestamp`], [`Decimal`], [`Uuid`] |
@@ -61,6 +62,7 @@ pub mod reflection;
 pub mod stream;
 
 mod backoff;
+mod breaker;
 mod client;
 mod context;
 mod descriptor;
@@ -83,6 +85,7 @@ mod task;
 mod transport;
 mod wire;
 
+pub use breaker::{BreakerPolicy, BreakerState};
 pub use bytes::Bytes;
 #[doc(hidden)]
 pub use client::Unbroken;

@@ -46,7 +46,8 @@ pub struct Limits {
     /// Most connections of one server from one IP address; others are told so and closed. No limit unless one is set:
     /// many clients may stand behind one address.
     pub max_connections_per_ip: Option<u32>,
-    /// Most connections of one server whose handshake is not complete. 1,024.
+    /// Most connections of one server whose handshake is not complete. 1,024. Others are told so and closed; without a word
+    /// over TLS, and where 64 are being told already.
     pub max_handshaking: u32,
     /// Time from accept to HELLO answered. 10 s.
     pub handshake_timeout: Duration,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
+use crate::breaker::BreakerPolicy;
 use crate::client::channel::Channel;
 use crate::client::profile::Profile;
 use crate::client::retry::{Retry, RetryPolicy};
@@ -38,6 +39,7 @@ pub struct ChannelBuilder {
     limits: Limits,
     exports: Router,
     retry: RetryPolicy,
+    breaker: BreakerPolicy,
     transport: Option<Arc<dyn Transport>>,
     /// How the peers name methods, if they speak MessagePack-RPC.
     spelling: Option<Spelling>,
@@ -74,6 +76,12 @@ impl ChannelBuilder {
     /// Replaces the policy by which failed calls are repeated.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.retry = policy;
+        self
+    }
+
+    /// Replaces the policy by which addresses are left alone where most calls fail.
+    pub fn breaker(mut self, policy: BreakerPolicy) -> Self {
+        self.breaker = policy;
         self
     }
 
@@ -182,6 +190,7 @@ impl ChannelBuilder {
         }
         let mut profile = Profile::new(self.limits, service);
         profile.retry = Retry::new(self.retry);
+        profile.breaker = self.breaker;
         profile.transport = self.transport;
         profile.spoken = self
             .spelling

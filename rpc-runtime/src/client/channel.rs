@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep_until, timeout_at};
 
+use crate::breaker::BreakerState;
 use crate::client::builder::ChannelBuilder;
 use crate::client::call::Call;
 use crate::client::direct::Direct;
@@ -283,6 +284,25 @@ impl Channel {
         self.inner.profile.mismatches()
     }
 
+    /// What the circuit breakers of this channel do now, by address: of all instances that it knows, or of its one peer.
+    /// Empty without breakers ([`BreakerPolicy::none`](crate::BreakerPolicy::none)).
+    ///
+    /// Each change is logged as well: `warn` for one that opens, else `info`.
+    pub fn breakers(&self) -> Vec<(String, BreakerState)> {
+        let state = |direct: &Direct| {
+            let breaker = direct.breaker()?;
+            Some((direct.address().to_string(), breaker.state()))
+        };
+        match &self.inner.route {
+            Route::Direct(direct) => state(direct).into_iter().collect(),
+            Route::Balanced(balanced) => {
+                let members = balanced.members();
+                members.iter().filter_map(|member| state(member)).collect()
+            }
+            Route::Local(_) | Route::Caller(_) | Route::Object(_) => Vec::new(),
+        }
+    }
+
     /// The fingerprint that the peer announced for a service: `None` if it has no such service, or no peer is
     /// connected. Equal to the one of the generated client if both sides were made from the same definition.
     pub fn peer_fingerprint(&self, service: &str) -> Option<u64> {
@@ -336,7 +356,7 @@ impl Channel {
         };
         match link.begin_as(&prepared.first_frame()?, begin) {
             Ok(ticket) => Ok(Some(self.with_upload(ticket, prepared))),
-            Err(NotBegun::Full | NotBegun::Gone) => Ok(None),
+            Err(NotBegun::Full | NotBegun::Gone | NotBegun::Shut) => Ok(None),
             Err(NotBegun::Refused(error)) => Err(error),
         }
     }
@@ -348,7 +368,7 @@ impl Channel {
         };
         match link.send_one_way(&prepared.frame()?, self.is_bound()) {
             Ok(()) => Ok(true),
-            Err(NotBegun::Full | NotBegun::Gone) => Ok(false),
+            Err(NotBegun::Full | NotBegun::Gone | NotBegun::Shut) => Ok(false),
             Err(NotBegun::Refused(error)) => Err(error),
         }
     }
@@ -556,6 +576,11 @@ impl Channel {
             }
             // Whatever ended the connection, this call was not on it.
             NotBegun::Gone => link.close_reason().with_execution(Execution::NotSent),
+            // Another call was the probe that this one was to be.
+            NotBegun::Shut => match link.shut() {
+                Some(error) => error,
+                None => return Ok(()),
+            },
             NotBegun::Refused(error) => return Err(tried.conclude(error)),
         };
         tried.pass_over(link.peer());

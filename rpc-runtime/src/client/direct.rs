@@ -9,9 +9,10 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout};
 
 use crate::backoff::Backoff;
+use crate::breaker::Breaker;
 use crate::client::profile::Profile;
 use crate::error::{Error, ErrorKind, Execution, Result};
-use crate::link::{self, Link};
+use crate::link::{self, Link, Terms};
 use crate::msgpack_rpc;
 use crate::task::{self, Work, boxed};
 use crate::transport::{self, Address};
@@ -26,6 +27,7 @@ pub(crate) struct Direct {
 struct Shared {
     address: Address,
     profile: Arc<Profile>,
+    breaker: Option<Arc<Breaker>>,
     current: Mutex<Current>,
 }
 
@@ -99,6 +101,7 @@ impl Direct {
             loss_noted: false,
         });
         let shared = Shared {
+            breaker: Breaker::new(&profile.breaker, &address),
             address,
             profile,
             current,
@@ -113,6 +116,11 @@ impl Direct {
         &self.shared.address
     }
 
+    /// Says whether calls go there; `None` if nothing keeps them from it.
+    pub(crate) fn breaker(&self) -> Option<&Breaker> {
+        self.shared.breaker.as_deref()
+    }
+
     /// The connection if there is one; it may turn out to be closed when a call begins.
     pub(crate) fn ready(&self) -> Option<Arc<Link>> {
         self.shared.lock().link.clone()
@@ -120,6 +128,9 @@ impl Direct {
 
     /// Whether a call could begin, or an attempt to connect could be made, right now.
     pub(crate) fn is_usable(&self) -> bool {
+        if self.breaker().is_some_and(|breaker| !breaker.is_passable()) {
+            return false;
+        }
         let mut current = self.shared.lock();
         if current.link.as_ref().is_some_and(|link| link.is_open()) {
             return true;
@@ -137,12 +148,16 @@ impl Direct {
     ///
     /// # Errors
     ///
-    /// `unavailable`, not sent: nobody listens, or the last attempt failed and the next one is not due.
+    /// `unavailable`, not sent: nobody listens, or the last attempt failed and the next one is not due, or the circuit
+    /// breaker is open.
     pub(crate) fn link(&self) -> Work<'_, Result<Arc<Link>>> {
         boxed(self.connected())
     }
 
     async fn connected(&self) -> Result<Arc<Link>> {
+        if let Some(breaker) = self.breaker() {
+            breaker.check()?;
+        }
         loop {
             let outcome = {
                 let mut current = self.shared.lock();
@@ -172,9 +187,9 @@ impl Direct {
         let outcome = Arc::new(Outcome::default());
         let tell = Tell(outcome.clone());
         let (address, profile) = (self.shared.address.clone(), self.shared.profile.clone());
-        let shared = Arc::downgrade(&self.shared);
+        let (shared, breaker) = (Arc::downgrade(&self.shared), self.shared.breaker.clone());
         let task = task::spawn(async move {
-            let connected = connect(&address, &profile).await;
+            let connected = connect(&address, &profile, breaker).await;
             let outcome = keep(&shared, connected);
             let _ = tell.0.said.set(outcome);
         });
@@ -185,7 +200,11 @@ impl Direct {
     }
 }
 
-async fn connect(address: &Address, profile: &Profile) -> Result<Arc<Link>> {
+async fn connect(
+    address: &Address,
+    profile: &Profile,
+    breaker: Option<Arc<Breaker>>,
+) -> Result<Arc<Link>> {
     let patience = profile.terms.limits.write_stall_timeout;
     let reached = async {
         let io = transport::connect_by(
@@ -204,7 +223,11 @@ async fn connect(address: &Address, profile: &Profile) -> Result<Arc<Link>> {
         return Err(silent.with_peer(address.to_string()));
     };
     let (mut io, token) = reached?;
-    let (terms, mut exports) = (profile.terms.clone(), profile.exports.clone());
+    let mut exports = profile.exports.clone();
+    let terms = Terms {
+        breaker,
+        ..profile.terms.clone()
+    };
     if let Some(spoken) = &profile.spoken {
         if token.is_some() {
             let text = "MessagePack-RPC has no place for a token: make this channel without one, and let the transport or the network vouch for it";

@@ -23,7 +23,7 @@ pub(crate) use direct::Direct;
 pub(crate) use items::no_streams;
 pub(crate) use profile::Profile;
 pub(crate) use request::{Prepared, Request};
-pub(crate) use retry::Tried;
+pub(crate) use retry::{Tried, first_over};
 pub(crate) use upload::Turn;
 
 pub use batch::Batch;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::breaker::BreakerPolicy;
 use crate::client::retry::Retry;
 use crate::descriptor::{MethodDescriptor, ServiceDescriptor};
 use crate::error::{Error, Result};
@@ -23,6 +24,8 @@ pub(crate) struct Profile {
     pub(crate) exports: Option<Arc<Router>>,
     /// What fails is repeated by this.
     pub(crate) retry: Retry,
+    /// Addresses where most calls fail are left alone by this.
+    pub(crate) breaker: BreakerPolicy,
     /// Opens connections in place of the system's sockets.
     pub(crate) transport: Option<Arc<dyn Transport>>,
     /// How the peers name what is called, if they speak MessagePack-RPC.
@@ -43,6 +46,7 @@ impl Profile {
             terms: Terms::new(limits),
             exports: None,
             retry: Retry::default(),
+            breaker: BreakerPolicy::default(),
             transport: None,
             spoken: None,
             security: ClientSecurity::default(),

@@ -232,14 +232,16 @@ impl Tried {
         if !may_repeat(call, failure) {
             return Verdict::No;
         }
-        // A connection that closed under a call that was about to use it was no attempt.
+        let pushback = failure.retry_after();
+        // A connection that closed under a call that was about to use it was no attempt. A circuit breaker that refuses the
+        // call says when to come again.
         let unused = stage == Stage::Calling
             && failure.execution() == Execution::NotSent
+            && pushback.is_none()
             && self.unsent < AT_ONCE;
         if call.policy(retry).max_attempts <= 1 && !unused {
             return Verdict::No;
         }
-        let pushback = failure.retry_after();
         match failure.execution() {
             Execution::NotSent => {
                 let since = *self.unsent_since.get_or_insert_with(Instant::now);
@@ -376,6 +378,14 @@ pub(crate) fn may_repeat(call: &Prepared, failure: &Error) -> bool {
 fn may_repeat_declared(call: &Prepared, part: &FailPart) -> bool {
     let wanted = part.retryable || call.names(Status::from_code(part.status)) == Some(true);
     wanted && call.idempotent && !call.once && !call.upload().is_some_and(Upload::has_begun)
+}
+
+/// Of two reasons why no instance takes a call, the one that is over first; the later one if that is not said.
+pub(crate) fn first_over(known: Option<Error>, error: Error) -> Error {
+    match (known, error.retry_after()) {
+        (Some(known), Some(due)) if known.retry_after().is_some_and(|first| first < due) => known,
+        _ => error,
+    }
 }
 
 /// When a pause that begins now is over; none for a pause of nothing.

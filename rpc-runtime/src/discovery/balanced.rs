@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use crate::backoff::random;
-use crate::client::{Direct, Profile, Tried};
+use crate::client::{Direct, Profile, Tried, first_over};
 use crate::discovery::directory::{Directory, Listing};
 #[cfg(not(feature = "registry"))]
 use crate::discovery::no_registries;
@@ -163,12 +163,7 @@ impl Balanced {
                 }
                 match member.link().await {
                     Ok(link) => return Ok(link),
-                    // Of those that are not due yet, the one that will be first.
-                    Err(error) => match (&last, error.retry_after()) {
-                        (Some(known), Some(due))
-                            if known.retry_after().is_some_and(|first| first < due) => {}
-                        _ => last = Some(error),
-                    },
+                    Err(error) => last = Some(first_over(last, error)),
                 }
             }
         }
@@ -194,7 +189,7 @@ impl Balanced {
     }
 
     /// The connections to the latest list; those to instances that left it close when their calls have ended.
-    fn members(&self) -> Arc<[Arc<Direct>]> {
+    pub(crate) fn members(&self) -> Arc<[Arc<Direct>]> {
         let mut members = self.lock();
         if members.seen.has_changed().unwrap_or(false) {
             let listing = members.seen.borrow_and_update().clone();

@@ -11,6 +11,7 @@ mod handlers;
 mod handshake;
 mod keep;
 mod objects;
+mod outcome;
 mod pace;
 mod packed;
 mod read;
@@ -35,6 +36,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout};
 
+use crate::breaker::{Breaker, Pass, Tally};
 use crate::error::{Error, Execution};
 use crate::limits::Limits;
 use crate::memory::{Memory, Share};
@@ -69,6 +71,8 @@ pub(crate) struct Terms {
     pub(crate) memory: Arc<Memory>,
     /// Compressed bodies are read, and large ones are compressed for peers that read them as well.
     pub(crate) compress: bool,
+    /// Judges the peer by what becomes of calls.
+    pub(crate) breaker: Option<Arc<Breaker>>,
 }
 
 impl Terms {
@@ -77,6 +81,7 @@ impl Terms {
             memory: Memory::new(limits.process_memory),
             limits: Arc::new(limits),
             compress: false,
+            breaker: None,
         }
     }
 }
@@ -108,6 +113,8 @@ pub(crate) struct Link {
     router: Option<Arc<Router>>,
     /// How long handlers of lent objects take, all together.
     objects_pace: pace::Pace,
+    /// Lets our calls through, and is told what becomes of them.
+    breaker: Option<Arc<Breaker>>,
     state: Mutex<State>,
     writer: Mutex<write::Writer>,
     /// Wakes the keeper: bytes wait to be written, or a deadline moved forward.
@@ -149,6 +156,7 @@ pub(crate) enum Role {
 /// What callers, handlers, the reader and the keeper share.
 struct State {
     calls: Calls,
+    tally: Tally,
     out: Outbound,
     streams: Streams,
     pieces: Pieces,
@@ -244,6 +252,8 @@ pub(crate) enum NotBegun {
     Full,
     /// The link is closed or closing: use another one.
     Gone,
+    /// The circuit breaker lets nothing through at the moment.
+    Shut,
     /// This call can begin on no link.
     Refused(Error),
 }
@@ -252,7 +262,10 @@ pub(crate) enum NotBegun {
 pub(crate) struct Ticket {
     link: Arc<Link>,
     id: u32,
+    pass: Pass,
     done: bool,
+    /// An item has come.
+    heard: bool,
     /// Sends the items of the call.
     sender: Option<AbortHandle>,
 }
@@ -269,6 +282,7 @@ impl Link {
             limits,
             memory,
             compress,
+            breaker,
         } = terms;
         let now = Instant::now();
         let streams = Streams::new(
@@ -278,6 +292,7 @@ impl Link {
         );
         let state = State {
             calls: Calls::new(peer_hello.inflight()),
+            tally: Tally::new(now),
             out: Outbound::paced(&peer_hello),
             streams,
             pieces: Pieces::default(),
@@ -321,6 +336,7 @@ impl Link {
             limits,
             router,
             objects_pace: pace::Pace::default(),
+            breaker,
             state: Mutex::new(state),
             writer: Mutex::new(write::Writer::new(io.writer)),
             wake_keeper: Notify::new(),
@@ -392,8 +408,11 @@ impl Link {
         } = begin;
         let packed = self.packed_call(call);
         let call = &as_packed(call, packed.as_deref());
+        let pass = self.admitted()?;
         let mut state = self.lock();
-        let id = self.write_call(&mut state, call, deadline, bound, by)?;
+        let id = self
+            .write_call(&mut state, call, deadline, bound, by)
+            .inspect_err(|_| self.give_pass_back(pass))?;
         let alone = state.calls.live() == 1;
         if alone {
             self.watch(&mut state);
@@ -412,7 +431,9 @@ impl Link {
         Ok(Ticket {
             link: self.clone(),
             id,
+            pass,
             done: false,
+            heard: false,
             sender: None,
         })
     }
@@ -435,9 +456,12 @@ impl Link {
     ) -> Result<(), NotBegun> {
         let packed = self.packed_call(call);
         let call = &as_packed(call, packed.as_deref());
+        let pass = self.admitted()?;
         let mut state = self.lock();
-        let id = self.write_call(&mut state, call, None, bound, None)?;
-        state.calls.release(id);
+        let begun = self.write_call(&mut state, call, None, bound, None);
+        // Nobody will tell what becomes of it.
+        self.give_pass_back(pass);
+        state.calls.release(begun?);
         drop(state);
         self.flush_now();
         Ok(())
@@ -772,6 +796,11 @@ impl Ticket {
         };
         self.link.made_room(&state);
         self.done = true;
+        if !state.tally.counts(self.pass, &answer) {
+            drop(state);
+            self.link.settle(self.pass, &answer);
+            state = self.link.lock();
+        }
         if !state.streams.is_empty() {
             let wakers = self.link.close_streams(&mut state, (Side::Ours, self.id));
             drop(state);
@@ -798,6 +827,7 @@ impl Ticket {
                 self.link.wake_keeper.notify_one();
             }
             drop(state);
+            self.hears();
             return Poll::Ready(match self.link.unpacked_item(next) {
                 Next::Item(body) => Event::Item(body),
                 // The call is given up when this is dropped.
@@ -816,6 +846,7 @@ impl Ticket {
         let wakers = self.link.close_streams(&mut state, key);
         drop(state);
         self.done = true;
+        self.ends(&answer);
         wakers.into_iter().for_each(Waker::wake);
         Poll::Ready(Event::Over(answer))
     }
@@ -843,6 +874,7 @@ impl Drop for Ticket {
         if self.done {
             return;
         }
+        self.link.give_pass_back(self.pass);
         let mut state = self.link.lock();
         let (tell, untaken) = state.calls.abandon(self.id);
         // An answer that nobody took has freed its slot.

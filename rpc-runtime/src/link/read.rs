@@ -360,6 +360,11 @@ impl Link {
         state.last_heard = now;
         // Whatever comes is a sign of life; the PONG that follows is still an answer.
         state.pings.answered |= state.ping_sent.take().is_some();
+        if state.tally.is_due(now)
+            && let Some(breaker) = &self.breaker
+        {
+            state.tally.tell(breaker, now);
+        }
         (now, state.phase == Phase::Closed)
     }
 

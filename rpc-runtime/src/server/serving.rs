@@ -38,6 +38,10 @@ use crate::wire::frame::GoAwayReason;
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// Most connections beyond `Limits::max_handshaking` that are told so at once. Each takes a task and 4 KiB, for two seconds if it
+/// is silent: enough for clients that come in a herd, and little for a flood.
+const TOLD_AT_ONCE: u32 = 64;
+
 /// What is to be served, before it listens.
 ///
 /// ```
@@ -110,6 +114,8 @@ pub(super) struct Shared {
     next_link: AtomicU64,
     connections: AtomicU32,
     handshaking: AtomicU32,
+    /// Connections that are told that there are too many handshakes.
+    turning_away: AtomicU32,
     /// A handshake has ended, one way or the other.
     shaken: Notify,
     /// Health: no shutdown has begun.
@@ -286,6 +292,7 @@ impl Server {
             next_link: AtomicU64::new(0),
             connections: AtomicU32::new(0),
             handshaking: AtomicU32::new(0),
+            turning_away: AtomicU32::new(0),
             shaken: Notify::new(),
             ready: watch::Sender::new(true),
             leaving: AtomicBool::new(false),
@@ -512,8 +519,7 @@ async fn at_once<F: Future>(future: F) -> Option<F::Output> {
 fn take_in(shared: &Arc<Shared>, router: &Arc<Router>, io: Io, is_tls: bool) {
     let limit = shared.terms.limits.max_handshaking;
     let Some(handshaking) = Counted::below(limit, shared, |shared| &shared.handshaking) else {
-        // Nobody is left to say why: dropping closes it.
-        return;
+        return tell_crowd(shared, io, is_tls);
     };
     let (shared, router) = (shared.clone(), router.clone());
     task::spawn(async move {
@@ -547,6 +553,25 @@ fn take_in(shared: &Arc<Shared>, router: &Arc<Router>, io: Io, is_tls: bool) {
         drop(handshaking);
         keep(&shared, &link).await;
         shared.links().remove(&number);
+    });
+}
+
+/// Tells a connection that there are too many handshakes. Where that would take a handshake, or where many are being told
+/// already, it is closed without a word: dropping does it.
+fn tell_crowd(shared: &Arc<Shared>, io: Io, is_tls: bool) {
+    if is_tls {
+        return;
+    }
+    let Some(place) = Counted::below(TOLD_AT_ONCE, shared, |shared| &shared.turning_away) else {
+        return;
+    };
+    task::spawn(async move {
+        let limits = &place.shared.terms.limits;
+        let text = format!(
+            "{} connections have not said HELLO to this server yet, more are not taken; try again later, or raise its `Limits::max_handshaking`",
+            limits.max_handshaking
+        );
+        link::turn_away(io, limits, GoAwayReason::Limit, &text).await;
     });
 }
 

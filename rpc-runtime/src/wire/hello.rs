@@ -74,7 +74,11 @@ impl Hello {
 
     /// Longest body that goes to this side in one frame although it could be cut.
     pub(crate) fn whole(&self) -> usize {
-        if self.takes(WHOLE) { WHOLE } else { self.piece() }
+        if self.takes(WHOLE) {
+            WHOLE
+        } else {
+            self.piece()
+        }
     }
 
     /// Most calls that are made to this side at once. A place is kept for each until its end comes, even when its caller has

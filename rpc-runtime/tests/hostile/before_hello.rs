@@ -142,23 +142,50 @@ async fn a_handshake_that_never_comes_is_given_up() {
 }
 
 #[tokio::test]
-async fn handshakes_beyond_the_limit_are_closed_and_later_ones_are_taken() {
+async fn handshakes_beyond_the_limit_are_told_so_and_later_ones_are_taken() {
     let limits = Limits {
         max_handshaking: 2,
-        handshake_timeout: Duration::from_millis(200),
+        handshake_timeout: Duration::from_secs(1),
         ..Limits::default()
     };
     let victim = Victim::with(limits).await;
     let mut first = Raw::silent(victim.address()).await;
     let mut second = Raw::silent(victim.address()).await;
-    let mut third = Raw::silent(victim.address()).await;
-    assert_eq!(third.rest().await, b"");
+    let third = victim.stranger(&[PREFACE, HELLO].concat()).await;
+    let (_, reason, text) = read_end(&third);
+    assert_eq!(reason, 3);
+    assert!(
+        text.starts_with("2 connections have not said HELLO to this server yet, more are not taken; try again later"),
+        "{text}"
+    );
+    let failure = TargetClient::connect(victim.address()).await.unwrap_err();
+    assert_eq!(failure.kind(), ErrorKind::ResourceExhausted, "{failure}");
+    assert_eq!(failure.execution(), Execution::NotSent);
     victim.lives().await;
     first.rest().await;
     second.rest().await;
     // Their places are free a moment after their connections have ended.
     let wait = async { while Channel::connect(victim.address()).await.is_err() {} };
     timeout(LONG, wait).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_flood_of_handshakes_beyond_the_limit_is_closed_without_a_word() {
+    let limits = Limits {
+        max_handshaking: 2,
+        ..Limits::default()
+    };
+    let victim = Victim::with(limits).await;
+    let mut silent = Vec::new();
+    for _ in 0..2 + 64 {
+        silent.push(Raw::silent(victim.address()).await);
+    }
+    let mut last = Raw::silent(victim.address()).await;
+    assert_eq!(last.rest().await, b"");
+    // Those that are told wait for nobody who says nothing.
+    let (_, reason, _) = read_end(&silent[65].rest().await);
+    assert_eq!(reason, 3);
+    victim.lives().await;
 }
 
 #[tokio::test]

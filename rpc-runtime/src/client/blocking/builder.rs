@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::breaker::BreakerPolicy;
 use crate::client::blocking::BlockingChannel;
 use crate::client::retry::RetryPolicy;
 use crate::error::{Error, Result};
@@ -29,6 +30,7 @@ pub struct BlockingChannelBuilder {
     pub(super) limits: Limits,
     pub(super) own: Own,
     pub(super) retry: RetryPolicy,
+    pub(super) breaker: BreakerPolicy,
     /// The first mistake in building it, told when it connects.
     mistake: Option<Error>,
 }
@@ -70,6 +72,12 @@ impl BlockingChannelBuilder {
     /// Replaces the policy by which failed calls are repeated.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.retry = policy;
+        self
+    }
+
+    /// Replaces the policy by which addresses are left alone where most calls fail.
+    pub fn breaker(mut self, policy: BreakerPolicy) -> Self {
+        self.breaker = policy;
         self
     }
 

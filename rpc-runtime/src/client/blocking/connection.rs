@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use crate::backoff::random_fraction;
+use crate::breaker::{Breaker, Pass, Tally};
 use crate::client::blocking::Own;
 use crate::client::request::Prepared;
 use crate::error::{Error, ErrorKind, Execution, Result};
@@ -52,6 +53,8 @@ pub(super) struct Connection {
     is_private: bool,
     pub(super) hello: Hello,
     pub(super) limits: Limits,
+    /// Lets calls through, and is told what becomes of them.
+    pub(super) breaker: Option<Arc<Breaker>>,
     state: Mutex<State>,
     /// Somebody else's answer came, or nobody reads any more.
     changed: Condvar,
@@ -65,6 +68,7 @@ pub(super) struct Connection {
 
 pub(super) struct State {
     pub(super) calls: Calls,
+    pub(super) tally: Tally,
     pub(super) out: Outbound,
     pub(super) streams: Streams,
     pub(super) pieces: Pieces,
@@ -73,8 +77,8 @@ pub(super) struct State {
     /// No new calls; set by GOAWAY and by every failure.
     pub(super) closed: Option<Error>,
     /// Every call was told how it ended: nothing more is written.
-    ended: bool,
-    last_heard: Instant,
+    pub(super) ended: bool,
+    pub(super) last_heard: Instant,
     /// When the peer wants to see its clients again, or a moment soon after it was lost.
     due: Option<Instant>,
     /// Answers to PING and the like in the output that the kernel may not have yet.
@@ -171,6 +175,7 @@ impl Connection {
         );
         let state = State {
             calls: Calls::new(hello.inflight()),
+            tally: Tally::new(Instant::now()),
             out: Outbound::new(hello.whole()),
             streams,
             pieces: Pieces::default(),
@@ -186,6 +191,7 @@ impl Connection {
             is_private,
             hello,
             limits: limits.clone(),
+            breaker: None,
             state: Mutex::new(state),
             changed: Condvar::new(),
             waiting: AtomicU32::new(0),
@@ -234,14 +240,16 @@ impl Connection {
 
     pub(super) fn call(&self, prepared: &Prepared) -> Answer {
         match self.send(prepared) {
-            Ok(id) => self.wait(id, prepared.deadline),
+            Ok((id, pass)) => self.wait(id, pass, prepared.deadline),
             Err(error) => Answer::Failed(error),
         }
     }
 
     /// Sends a call to which nothing comes back.
     pub(super) fn send_one_way(&self, prepared: &Prepared) -> Result<()> {
-        let (id, frame) = self.begin(prepared)?;
+        let (id, pass, frame) = self.begin(prepared)?;
+        // Nobody will tell what becomes of it.
+        self.give_pass_back(pass);
         // It takes no place while it is on its way.
         self.lock().calls.release(id);
         self.tell();
@@ -256,14 +264,15 @@ impl Connection {
     }
 
     /// Puts the frame into the output and writes it on this thread, unless another one is writing.
-    fn send(&self, prepared: &Prepared) -> Result<u32> {
-        let (id, _) = self.begin(prepared)?;
+    fn send(&self, prepared: &Prepared) -> Result<(u32, Pass)> {
+        let (id, pass, _) = self.begin(prepared)?;
         self.flush(time_left(prepared.deadline).min(TURN));
-        Ok(id)
+        Ok((id, pass))
     }
 
     /// Waits for room; the frame is in the output then, or nothing happened.
-    pub(super) fn begin(&self, prepared: &Prepared) -> Result<(u32, Range<u64>)> {
+    pub(super) fn begin(&self, prepared: &Prepared) -> Result<(u32, Pass, Range<u64>)> {
+        let pass = self.admitted()?;
         let begun = self.until(prepared.deadline, |state| {
             if let Some(error) = &state.closed {
                 return Some(Err(error.clone().with_execution(Execution::NotSent)));
@@ -295,7 +304,9 @@ impl Connection {
             sending::write_call(id, &call, &[], peer, (calls, out, streams));
             Some(Ok((id, start..out.end())))
         });
-        begun.unwrap_or_else(|| Err(no_room(&self.peer)))
+        let begun = begun.unwrap_or_else(|| Err(no_room(&self.peer)));
+        let (id, frame) = begun.inspect_err(|_| self.give_pass_back(pass))?;
+        Ok((id, pass, frame))
     }
 
     /// Waits until `ready` finds something, or the deadline; reads for everybody while nobody else does. Whoever waits,
@@ -435,9 +446,17 @@ impl Connection {
     }
 
     /// Waits for the answer.
-    pub(super) fn wait(&self, id: u32, deadline: Option<Instant>) -> Answer {
-        let answer = self.until(deadline, |state| state.calls.try_take(id));
+    pub(super) fn wait(&self, id: u32, pass: Pass, deadline: Option<Instant>) -> Answer {
+        let mut told = false;
+        let answer = self.until(deadline, |state| {
+            let answer = state.calls.try_take(id)?;
+            told = state.tally.counts(pass, &answer);
+            Some(answer)
+        });
         let answer = answer.unwrap_or_else(|| self.expire(id));
+        if !told {
+            self.settle(pass, &answer);
+        }
         self.tell();
         answer
     }
@@ -486,7 +505,7 @@ impl Connection {
         }
         match input.fill(limit) {
             Ok(0) => return self.close(Error::lost(&self.peer, "the peer closed it")),
-            Ok(_) => self.lock().last_heard = Instant::now(),
+            Ok(_) => self.heard(),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
             Err(error) => {
                 let told = told(&error).map(|told| told.with_execution(Execution::Unknown));

@@ -7,6 +7,7 @@ use std::thread;
 
 use super::BlockingChannel;
 use super::connection::Connection;
+use crate::breaker::Pass;
 use crate::client::request::Prepared;
 use crate::client::retry::{Stage, Tried};
 use crate::client::returns::Returns;
@@ -44,11 +45,40 @@ pub struct BlockingExchange<I, T, E = Infallible> {
 struct Open {
     connection: Arc<Connection>,
     id: u32,
+    pass: Pass,
+    /// An item has come.
+    heard: bool,
     prepared: Prepared,
+}
+
+impl Open {
+    /// The next item, or the end, with a word to the circuit breaker.
+    fn next_event(&mut self) -> Event {
+        let event = self.connection.next_event(self.id, self.prepared.deadline);
+        match &event {
+            Event::Item(_) => {
+                self.heard = true;
+                // A stream may go on for long: a probe has shown enough.
+                if self.pass.is_probe()
+                    && let Some(breaker) = &self.connection.breaker
+                {
+                    breaker.succeeded(std::mem::take(&mut self.pass));
+                }
+            }
+            // It may be meant to run out of time.
+            Event::Over(Answer::Failed(error))
+                if self.heard && error.kind() == ErrorKind::DeadlineExceeded => {}
+            Event::Over(answer) => self
+                .connection
+                .settle(std::mem::take(&mut self.pass), answer),
+        }
+        event
+    }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
+        self.connection.give_pass_back(self.pass);
         self.connection.abandon(self.id);
     }
 }
@@ -57,8 +87,7 @@ impl<T, E> Iterator for BlockingItems<T, E> {
     type Item = Result<T, CallError<E>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let open = self.open.as_ref()?;
-        match open.connection.next_event(open.id, open.prepared.deadline) {
+        match self.open.as_mut()?.next_event() {
             Event::Item(body) => {
                 let item = self.returns.decode(Answer::Result(body), self.method);
                 if item.is_err() {
@@ -166,7 +195,7 @@ impl BlockingChannel {
         params: impl FnOnce(&mut Vec<u8>),
     ) -> Result<T, CallError<E>> {
         // If the iterator panics, this is dropped, which cancels the call: half of a stream is not the stream.
-        let open = self.open_streams(method, params)?;
+        let mut open = self.open_streams(method, params)?;
         let mut sending = Sending::ours(open.id);
         let mut all = true;
         for item in items {
@@ -183,7 +212,8 @@ impl BlockingChannel {
         if all {
             open.connection.send_end(open.id);
         }
-        let answer = open.connection.wait(open.id, open.prepared.deadline);
+        let pass = std::mem::take(&mut open.pass);
+        let answer = open.connection.wait(open.id, pass, open.prepared.deadline);
         returns.decode(answer, method)
     }
 
@@ -228,10 +258,12 @@ impl BlockingChannel {
                 .reach(&mut prepared, &mut tried)
                 .map_err(|error| error.in_call(method))?;
             let error = match connection.begin_streams(&prepared) {
-                Ok(id) => {
+                Ok((id, pass)) => {
                     return Ok(Open {
                         connection,
                         id,
+                        pass,
+                        heard: false,
                         prepared,
                     });
                 }

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::connection::Connection;
 use crate::backoff::Backoff;
+use crate::breaker::{Breaker, BreakerPolicy, BreakerState};
 use crate::error::{Error, Execution};
 use crate::transport::Address;
 
@@ -16,6 +17,8 @@ pub(super) struct Known {
     open: Vec<(Address, Arc<Connection>)>,
     /// Addresses that there is no connection to, with the reason.
     waits: Vec<Wait>,
+    /// As far as they were called.
+    breakers: Vec<(Address, Arc<Breaker>)>,
 }
 
 struct Wait {
@@ -50,6 +53,32 @@ impl Known {
         let mut open = self.open.iter();
         open.find(|(known, _)| known == address)
             .map(|(_, connection)| connection.clone())
+    }
+
+    /// Says whether an address is called; `None` if nothing keeps calls from it. Those of addresses that are not listed any
+    /// more are forgotten.
+    pub(super) fn breaker(
+        &mut self,
+        address: &Address,
+        policy: &BreakerPolicy,
+        listed: &[Address],
+    ) -> Option<Arc<Breaker>> {
+        let mut breakers = self.breakers.iter();
+        if let Some((_, breaker)) = breakers.find(|(known, _)| known == address) {
+            return Some(breaker.clone());
+        }
+        self.breakers.retain(|(known, _)| listed.contains(known));
+        let breaker = Breaker::new(policy, address)?;
+        self.breakers.push((address.clone(), breaker.clone()));
+        Some(breaker)
+    }
+
+    /// What the breakers do now.
+    pub(super) fn breakers(&self) -> Vec<(String, BreakerState)> {
+        let states = self.breakers.iter();
+        states
+            .map(|(address, breaker)| (address.to_string(), breaker.state()))
+            .collect()
     }
 
     /// Whether an address may be connected to now.

@@ -4,6 +4,7 @@ mod builder;
 mod connection;
 mod items;
 mod known;
+mod outcome;
 mod streams;
 
 pub use items::{BlockingExchange, BlockingItems};
@@ -20,9 +21,10 @@ pub use self::builder::BlockingChannelBuilder;
 use self::builder::Own;
 use self::connection::Connection;
 use self::known::Known;
+use crate::breaker::{Breaker, BreakerPolicy, BreakerState};
 use crate::client::options::CallOptions;
 use crate::client::request::{Prepared, Request};
-use crate::client::retry::{Retry, Stage, Tried};
+use crate::client::retry::{Retry, Stage, Tried, first_over};
 use crate::client::returns::Returns;
 use crate::descriptor::{MethodDescriptor, ServiceDescriptor};
 use crate::discovery;
@@ -46,6 +48,7 @@ struct Shared {
     route: Route,
     limits: Limits,
     retry: Retry,
+    breaker: BreakerPolicy,
     own: Own,
     connections: Mutex<Known>,
     next: AtomicUsize,
@@ -111,6 +114,7 @@ impl BlockingChannel {
             route,
             limits: builder.limits,
             retry: Retry::new(builder.retry),
+            breaker: builder.breaker,
             own: builder.own,
             connections: Mutex::default(),
             next,
@@ -131,6 +135,12 @@ impl BlockingChannel {
             shared: self.shared.clone(),
             options,
         }
+    }
+
+    /// What the circuit breakers of this channel do now, by address, as [`Channel::breakers`](crate::Channel::breakers) says
+    /// it; of the addresses that were called.
+    pub fn breakers(&self) -> Vec<(String, BreakerState)> {
+        self.connections().breakers()
     }
 
     /// Makes a call and waits for its answer. Generated clients call this.
@@ -271,18 +281,30 @@ impl BlockingChannel {
             if limit.is_zero() {
                 return Err(Error::too_late());
             }
-            match self.connected(address, limit) {
+            let breaker = {
+                let policy = &self.shared.breaker;
+                self.connections().breaker(address, policy, &addresses)
+            };
+            match self.connected(address, breaker, limit) {
                 Ok(connection) => return Ok((connection, addresses.len())),
                 Err(_) if deadline.is_some_and(|deadline| deadline <= Instant::now()) => {
                     return Err(Error::too_late());
                 }
-                Err(error) => last = Some(error),
+                Err(error) => last = Some(first_over(last, error)),
             }
         }
         Err(last.unwrap_or_else(|| Error::unavailable("no address is known")))
     }
 
-    fn connected(&self, address: &Address, limit: Duration) -> Result<Arc<Connection>> {
+    fn connected(
+        &self,
+        address: &Address,
+        breaker: Option<Arc<Breaker>>,
+        limit: Duration,
+    ) -> Result<Arc<Connection>> {
+        if let Some(breaker) = &breaker {
+            breaker.check()?;
+        }
         let found = self.connections().connection(address);
         if let Some(connection) = found
             && connection.is_alive()
@@ -299,7 +321,10 @@ impl BlockingChannel {
         }
         let Shared { limits, own, .. } = &*self.shared;
         match Connection::open(address, limits, own, limit) {
-            Ok(opened) => Ok(self.connections().opened(address, opened)),
+            Ok(opened) => {
+                let opened = opened.judged_by(breaker);
+                Ok(self.connections().opened(address, opened))
+            }
             Err(error) => {
                 self.connections().failed(address, error.clone());
                 Err(error)

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::connection::{Connection, NO_OBJECTS, State, TURN};
+use crate::breaker::Pass;
 use crate::client::request::Prepared;
 use crate::error::{Error, ErrorKind, Execution, Result};
 use crate::limits::Limits;
@@ -162,18 +163,19 @@ impl State {
 
 impl Connection {
     /// Begins a call with streams.
-    pub(super) fn begin_streams(&self, prepared: &Prepared) -> Result<u32> {
-        let (id, _) = self.begin(prepared)?;
+    pub(super) fn begin_streams(&self, prepared: &Prepared) -> Result<(u32, Pass)> {
+        let (id, pass, _) = self.begin(prepared)?;
         self.flush(TURN);
         // Items come behind the last piece of the CALL.
         let is_out = self.until(prepared.deadline, |state| {
             (!state.out.has_body((Side::Ours, id))).then_some(())
         });
         if is_out.is_none() {
+            self.give_pass_back(pass);
             self.abandon(id);
             return Err(Error::too_slow().with_peer(&*self.peer));
         }
-        Ok(id)
+        Ok((id, pass))
     }
 
     /// The next item of an answer, or its end.
