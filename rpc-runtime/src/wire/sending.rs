@@ -248,10 +248,10 @@ impl Sending {
             let left = self.body.len() - self.at;
             let whole = !self.begun && left <= streams.largest_whole();
             // The front of a cut item is empty.
-            let wanted = if whole || self.begun {
-                left.min(streams.piece())
-            } else {
-                0
+            let wanted = match (whole, self.begun) {
+                (true, _) => left,
+                (false, true) => left.min(streams.piece()),
+                (false, false) => 0,
             };
             let given = match streams.leave(key, wanted, whole, by) {
                 Leave::Bytes(given) => given,

@@ -13,7 +13,7 @@ use super::body::Body;
 use super::frame::{self, Fixed, Frame, Kind, flag};
 use super::hello::Hello;
 use super::inbound::Inbound;
-use super::outbound::{Outbound, PIECE};
+use super::outbound::{Outbound, PIECE, WHOLE};
 use super::pieces::{Added, Pieces};
 use super::sending::{Sending, Sent};
 use super::streams::{Batch, Grant, Key, Next, NoCredit, Side, Streams};
@@ -304,6 +304,23 @@ fn a_call_that_is_over_gives_back_what_its_reader_has_left() {
     pair.settle(|stream| stream == 1);
     assert_eq!(pair.taken[1].len(), 100);
     assert_eq!(pair.there.held(), 0);
+}
+
+#[test]
+fn items_around_the_length_of_a_piece_cost_what_they_are() {
+    for whole in [PIECE, WHOLE] {
+        let items = [vec![PIECE - 1, PIECE, PIECE + 5, WHOLE, WHOLE + 1, 200_000]];
+        let mut pair = Pair::new((256 << 10, 1 << 20), whole, &items);
+        pair.settle(|_| true);
+        assert_eq!(pair.taken, items);
+        // Nobody reads: whoever paid less than it sends would exceed the window.
+        let window = 4 * frame::cost(PIECE) as u32;
+        let mut pair = Pair::new((window, 1 << 20), whole, &[vec![PIECE + 5; 4]]);
+        pair.settle(|_| false);
+        assert_eq!(pair.taken, [[0; 0]]);
+        pair.settle(|_| true);
+        assert_eq!(pair.taken, [[PIECE + 5; 4]]);
+    }
 }
 
 #[test]
