@@ -1,13 +1,13 @@
 //! The client's side: calls, and whether their answers are right.
 
 use bench_load::{
-    Case, Client, Error, Job, Order as Sample, Result, Stamp, Tally, body, body_is_right,
-    list_is_right,
+    Case, Client, Error, Job, LIST_LENGTH, Order as Sample, Result, Stamp, Tally, body,
+    body_is_right, list_is_right,
 };
-use rpc_runtime::{Bytes, stream};
+use rpc_runtime::{Bytes, Views, stream};
 use tokio::task::JoinHandle;
 
-use crate::bench::v1::{BenchClient, Order, OrderRef};
+use crate::bench::v1::{BenchClient, Order};
 
 /// One connection.
 #[derive(Clone)]
@@ -32,7 +32,7 @@ impl Client for Connection {
             Case::Get => order_is_right(&self.client.get(number).await?, number),
             Case::List => orders_are_right(&self.client.list().await?),
             Case::ListByReference => {
-                views_are_right(&self.client.list_by_reference().view().await?.get()?)
+                views_are_right(self.client.list_by_reference().view().await?.iter()?)
             }
             Case::Echo => echo_is_right(&self.client.echo(body).await?, body, number),
             Case::Stream => Err("a stream is no call".into()),
@@ -103,11 +103,15 @@ pub(crate) fn orders_are_right(orders: &[Order]) -> Result<()> {
     }
 }
 
-/// The same of orders that were read where they came.
-pub(crate) fn views_are_right(orders: &[OrderRef<'_>]) -> Result<()> {
-    let last = orders.last().map(|order| order.lines.len());
-    let complete = last == Some(Sample::sample(0).lines.len());
-    if complete && list_is_right(orders.iter().map(|order| order.id)) {
+/// The same of orders that are read where they came, one by one.
+pub(crate) fn views_are_right(orders: Views<'_, Order>) -> Result<()> {
+    let (mut ids, mut lines) = (Vec::with_capacity(LIST_LENGTH), 0);
+    for order in orders {
+        let order = order?;
+        ids.push(order.id);
+        lines = order.lines.len();
+    }
+    if lines == Sample::sample(0).lines.len() && list_is_right(ids.into_iter()) {
         Ok(())
     } else {
         Err("a wrong list".into())

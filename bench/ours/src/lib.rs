@@ -82,7 +82,7 @@ impl Blocking for BlockingConnection {
             Case::Get => client::order_is_right(&self.client.get(number)?, number),
             Case::List => client::orders_are_right(&self.client.list()?),
             Case::ListByReference => {
-                client::views_are_right(&self.client.list_by_reference_view()?.get()?)
+                client::views_are_right(self.client.list_by_reference_view()?.iter()?)
             }
             Case::Echo => client::echo_is_right(&self.client.echo(body)?, body, number),
             Case::Stream => Err("not measured without an async runtime".into()),

@@ -297,7 +297,8 @@ impl Link {
         woken.wakers.extend(state.streams.stopped(key));
         let dropped = state.out.drop_body(key);
         // What waited for the end of the body is in the output now, or what was held for the answer.
-        if dropped | (state.out.answered(id) && state.out.begin_held(Instant::now())) {
+        let now = state.last_heard;
+        if dropped | state.out.answered(id, now) {
             self.wake_keeper.notify_one();
         }
         self.made_room(state);

@@ -99,9 +99,9 @@ impl Outbound {
     }
 
     /// For a peer that says this of itself, and not too many large calls at once.
-    pub(crate) fn paced(peer: &Hello) -> Self {
+    pub(crate) fn paced(peer: &Hello, now: Instant) -> Self {
         Self {
-            on_the_way: Some(OnTheWay::default()),
+            on_the_way: Some(OnTheWay::new(now)),
             ..Self::new(peer.whole())
         }
     }
@@ -166,10 +166,10 @@ impl Outbound {
         }
     }
 
-    /// A call is answered; whether one that is held may go out for it: [`Outbound::begin_held`] tells.
-    pub(crate) fn answered(&mut self, id: u32) -> bool {
+    /// A call is answered; whether bodies that are held go out for it.
+    pub(crate) fn answered(&mut self, id: u32, now: Instant) -> bool {
         let calls = self.on_the_way.as_mut();
-        calls.is_some_and(|calls| calls.forget(id)) && !self.held.is_empty()
+        calls.is_some_and(|calls| calls.answered(id, now)) && self.begin_held(now)
     }
 
     /// Has bodies go out that were held, as far as there is room; whether there were some.
@@ -247,8 +247,8 @@ impl Outbound {
             return false;
         };
         self.uncut -= rest.body.len() as u64;
-        if key.0 == Side::Ours {
-            self.answered(key.1);
+        if let (Side::Ours, Some(calls)) = (key.0, &mut self.on_the_way) {
+            calls.give_up(key.1);
         }
         self.body_is_over(key);
         true

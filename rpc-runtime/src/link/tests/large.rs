@@ -66,8 +66,8 @@ async fn large_calls_without_an_answer_hold_up_others_for_a_moment_only() {
     assert_eq!(ids(&found), (1..=20).collect::<Vec<_>>());
     let at = |place: usize| found[place].1;
     assert_eq!(at(7), 0);
-    assert!((1..=3).contains(&at(8)) && at(15) == at(8), "{found:?}");
-    assert!((2..=6).contains(&at(19)), "{found:?}");
+    // The peer is slow: four times as many from then on.
+    assert!((1..=3).contains(&at(8)) && at(19) == at(8), "{found:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -95,16 +95,16 @@ async fn a_call_that_is_given_up_while_it_is_held_is_cancelled_and_lets_the_next
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_calls_go_out_whatever_their_length_and_count_while_their_pieces_go() {
+async fn three_calls_go_out_whatever_their_length_and_count_while_their_pieces_go() {
     let (link, mut peer) = connected().await;
     let now = Instant::now();
-    let mut calls: Vec<_> = (0..3).map(|_| begin(&link, 4 << 20, None)).collect();
-    let two = bodies(&mut peer, 2, now).await;
-    assert_eq!(two, [(1, 0), (2, 0)]);
+    let mut calls: Vec<_> = (0..4).map(|_| begin(&link, 4 << 20, None)).collect();
+    let three = bodies(&mut peer, 3, now).await;
+    assert_eq!(three, [(1, 0), (2, 0), (3, 0)]);
     drop(calls.remove(0));
     // It is out, and its handler may go on to its end: nothing is known of it before that.
-    let third = bodies(&mut peer, 1, now).await;
-    assert!((4..=6).contains(&third[0].1), "{third:?}");
+    let fourth = bodies(&mut peer, 1, now).await;
+    assert!((4..=7).contains(&fourth[0].1), "{fourth:?}");
 }
 
 #[tokio::test(start_paused = true)]
