@@ -293,7 +293,7 @@ impl Link {
         let state = State {
             calls: Calls::new(peer_hello.inflight()),
             tally: Tally::new(now),
-            out: Outbound::paced(&peer_hello, now),
+            out: Outbound::paced(&peer_hello),
             streams,
             pieces: Pieces::default(),
             objects: Objects::default(),

@@ -99,9 +99,9 @@ impl Outbound {
     }
 
     /// For a peer that says this of itself, and not too many large calls at once.
-    pub(crate) fn paced(peer: &Hello, now: Instant) -> Self {
+    pub(crate) fn paced(peer: &Hello) -> Self {
         Self {
-            on_the_way: Some(OnTheWay::new(now)),
+            on_the_way: Some(OnTheWay::new()),
             ..Self::new(peer.whole())
         }
     }

@@ -4,8 +4,17 @@ use super::*;
 
 const SIZE: usize = 64 << 10;
 
-/// A client of a peer that takes cut bodies, and any number of bytes at once.
+/// A client of a peer that takes cut bodies, and any number of bytes at once. It has answered a large call at once.
 async fn connected() -> (Arc<Link>, Peer) {
+    let (link, mut peer) = unknown().await;
+    let mut first = begin(&link, SIZE, None);
+    bodies(&mut peer, 1, Instant::now()).await;
+    reply(&mut peer, 1).await;
+    assert!(matches!(first.answer().await, Answer::Result(_)));
+    (link, peer)
+}
+
+async fn unknown() -> (Arc<Link>, Peer) {
     let hello = Hello {
         max_frame: 1 << 20,
         max_inflight: 100,
@@ -50,11 +59,11 @@ async fn large_calls_go_out_when_others_are_answered() {
     let mut first = bodies(&mut peer, 9, now).await;
     assert!(first.iter().all(|(_, at)| *at == 0), "{first:?}");
     first.retain(|(id, _)| *id != small.id());
-    assert_eq!(ids(&first), [1, 2, 3, 4, 5, 6, 7, 8]);
+    assert_eq!(ids(&first), [2, 3, 4, 5, 6, 7, 8, 9]);
     reply(&mut peer, 5).await;
-    reply(&mut peer, 1).await;
+    reply(&mut peer, 2).await;
     let next = bodies(&mut peer, 2, now).await;
-    assert_eq!(next, [(9, 0), (10, 0)]);
+    assert_eq!(next, [(10, 0), (11, 0)]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -63,11 +72,23 @@ async fn large_calls_without_an_answer_hold_up_others_for_a_moment_only() {
     let now = Instant::now();
     let _calls: Vec<_> = (0..20).map(|_| begin(&link, SIZE, None)).collect();
     let found = bodies(&mut peer, 20, now).await;
-    assert_eq!(ids(&found), (1..=20).collect::<Vec<_>>());
+    assert_eq!(ids(&found), (2..=21).collect::<Vec<_>>());
     let at = |place: usize| found[place].1;
     assert_eq!(at(7), 0);
     // The peer is slow: four times as many from then on.
-    assert!((1..=3).contains(&at(8)) && at(19) == at(8), "{found:?}");
+    assert!((4..=6).contains(&at(8)) && at(19) == at(8), "{found:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_large_call_goes_alone() {
+    let (link, mut peer) = unknown().await;
+    let now = Instant::now();
+    let _calls: Vec<_> = (0..3).map(|_| begin(&link, SIZE, None)).collect();
+    assert_eq!(bodies(&mut peer, 1, now).await, [(1, 0)]);
+    // This peer's handlers wait.
+    tokio::time::sleep(Duration::from_millis(3)).await;
+    reply(&mut peer, 1).await;
+    assert_eq!(bodies(&mut peer, 2, now).await, [(2, 3), (3, 3)]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -90,8 +111,8 @@ async fn a_call_that_is_given_up_while_it_is_held_is_cancelled_and_lets_the_next
     bodies(&mut peer, 8, now).await;
     drop(calls.remove(8));
     while peer.next().await.unwrap().kind != Kind::Cancel {}
-    reply(&mut peer, 1).await;
-    assert_eq!(bodies(&mut peer, 1, now).await, [(10, 0)]);
+    reply(&mut peer, 2).await;
+    assert_eq!(bodies(&mut peer, 1, now).await, [(11, 0)]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -100,11 +121,11 @@ async fn three_calls_go_out_whatever_their_length_and_count_while_their_pieces_g
     let now = Instant::now();
     let mut calls: Vec<_> = (0..4).map(|_| begin(&link, 4 << 20, None)).collect();
     let three = bodies(&mut peer, 3, now).await;
-    assert_eq!(three, [(1, 0), (2, 0), (3, 0)]);
+    assert_eq!(three, [(2, 0), (3, 0), (4, 0)]);
     drop(calls.remove(0));
     // It is out, and its handler may go on to its end: nothing is known of it before that.
     let fourth = bodies(&mut peer, 1, now).await;
-    assert!((4..=7).contains(&fourth[0].1), "{fourth:?}");
+    assert!((8..=10).contains(&fourth[0].1), "{fourth:?}");
 }
 
 #[tokio::test(start_paused = true)]
