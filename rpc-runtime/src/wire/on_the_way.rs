@@ -28,6 +28,9 @@ const PACE: u64 = 8;
 const PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
+/// So many looks count.
+const LOOKS: usize = 4;
+
 /// The large calls that count.
 ///
 /// How many bytes of them are good depends on how long the peer takes for one that it has for itself: the first, and one from
@@ -39,6 +42,8 @@ pub(crate) struct OnTheWay {
     limit: u64,
     look: Look,
     pause: Duration,
+    /// How many bytes the latest looks were for. The least counts: on a busy machine anything may take long.
+    seen: [u64; LOOKS],
 }
 
 /// ```text
@@ -78,6 +83,7 @@ impl OnTheWay {
             limit: MOST,
             look: Look::Empty,
             pause: PAUSE,
+            seen: [ANY; LOOKS],
         }
     }
 
@@ -91,10 +97,7 @@ impl OnTheWay {
         }
         match self.look {
             Look::At(due) if due <= now && self.calls.len() >= ALWAYS => self.look = Look::Empty,
-            Look::Alone(_) if self.calls.is_empty() => {
-                self.limit = ANY;
-                self.looked(now);
-            }
+            Look::Alone(_) if self.calls.is_empty() => self.looked(ANY, now),
             _ => {}
         }
         match self.look {
@@ -138,17 +141,18 @@ impl OnTheWay {
         };
         let Large { bytes, out, .. } = self.calls.swap_remove(at);
         if self.look == Look::Alone(id) {
-            if let Some(out) = out {
-                // Half a nanosecond for each byte is what reading it takes.
-                let taken = now.saturating_duration_since(out).as_nanos() as u64;
-                self.limit = (taken.saturating_sub(bytes / 2) * PACE).clamp(MOST, ANY);
-            }
-            self.looked(now);
+            // Half a nanosecond for each byte is what reading it takes.
+            let taken = out.map(|out| now.saturating_duration_since(out).as_nanos() as u64);
+            let waited = taken.unwrap_or(0).saturating_sub(bytes / 2);
+            self.looked((waited * PACE).clamp(MOST, ANY), now);
         }
         true
     }
 
-    fn looked(&mut self, now: Instant) {
+    fn looked(&mut self, found: u64, now: Instant) {
+        self.seen.rotate_right(1);
+        self.seen[0] = found;
+        self.limit = self.seen.iter().copied().fold(ANY, u64::min);
         self.pause = if self.limit > MOST {
             (self.pause * 2).min(LONGEST_PAUSE)
         } else {
