@@ -7,8 +7,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-/// Bytes that a process keeps for the next messages, at most. They come on top of `Limits::process_memory`, which says so.
-const MOST: usize = 64 << 20;
+/// Bytes that a process keeps for the next messages, at most: enough for one of 64 MiB. They come on top of
+/// `Limits::process_memory`, which says so.
+const MOST: usize = 96 << 20;
+
+/// Buffers from this length on grow by a quarter, not to twice what they are: the system moves their pages, and what is kept
+/// is counted by the room that they have.
+const GROWN: usize = 1 << 20;
 
 /// Smaller buffers come out of the allocator's own store.
 const LEAST: usize = 64 << 10;
@@ -46,6 +51,9 @@ struct Whole {
 pub(crate) fn reserve(buffer: &mut Vec<u8>, more: usize) {
     if more >= LEAST && buffer.capacity() < LEAST {
         SHELF.exchange(buffer, more);
+    }
+    if buffer.len() >= GROWN && buffer.capacity() - buffer.len() < more {
+        buffer.reserve_exact(more.max(buffer.len() / 4));
     }
 }
 
@@ -175,7 +183,7 @@ mod tests {
             (place, &[9][..], 0)
         );
 
-        let messages: Vec<_> = (0..70)
+        let messages: Vec<_> = (0..100)
             .map(|_| shelf.whole(Vec::with_capacity(MIB)))
             .collect();
         drop(messages);
