@@ -239,7 +239,7 @@ impl Core {
                 continue;
             };
             let tables = (&mut core.calls, &mut core.out, &mut core.streams);
-            sending::write_call(id, &call, &[], (&hello, Instant::now), tables);
+            sending::write_call(id, &call, &[], (&hello, None), tables);
             core.open.push((Side::Ours, id));
             core.uploads.push(((Side::Ours, id), Sending::ours(id)));
         }

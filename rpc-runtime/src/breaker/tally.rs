@@ -38,7 +38,9 @@ impl Verdict {
         match (error.kind(), error.execution()) {
             (_, Execution::NotSent)
             | (ErrorKind::ResourceExhausted | ErrorKind::Cancelled, _)
-            | (ErrorKind::Unavailable, Execution::NotStarted) => Self::Nothing,
+            | (ErrorKind::Unavailable | ErrorKind::DeadlineExceeded, Execution::NotStarted) => {
+                Self::Nothing
+            }
             (
                 kind @ (ErrorKind::Unavailable
                 | ErrorKind::DeadlineExceeded

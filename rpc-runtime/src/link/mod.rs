@@ -52,6 +52,7 @@ use crate::wire::calls::{Answer, Calls};
 use crate::wire::deadlines::Deadlines;
 use crate::wire::frame::{self, CallFrame, GoAwayPart, GoAwayReason, flag};
 use crate::wire::hello::Hello;
+use crate::wire::on_the_way::LARGE;
 use crate::wire::outbound::Outbound;
 use crate::wire::pieces::Pieces;
 use crate::wire::sending;
@@ -502,14 +503,10 @@ impl Link {
             streams,
             ..
         } = state;
-        let peer = (&self.peer_hello, Instant::now as fn() -> Instant);
+        let large = (call.params_len() >= LARGE).then(Instant::now);
+        let peer = (&self.peer_hello, large);
         sending::write_call(id, call, &loans, peer, (calls, out, streams));
-        if out.holds()
-            && let Some(due) = out.held_until()
-            && state.keeper_due > due
-        {
-            self.wake_keeper.notify_one();
-        }
+        self.watch_held(state);
         if let Some(deadline) = deadline
             && state.next_deadline.is_none_or(|known| deadline < known)
         {
@@ -625,8 +622,10 @@ impl Link {
             None => state.out.offered(),
         };
         // What the caller is told was not sent, or not completely, must not be sent after all with the last bytes.
-        for start in state.calls.beyond(reached) {
+        for (start, is_cut) in state.calls.beyond(reached) {
+            // The last piece of a body that is cut will not go.
             if !state.out.void(start)
+                && !is_cut
                 && let Some(writer) = &mut writer
             {
                 writer.cut();
@@ -821,11 +820,13 @@ impl Ticket {
         }
         let key = (Side::Ours, self.id);
         let mut state = self.link.lock();
+        let owed = batch.owes();
         let next = state.streams.next_batch(key, cx.waker(), batch);
-        if matches!(next, Next::Item(_) | Next::Packed(_)) {
-            if self.link.grant(&mut state, key) {
-                self.link.wake_keeper.notify_one();
-            }
+        let came = matches!(next, Next::Item(_) | Next::Packed(_));
+        if (came || owed) && self.link.grant(&mut state, key) {
+            self.link.wake_keeper.notify_one();
+        }
+        if came {
             drop(state);
             self.hears();
             return Poll::Ready(match self.link.unpacked_item(next) {

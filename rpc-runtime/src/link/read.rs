@@ -341,8 +341,18 @@ impl Link {
         let mut back = Vec::new();
         // An announcement draws no line yet.
         let wakers = if part.is_final {
-            let State { calls, objects, .. } = &mut *state;
-            calls.refuse_above(&part, &error, |id| back.extend(objects.settle(id, false)))
+            let State {
+                calls,
+                objects,
+                out,
+                ..
+            } = &mut *state;
+            // What is left of them need not go out, and what waited for that may.
+            self.wake_keeper.notify_one();
+            calls.refuse_above(&part, &error, |id| {
+                out.drop_body((Side::Ours, id));
+                back.extend(objects.settle(id, false));
+            })
         } else {
             Vec::new()
         };

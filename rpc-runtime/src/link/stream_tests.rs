@@ -416,3 +416,27 @@ fn an_encoder_that_panics_leaves_no_object_for_the_next_message() {
     assert!(collect(|| {}).is_empty());
     std::mem::forget(handle);
 }
+
+#[tokio::test(start_paused = true)]
+async fn credit_for_the_last_items_that_were_taken_together_is_given_back_when_there_are_no_more() {
+    let (link, mut peer) = connected_to(4 << 20, hello()).await;
+    let mut call = begin(&link, flag::STREAM_OUT, 1, &[]);
+    expect(&mut peer, Kind::Call).await;
+    // More than half of the window of 256 KiB; the last of them lie in the reader's batch.
+    peer.send(|out| {
+        for _ in 0..132 {
+            frame::write_item(out, flag::CALLEE, 1, &[7; 1_000]);
+        }
+    })
+    .await;
+    peer.settle().await;
+    let mut batch = Batch::default();
+    let mut cx = std::task::Context::from_waker(Waker::noop());
+    let mut items = 0;
+    while let Poll::Ready(streams::Event::Item(_)) = call.poll_event(&mut batch, &mut cx) {
+        items += 1;
+    }
+    assert_eq!(items, 132);
+    let credit = expect(&mut peer, Kind::Credit).await;
+    assert_eq!((credit.request_id, credit.credit()), (1, 132 * 1_012));
+}

@@ -280,17 +280,21 @@ impl Link {
         if let Some(item) = batch.next() {
             return Poll::Ready(Next::Item(item));
         }
+        let owed = batch.owes();
         let mut state = self.lock();
         let next = state.streams.next_batch(key, cx.waker(), batch);
-        if matches!(next, Next::Wait) {
-            return Poll::Pending;
-        }
-        if matches!(next, Next::Item(_) | Next::Packed(_)) {
+        let came = matches!(next, Next::Item(_) | Next::Packed(_));
+        if came {
             state.budgets.worked(1 + batch.len());
+        }
+        if came || owed {
             state.settle();
             if self.grant(&mut state, key) {
                 self.wake_keeper.notify_one();
             }
+        }
+        if matches!(next, Next::Wait) {
+            return Poll::Pending;
         }
         drop(state);
         Poll::Ready(self.unpacked_item(next))

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 
-use super::Link;
+use super::{Link, State};
 use crate::error::Error;
 use crate::wire::pieces::STRETCH;
 use crate::wire::streams::Side;
@@ -108,6 +108,7 @@ impl Writer {
                 state.out.begin_held(Instant::now());
             }
             if state.out.is_empty() || (any && !all && !state.out.has_bodies()) {
+                link.watch_held(&state);
                 drop(state);
                 return self.poll_flush(cx);
             }
@@ -215,6 +216,17 @@ impl Link {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .poll_shutdown(cx)
+    }
+
+    /// Has the keeper look when calls that are held may go out although none is answered.
+    #[inline]
+    pub(super) fn watch_held(&self, state: &State) {
+        if state.out.holds()
+            && let Some(due) = state.out.held_until()
+            && state.keeper_due > due
+        {
+            self.wake_keeper.notify_one();
+        }
     }
 
     fn handed_over(&self, bytes: usize, at_once: bool) {

@@ -344,12 +344,15 @@ impl Calls {
         })
     }
 
-    /// Where the frames begin that the kernel has not taken to their end, of calls that are waited for.
-    pub(crate) fn beyond(&self, handed: u64) -> Vec<u64> {
+    /// Where the frames begin that the kernel has not taken to their end, of calls that are waited for; and whether the last
+    /// piece of one is not cut yet.
+    pub(crate) fn beyond(&self, handed: u64) -> Vec<(u64, bool)> {
         self.slots
             .iter()
             .filter_map(|slot| match slot {
-                Slot::Waiting { start, end, .. } if *end > handed => Some(*start),
+                Slot::Waiting { start, end, .. } if *end > handed => {
+                    Some((*start, *end == u64::MAX))
+                }
                 _ => None,
             })
             .collect()

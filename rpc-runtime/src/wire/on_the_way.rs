@@ -18,7 +18,8 @@ const ANY: u64 = 1 << 30;
 const ALWAYS: usize = 3;
 
 /// A call without an answer counts for so long from its last byte on, and for as long as its bytes take to be read. Its handler
-/// is at work then, and whether it waits for something, for another of our calls perhaps, is not known here.
+/// is at work then, and whether it waits for something, for another of our calls perhaps, is not known here. One that does not
+/// get out counts for as long from its first byte on: the line is slow then, and bodies take turns on it.
 const LATELY: Duration = Duration::from_millis(4);
 
 /// What a peer could work off while it does not answer, in bytes for each nanosecond: more than any does.
@@ -63,15 +64,15 @@ enum Look {
 struct Large {
     id: u32,
     bytes: u64,
-    /// When the last of its bytes was given to a writer.
-    out: Option<Instant>,
+    /// When the last of its bytes was given to a writer; before that, when it began.
+    since: Instant,
+    is_out: bool,
 }
 
 impl Large {
-    /// How long it counts, if that is known yet.
-    fn until(&self) -> Option<Instant> {
-        let reading = Duration::from_nanos(self.bytes);
-        self.out.map(|out| out + LATELY + reading)
+    /// How long it counts.
+    fn until(&self) -> Instant {
+        self.since + LATELY + Duration::from_nanos(self.bytes)
     }
 }
 
@@ -90,8 +91,7 @@ impl OnTheWay {
     /// Whether another call may begin.
     pub(crate) fn has_room(&mut self, now: Instant) -> bool {
         let known = self.calls.len();
-        self.calls
-            .retain(|call| call.until().is_none_or(|until| now < until));
+        self.calls.retain(|call| now < call.until());
         if self.calls.len() < known {
             self.limit = (self.limit * 4).min(ANY);
         }
@@ -111,18 +111,22 @@ impl OnTheWay {
     }
 
     /// A call begins to go out.
-    pub(crate) fn begin(&mut self, id: u32, bytes: u64) {
+    pub(crate) fn begin(&mut self, id: u32, bytes: u64, now: Instant) {
         if self.look == Look::Empty && self.calls.is_empty() {
             self.look = Look::Alone(id);
         }
-        let out = None;
-        self.calls.push(Large { id, bytes, out });
+        self.calls.push(Large {
+            id,
+            bytes,
+            since: now,
+            is_out: false,
+        });
     }
 
     /// Its last byte was given to a writer, or is about to be.
     pub(crate) fn is_out(&mut self, id: u32, now: Instant) {
         if let Some(call) = self.calls.iter_mut().find(|call| call.id == id) {
-            call.out = Some(now);
+            (call.since, call.is_out) = (now, true);
         }
     }
 
@@ -139,11 +143,11 @@ impl OnTheWay {
         let Some(at) = self.calls.iter().position(|call| call.id == id) else {
             return false;
         };
-        let Large { bytes, out, .. } = self.calls.swap_remove(at);
+        let call = self.calls.swap_remove(at);
         if self.look == Look::Alone(id) {
-            // Half a nanosecond for each byte is what reading it takes.
-            let taken = out.map(|out| now.saturating_duration_since(out).as_nanos() as u64);
-            let waited = taken.unwrap_or(0).saturating_sub(bytes / 2);
+            // Half a nanosecond for each byte is what reading it takes. Whoever answers before the end has not read it.
+            let taken = now.saturating_duration_since(call.since).as_nanos() as u64;
+            let waited = taken.saturating_sub(call.bytes / 2) * u64::from(call.is_out);
             self.looked((waited * PACE).clamp(MOST, ANY), now);
         }
         true
@@ -163,7 +167,7 @@ impl OnTheWay {
 
     /// When there will be room without an answer, as far as that is known.
     pub(crate) fn room_at(&self) -> Option<Instant> {
-        self.calls.iter().filter_map(Large::until).min()
+        self.calls.iter().map(Large::until).min()
     }
 }
 
@@ -204,7 +208,7 @@ mod tests {
             });
             while idle > 0 && calls.has_room(now) {
                 next += 1;
-                calls.begin(next, SIZE);
+                calls.begin(next, SIZE, now);
                 calls.is_out(next, now);
                 let done = match peer {
                     Peer::Waits(time) => at + time,
@@ -244,11 +248,11 @@ mod tests {
         let now = Instant::now();
         let mut calls = OnTheWay::new();
         assert!(calls.has_room(now));
-        calls.begin(1, SIZE);
+        calls.begin(1, SIZE, now);
         assert!(!calls.has_room(now), "the first goes alone");
         calls.give_up(1);
         assert!(calls.has_room(now));
-        calls.begin(2, SIZE);
+        calls.begin(2, SIZE, now);
         assert!(!calls.has_room(now));
         calls.is_out(2, now);
         let late = now + LATELY + Duration::from_nanos(SIZE);

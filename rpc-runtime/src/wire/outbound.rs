@@ -153,9 +153,9 @@ impl Outbound {
     }
 
     /// Notes one that goes out.
-    pub(crate) fn begins(&mut self, id: u32, length: usize) {
+    pub(crate) fn begins(&mut self, id: u32, length: usize, now: Instant) {
         if let Some(calls) = &mut self.on_the_way {
-            calls.begin(id, length as u64);
+            calls.begin(id, length as u64, now);
         }
     }
 
@@ -180,7 +180,7 @@ impl Outbound {
         };
         while !self.held.is_empty() && calls.has_room(now) {
             if let Some(rest) = self.held.pop_front() {
-                calls.begin(rest.key.1, rest.body.len() as u64);
+                calls.begin(rest.key.1, rest.body.len() as u64, now);
                 self.bodies.push_back(rest);
                 any = true;
             }

@@ -10,7 +10,6 @@ use crate::wire::body::Body;
 use crate::wire::calls::Calls;
 use crate::wire::frame::{self, CallFrame, HEADER, Kind, LENGTH_FIELD, flag};
 use crate::wire::hello::Hello;
-use crate::wire::on_the_way::LARGE;
 use crate::wire::outbound::{Outbound, PIECE, WHOLE};
 use crate::wire::streams::{Key, Leave, SMALLEST_WINDOW, Side, Streams};
 
@@ -60,18 +59,18 @@ pub(crate) fn check_length(call: &CallFrame<'_>, peer: &Hello, name: &str) -> Re
         .hopeless())
 }
 
-/// Appends a call that fits, under an ID that was just taken.
+/// Appends a call that fits, under an ID that was just taken. The time is told if its parameters are
+/// [large](super::on_the_way::LARGE).
 pub(crate) fn write_call(
     id: u32,
     call: &CallFrame<'_>,
     loans: &[Loan],
-    (peer, clock): (&Hello, fn() -> Instant),
+    (peer, large): (&Hello, Option<Instant>),
     (calls, out, streams): (&mut Calls, &mut Outbound, &mut Streams),
 ) {
     let start = out.end();
     let cut = is_call_cut(call, peer);
-    let held =
-        call.params_len() >= LARGE && is_held(id, call.params_len(), cut, (peer, clock), out);
+    let held = large.is_some_and(|now| is_held(id, call, cut, (peer, now), out));
     if held || cut {
         let front = CallFrame {
             flags: call.flags | flag::MORE,
@@ -115,23 +114,25 @@ pub(crate) fn write_call(
     }
 }
 
-/// Whether a large call has to wait; else it is noted that it goes out.
+/// Whether a large call has to wait; else it is noted that it goes out. One that cannot be cut does not wait, and one to which
+/// nothing comes back says nothing about its peer.
 #[cold]
 fn is_held(
     id: u32,
-    length: usize,
+    call: &CallFrame<'_>,
     cut: bool,
-    (peer, clock): (&Hello, fn() -> Instant),
+    (peer, now): (&Hello, Instant),
     out: &mut Outbound,
 ) -> bool {
-    if !out.is_paced() {
+    let length = call.params_len();
+    let may_wait = length as u64 <= u64::from(peer.max_message);
+    if !may_wait || call.flags & flag::ONE_WAY != 0 || !out.is_paced() {
         return false;
     }
-    let now = clock();
-    if length as u64 <= u64::from(peer.max_message) && !out.has_room(now) {
+    if !out.has_room(now) {
         return true;
     }
-    out.begins(id, length);
+    out.begins(id, length, now);
     if !cut {
         out.is_out(id, now);
     }

@@ -51,6 +51,7 @@ struct Pair {
     inbound: Inbound,
     back_in: Inbound,
     taken: Vec<Vec<usize>>,
+    batches: Vec<Batch>,
     now: Instant,
 }
 
@@ -98,6 +99,7 @@ impl Pair {
             inbound: opened(&limits),
             back_in: opened(&limits),
             taken: vec![Vec::new(); items.len()],
+            batches: items.iter().map(|_| Batch::default()).collect(),
             now: Instant::now(),
         }
     }
@@ -164,8 +166,20 @@ impl Pair {
     }
 
     fn take(&mut self, stream: usize) -> bool {
-        let Next::Item(body) = self.there.next(theirs(stream), None) else {
-            return false;
+        let batch = &mut self.batches[stream];
+        let body = match batch.next() {
+            Some(body) => body,
+            None => {
+                let owed = batch.owes();
+                let next = self.there.next_batch(theirs(stream), Waker::noop(), batch);
+                if owed {
+                    self.grant(theirs(stream));
+                }
+                let Next::Item(body) = next else {
+                    return false;
+                };
+                body
+            }
         };
         let at = self.taken[stream].len();
         assert!(

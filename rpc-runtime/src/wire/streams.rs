@@ -121,6 +121,11 @@ impl Batch {
         Some(self.items.split_to(length as usize))
     }
 
+    /// Whether credit is owed for items that were taken before: to be given back when the reader comes again.
+    pub(crate) fn owes(&self) -> bool {
+        self.cost > 0
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> u32 {
         self.lengths.len() as u32
@@ -346,7 +351,8 @@ impl Streams {
         self.next_of(key, by, &mut Batch::default(), 0)
     }
 
-    /// The same, with those behind it if they are small; so many are in the batch.
+    /// The same, with those behind it if they are small. [`Streams::grants`] follows also where there is none, if the batch has
+    /// owed something before.
     pub(crate) fn next_batch(&mut self, key: Key, by: &Waker, batch: &mut Batch) -> Next {
         self.next_of(
             key,

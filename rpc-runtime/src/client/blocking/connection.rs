@@ -300,7 +300,7 @@ impl Connection {
                 streams,
                 ..
             } = state;
-            let peer = (&self.hello, Instant::now as fn() -> Instant);
+            let peer = (&self.hello, None);
             sending::write_call(id, &call, &[], peer, (calls, out, streams));
             Some(Ok((id, start..out.end())))
         });

@@ -85,10 +85,11 @@ impl Skeleton for Waits {
         let id = SERVICE.methods[method].id;
         if id == ASK {
             return request.blocking(move |request| {
-                let _running = running;
                 while !request.context().is_cancelled() {
                     std::thread::sleep(Duration::from_millis(1));
                 }
+                // The answer may be read before this thread goes on.
+                drop(running);
                 request.done()
             });
         }

@@ -141,3 +141,73 @@ async fn a_peer_that_takes_no_cut_bodies_gets_all_at_once() {
     let found = bodies(&mut peer, 20, now).await;
     assert!(found.iter().all(|(_, at)| *at == 0), "{found:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_does_not_get_out_holds_up_others_for_a_moment_only() {
+    let hello = Hello {
+        max_frame: 1 << 20,
+        max_inflight: 100,
+        max_message: 16 << 20,
+        ..Hello::default()
+    };
+    // The line takes nothing for now.
+    let (link, mut peer) = connected_to(1_000, hello).await;
+    let _long = begin(&link, 8 << 20, None);
+    let _short = begin(&link, 20 << 10, None);
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let mut before = 0;
+    loop {
+        let frame = peer.next().await.unwrap();
+        match (frame.kind, frame.request_id) {
+            (Kind::Data, 1) => before += 1,
+            (Kind::Data, 2) => break,
+            _ => {}
+        }
+    }
+    // It takes turns with the long one, which has begun.
+    assert!(before < 10, "{before} pieces before it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_is_held_no_longer_although_the_keeper_was_busy_elsewhere() {
+    let (link, mut peer) = unknown().await;
+    let _first = begin(&link, 1 << 20, None);
+    let _held = begin(&link, SIZE, None);
+    // The caller writes, and the keeper finds the writer held and goes to sleep.
+    assert_eq!(ids(&bodies(&mut peer, 1, Instant::now()).await), [1]);
+    let now = Instant::now();
+    let second = bodies(&mut peer, 1, now).await;
+    assert_eq!(second[0].0, 2);
+    assert!(second[0].1 < 10, "{second:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_a_peer_refuses_when_it_goes_send_no_more_of_themselves() {
+    let (link, mut peer) = connected().await;
+    let mut calls: Vec<_> = (0..12).map(|_| begin(&link, SIZE, None)).collect();
+    bodies(&mut peer, 8, Instant::now()).await;
+    let part = GoAwayPart {
+        last_id: 9,
+        reason: GoAwayReason::Shutdown,
+        is_final: true,
+        reconnect_ms: 0,
+    };
+    peer.send(|out| frame::write_go_away(out, &part, "it goes"))
+        .await;
+    for call in &mut calls[8..] {
+        assert_eq!(execution(call).await, Execution::NotStarted);
+    }
+    assert!(!link.lock().out.has_bodies());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_side_that_closes_says_why_although_it_holds_calls() {
+    let (link, mut peer) = connected().await;
+    let mut calls: Vec<_> = (0..9).map(|_| begin(&link, SIZE, None)).collect();
+    // The front of the ninth is out.
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    link.go_away(GoAwayReason::Shutdown, "a test");
+    assert_eq!(execution(&mut calls[8]).await, Execution::NotStarted);
+    let frames = peer.rest().await;
+    assert_eq!(frames.last().map(|frame| frame.kind), Some(Kind::GoAway));
+}
