@@ -93,7 +93,12 @@ fn every_test_that_the_security_page_names_is_there() {
                 assert!(tests.join(name).exists(), "{name} is not there");
             } else if !matches!(
                 name,
-                "link" | "security" | "src" | "security::audit" | "tests/fuzzing" | "clippy.toml"
+                "link"
+                    | "security"
+                    | "src"
+                    | "security::audit"
+                    | "tests/fuzzing"
+                    | "rpc-runtime/clippy.toml"
             ) {
                 let found = sources.contains(&format!("fn {name}("));
                 assert!(found, "no test is called {name}");
