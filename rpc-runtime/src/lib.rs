@@ -49,10 +49,12 @@
 //!
 //! | feature | brings | default |
 //! |---|---|---|
-//! | `registry` | `registry://` and `file://` addresses, and the registries behind them | off |
+//! | `registry` | `registry://` and `file://` addresses, and the registries behind them | on |
 //! | `tls` | `tls://` addresses: TLS 1.3 by rustls and ring, which compiles some C and assembly | off |
 //! | `lz4` | compressed bodies, where both sides say `compress(true)` | off |
 //! | `idl` | the macro `idl!()`: `.idl` files and inline text without a build script | off |
+
+#![warn(clippy::disallowed_types, clippy::disallowed_methods)]
 
 pub mod codec;
 pub mod discovery;

@@ -6,7 +6,7 @@ use std::fs;
 use std::time::Duration;
 
 use rpc_runtime::discovery::{
-    InProcess, Instance, Registry, RegistryServer, RemoteRegistry, Renewal,
+    InProcess, Instance, Lease, Registry, RegistryServer, RemoteRegistry, Renewal,
 };
 use rpc_runtime::{Channel, ErrorKind, Execution, Server, Serving, rpc_service};
 use tokio::time::{Instant, sleep};
@@ -447,4 +447,53 @@ async fn an_address_that_stands_twice_on_a_list_is_connected_to_once() {
     let client = WhoClient::new(Channel::discover(list, SERVICE));
     assert_eq!(ask(&client, 6).await["a"], 6);
     assert_eq!(serving.connections(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_is_kept_and_given_up_by_nobody_but_who_took_it() {
+    let (server, _) = registry_server("mem://stolen-lease").await;
+    let owner = RemoteRegistry::new(server.address()).unwrap();
+    let thief = RemoteRegistry::new(server.address()).unwrap();
+    let ttl = Duration::from_secs(15);
+    let lease = owner
+        .register(&Instance::new(SERVICE, "mem://provider"), ttl)
+        .await
+        .unwrap();
+    // What everybody sees of an instance is all of its lease but the token.
+    let seen = thief.snapshot(SERVICE).await.unwrap().instances;
+    assert_eq!(seen[0].id, lease.instance);
+    let own = thief
+        .register(&Instance::new("test.v1.Other", "mem://thief"), ttl)
+        .await
+        .unwrap();
+    let guesses = [0, 1, u64::MAX, own.token, own.token + 1, !lease.token]
+        .into_iter()
+        .chain((0..64).map(|bit| lease.token ^ 1 << bit));
+    let forged: Vec<Lease> = guesses
+        .map(|token| Lease {
+            token,
+            ..lease.clone()
+        })
+        .collect();
+    sleep(ttl / 2).await;
+    for lease in &forged {
+        assert_eq!(thief.renew(lease).await.unwrap(), Renewal::Lost);
+        thief.deregister(lease).await.unwrap();
+    }
+    assert_eq!(owner.snapshot(SERVICE).await.unwrap().instances, seen);
+    assert_eq!(owner.renew(&lease).await.unwrap(), Renewal::Renewed);
+    // The owner falls silent: nobody keeps it on the list.
+    for _ in 0..4 {
+        sleep(ttl / 4).await;
+        thief.renew(&forged[0]).await.unwrap();
+    }
+    let gone = thief.snapshot(SERVICE).await.unwrap();
+    assert_eq!(gone.instances, []);
+    // A lease that another registration of the same instance has replaced is one of nobody.
+    let again = &Instance::new(SERVICE, "mem://provider");
+    let old = owner.register(again, ttl).await.unwrap();
+    let new = owner.register(again, ttl).await.unwrap();
+    assert_eq!(owner.renew(&old).await.unwrap(), Renewal::Lost);
+    owner.deregister(&old).await.unwrap();
+    assert_eq!(owner.renew(&new).await.unwrap(), Renewal::Renewed);
 }

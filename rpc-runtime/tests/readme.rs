@@ -73,8 +73,12 @@ fn every_test_that_the_security_page_names_is_there() {
         .split("## Promises")
         .nth(1)
         .expect("the promises are there");
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
-    let sources: String = sources(&tests).concat();
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let tests = package.join("tests");
+    let sources: String = ["tests", "src", "../tests"]
+        .iter()
+        .flat_map(|folder| sources(&package.join(folder)))
+        .collect();
     let mut named = 0;
     for row in promises.lines().filter(|line| line.starts_with("| ")) {
         let shown_by = row.trim_end_matches(" |").rsplit(" | ").next();
@@ -87,7 +91,15 @@ fn every_test_that_the_security_page_names_is_there() {
             named += 1;
             if name.ends_with(".rs") || name.ends_with('/') {
                 assert!(tests.join(name).exists(), "{name} is not there");
-            } else if !matches!(name, "link" | "security" | "src" | "security::audit") {
+            } else if !matches!(
+                name,
+                "link"
+                    | "security"
+                    | "src"
+                    | "security::audit"
+                    | "tests/fuzzing"
+                    | "rpc-runtime/clippy.toml"
+            ) {
                 let found = sources.contains(&format!("fn {name}("));
                 assert!(found, "no test is called {name}");
             }

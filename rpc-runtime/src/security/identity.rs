@@ -60,6 +60,10 @@ impl Identity {
 
     /// Lets it end at this time, as [`Identity::valid_for`] with what is left until then; at once if it has passed.
     #[must_use]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "credentials are good until a date: turned into a length of time once, when they are shown"
+    )]
     pub fn valid_until(self, end: SystemTime) -> Self {
         let left = end.duration_since(SystemTime::now()).unwrap_or_default();
         self.valid_for(left)

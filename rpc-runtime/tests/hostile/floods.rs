@@ -1,7 +1,8 @@
 //! Too much, too often, too slow.
 
+use std::io::Write;
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,6 +13,9 @@ use tokio::time::timeout;
 
 use crate::raw::{HELLO, LONG, PREFACE, Raw, call, frame};
 use crate::{Victim, assert_reply, expect_end, id_of};
+
+/// Calls of a storm.
+const STORM: u32 = 2_000_000;
 
 /// A connection whose end takes no more than a few kilobytes unread.
 async fn narrow(address: &str) -> Raw {
@@ -142,6 +146,54 @@ async fn a_storm_of_calls_and_cancels_never_runs_more_handlers_than_allowed() {
     assert!(victim.handlers.most.load(SeqCst) <= 4);
     assert_eq!(victim.handlers.running.load(SeqCst), 0);
     victim.lives().await;
+}
+
+/// Calls and cancels as fast as a thread can, and drops what comes back; counts the bytes that went.
+fn storm(address: &str) -> (std::net::TcpStream, Arc<AtomicUsize>) {
+    let host = address.strip_prefix("tcp://").unwrap();
+    let mut stream = std::net::TcpStream::connect(host).unwrap();
+    let (mut answers, end) = (stream.try_clone().unwrap(), stream.try_clone().unwrap());
+    let went = Arc::<AtomicUsize>::default();
+    let written = Arc::clone(&went);
+    std::thread::spawn(move || std::io::copy(&mut answers, &mut std::io::sink()));
+    std::thread::spawn(move || {
+        let never = id_of("never");
+        stream.write_all(&[PREFACE, HELLO].concat())?;
+        // It ends, so that a server that listens to nobody else fails the test, and does not hang.
+        for first in (1..STORM).step_by(100) {
+            let pairs: Vec<u8> = (first..first + 100)
+                .flat_map(|id| [call(id, never, &[0x90]), frame(9, 0, 0, id, &[])].concat())
+                .collect();
+            stream.write_all(&pairs)?;
+            written.fetch_add(pairs.len(), SeqCst);
+        }
+        Ok::<(), std::io::Error>(())
+    });
+    (end, went)
+}
+
+/// On one thread, where a connection that always has something to say could keep the others from their turn.
+#[tokio::test]
+async fn a_storm_of_calls_and_cancels_leaves_other_connections_their_turns() {
+    let limits = Limits {
+        cancel_budget: u32::MAX,
+        error_budget: u32::MAX,
+        control_budget: u32::MAX,
+        ..Limits::default()
+    };
+    let victim = Victim::with(limits).await;
+    let (end, went) = storm(victim.address());
+    while victim.handlers.begun.load(SeqCst) < 100 {
+        victim.lives().await;
+    }
+    for _ in 0..10 {
+        victim.lives().await;
+    }
+    // A few reads of 256 KiB for each of the steps of a call, and what the sockets hold: a small part of the storm.
+    let taken = went.load(SeqCst);
+    assert!(taken < 10 * (2 << 20) + (12 << 20), "{taken} bytes");
+    end.shutdown(std::net::Shutdown::Both).unwrap();
+    victim.alone().await;
 }
 
 #[tokio::test]

@@ -49,6 +49,7 @@ trait Target {
 struct Bystander {
     running: Arc<AtomicUsize>,
     most: Arc<AtomicUsize>,
+    begun: Arc<AtomicUsize>,
     added: Arc<AtomicUsize>,
     blobs: Arc<AtomicUsize>,
 }
@@ -73,6 +74,7 @@ impl Target for Bystander {
         value(&expr)
     }
     async fn never(&self) {
+        self.begun.fetch_add(1, SeqCst);
         self.most
             .fetch_max(self.running.fetch_add(1, SeqCst) + 1, SeqCst);
         let _running = Running(self);

@@ -3,6 +3,7 @@
 mod handlers;
 mod large;
 mod leaving;
+mod pings;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -262,13 +263,19 @@ async fn a_peer_that_breaks_the_protocol_is_named_in_the_error() {
 
 /// A server that serves nothing, and a client that is played by hand.
 async fn accepted(window: usize) -> (Arc<Link>, Peer) {
+    let limits = Limits {
+        error_budget: 10_000,
+        ..Limits::default()
+    };
+    accepted_with(window, limits, &Hello::default()).await
+}
+
+/// The same, with limits of its own and a client that says this HELLO.
+async fn accepted_with(window: usize, limits: Limits, hello: &Hello) -> (Arc<Link>, Peer) {
     let (here, there) = duplex(window);
     let (reader, writer) = split(here);
     let io = Io::new(reader, writer, "test://peer".to_owned());
-    let terms = Terms::new(Limits {
-        error_budget: 10_000,
-        ..Limits::default()
-    });
+    let terms = Terms::new(limits);
     let mut peer = Peer {
         stream: there,
         inbound: Inbound::client(&Limits::default()),
@@ -276,7 +283,7 @@ async fn accepted(window: usize) -> (Arc<Link>, Peer) {
     let handshake = async {
         peer.send(|out| {
             out.extend_from_slice(&frame::PREFACE);
-            frame::write_hello(out, &[0x80]);
+            frame::write_hello(out, &hello.encode());
         })
         .await;
         assert_eq!(peer.next().await.unwrap().kind, Kind::Hello);

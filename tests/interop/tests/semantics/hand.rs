@@ -2,8 +2,18 @@
 
 use interop::testing::v1::{Failure, SimpleResponse};
 use rpc_runtime::__private::{Encode, write};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+#[cfg(unix)]
+use tokio::net::UnixListener;
+#[cfg(feature = "tls")]
+use tokio_rustls::TlsAcceptor;
+
+#[cfg(feature = "tls")]
+use crate::stage::certificate;
+#[cfg(unix)]
+use crate::stage::socket;
+use crate::stage::{Access, Transport};
 
 pub const REPLY: u8 = 3;
 pub const FAIL: u8 = 4;
@@ -20,7 +30,7 @@ pub const CALLEE: u8 = 0x01;
 
 /// A server that is played by hand.
 pub struct Hand {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     received: Vec<u8>,
 }
 
@@ -33,17 +43,106 @@ pub struct Frame {
     pub rest: Vec<u8>,
 }
 
+/// Where a server that is played by hand listens.
+pub enum Listener {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix(UnixListener),
+    #[cfg(feature = "tls")]
+    Tls(TcpListener, TlsAcceptor),
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        #[cfg(unix)]
+        if let Self::Unix(listener) = self
+            && let Ok(address) = listener.local_addr()
+            && let Some(path) = address.as_pathname()
+        {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
 /// Takes a port; gives the address.
-pub async fn listen() -> (TcpListener, String) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = format!("tcp://{}", listener.local_addr().unwrap());
-    (listener, address)
+pub async fn listen() -> (Listener, String) {
+    let (listener, access) = listen_on(Transport::Tcp).await;
+    (listener, access.address)
+}
+
+/// Takes an address of this kind; gives the way to it.
+pub async fn listen_on(transport: Transport) -> (Listener, Access) {
+    let port = async || {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        (listener, at)
+    };
+    match transport {
+        Transport::Tcp => {
+            let (listener, at) = port().await;
+            (Listener::Tcp(listener), Access::to(format!("tcp://{at}")))
+        }
+        #[cfg(unix)]
+        Transport::Unix => {
+            let path = socket();
+            let listener = UnixListener::bind(&path).unwrap();
+            let access = Access::to(format!("unix://{}", path.display()));
+            (Listener::Unix(listener), access)
+        }
+        #[cfg(feature = "tls")]
+        Transport::Tls => {
+            let (listener, at) = port().await;
+            let (certificate, key) = certificate();
+            let access = Access::trusting(format!("tls://{at}"), &certificate);
+            (
+                Listener::Tls(listener, acceptor(&certificate, &key)),
+                access,
+            )
+        }
+        other => panic!("nobody is played by hand over {other:?}"),
+    }
+}
+
+/// TLS as docs/wire.md wants it.
+#[cfg(feature = "tls")]
+fn acceptor(certificate: &str, key: &str) -> TlsAcceptor {
+    use tokio_rustls::rustls::ServerConfig;
+    use tokio_rustls::rustls::pki_types::pem::PemObject;
+    use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+    let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+    let mut config = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    config.alpn_protocols = vec![b"rpcidl/1".to_vec()];
+    TlsAcceptor::from(std::sync::Arc::new(config))
+}
+
+impl Listener {
+    async fn accept(&self) -> Box<dyn Stream> {
+        match self {
+            Self::Tcp(listener) => Box::new(listener.accept().await.unwrap().0),
+            #[cfg(unix)]
+            Self::Unix(listener) => Box::new(listener.accept().await.unwrap().0),
+            #[cfg(feature = "tls")]
+            Self::Tls(listener, acceptor) => {
+                let (stream, _) = listener.accept().await.unwrap();
+                Box::new(acceptor.accept(stream).await.unwrap())
+            }
+        }
+    }
 }
 
 impl Hand {
     /// Takes a connection and exchanges HELLO: calls of theirs at once, and sizes large enough for everything.
-    pub async fn accept(listener: &TcpListener, max_inflight: u8) -> Self {
-        let (stream, _) = listener.accept().await.unwrap();
+    pub async fn accept(listener: &Listener, max_inflight: u8) -> Self {
+        let stream = listener.accept().await;
         let mut hand = Self {
             stream,
             received: Vec::new(),
@@ -67,6 +166,7 @@ impl Hand {
 
     pub async fn write(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).await.unwrap();
+        self.stream.flush().await.unwrap();
     }
 
     /// The next frame but PINGs, which are answered; `None` when the input ends.

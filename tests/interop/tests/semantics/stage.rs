@@ -51,15 +51,13 @@ impl Stage {
     }
 
     pub async fn with(transport: Transport, change: impl FnOnce(Server) -> Server) -> Self {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let desk = Desk::default();
         let seen = desk.seen.clone();
         let server = change(Server::new().add(TestServiceServer::new(desk)));
         let address = match transport {
             Transport::Tcp => "tcp://127.0.0.1:0".to_owned(),
-            Transport::Mem => format!("mem://interop-{number}"),
-            Transport::Unix => format!("unix://{}", socket(number).display()),
+            Transport::Mem => format!("mem://interop-{}", number()),
+            Transport::Unix => format!("unix://{}", socket().display()),
             #[cfg(feature = "tls")]
             Transport::Tls => "tls://127.0.0.1:0".to_owned(),
         };
@@ -87,7 +85,7 @@ impl Stage {
     }
 
     pub async fn client(&self) -> TestServiceClient {
-        TestServiceClient::new(self.access.connect(Channel::builder()).await)
+        self.access.client().await
     }
 
     pub async fn channel(&self) -> Channel {
@@ -96,6 +94,26 @@ impl Stage {
 }
 
 impl Access {
+    /// To a peer that needs no trust.
+    pub fn to(address: String) -> Self {
+        Self {
+            address,
+            #[cfg(feature = "tls")]
+            trust: None,
+        }
+    }
+
+    /// To a peer that shows this certificate.
+    #[cfg(feature = "tls")]
+    pub fn trusting(address: String, certificate: &str) -> Self {
+        let trust = Some(rpc_runtime::ClientTls::from_pem(certificate).unwrap());
+        Self { address, trust }
+    }
+
+    pub async fn client(&self) -> TestServiceClient {
+        TestServiceClient::new(self.connect(Channel::builder()).await)
+    }
+
     pub async fn connect(&self, builder: ChannelBuilder) -> Channel {
         #[cfg(feature = "tls")]
         let builder = match &self.trust {
@@ -119,13 +137,21 @@ impl Access {
     }
 }
 
-fn socket(number: usize) -> PathBuf {
-    std::env::temp_dir().join(format!("rpc-interop-{}-{number}.sock", std::process::id()))
+/// Another one each time.
+fn number() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// A path that is free.
+pub fn socket() -> PathBuf {
+    let name = format!("rpc-interop-{}-{}.sock", std::process::id(), number());
+    std::env::temp_dir().join(name)
 }
 
 /// A certificate for 127.0.0.1 that vouches for itself, and its key.
 #[cfg(feature = "tls")]
-fn certificate() -> (String, String) {
+pub fn certificate() -> (String, String) {
     let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
     (made.cert.pem(), made.signing_key.serialize_pem())
 }
@@ -157,3 +183,15 @@ macro_rules! on_every_transport {
     };
 }
 pub(crate) use on_every_transport;
+
+/// The same for those that can be played by hand: what goes over `mem` is nobody's socket.
+macro_rules! on_every_socket {
+    ($($case:ident),* $(,)?) => {
+        crate::stage::on_every_transport!(@ tcp Tcp $($case)*);
+        #[cfg(unix)]
+        crate::stage::on_every_transport!(@ unix Unix $($case)*);
+        #[cfg(feature = "tls")]
+        crate::stage::on_every_transport!(@ tls Tls $($case)*);
+    };
+}
+pub(crate) use on_every_socket;
