@@ -23,7 +23,8 @@ pub struct Limits {
     pub max_frame_bytes_before_hello: u32,
     /// Deepest nesting of arrays and maps in a message. 64, as in Cap'n Proto and Thrift.
     pub max_depth: usize,
-    /// Most values in one message. 1,048,576: an empty map costs one byte to send and forty to keep.
+    /// Most values in one message. 1,048,576: an empty map costs one byte to send and forty to keep. In a list, map or set, what
+    /// takes more than 128 bytes in memory counts for as many as would fit in.
     pub max_nodes: usize,
     /// Most bytes of metadata on one frame. 8 KiB, as announced by grpc-go.
     pub max_metadata_bytes: u16,

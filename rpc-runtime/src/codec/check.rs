@@ -10,7 +10,8 @@ use std::fmt;
 pub struct CheckLimits {
     /// How deep arrays and maps may be nested; counts above 128 mean 128.
     pub max_depth: usize,
-    /// How many values there may be, keys and elements included.
+    /// How many values there may be, keys and elements included. While they are decoded, what takes more than 128 bytes in
+    /// memory counts for as many as would fit in.
     pub max_nodes: usize,
 }
 

@@ -30,10 +30,9 @@ impl<K: Encode + Ord, V: Encode, H> Encode for HashMap<K, V, H> {
 
 impl<'de, K: Decode<'de> + Ord, V: Decode<'de>> Decode<'de> for BTreeMap<K, V> {
     fn decode(input: &mut Reader<'de>) -> Result<Self, DecodeError> {
+        let count = map_of::<K, V>(input)?;
         let mut map = BTreeMap::new();
-        decode_entries(input.map()?, input, |key, value| {
-            drop(map.insert(key, value))
-        })?;
+        decode_entries(count, input, |key, value| drop(map.insert(key, value)))?;
         Ok(map)
     }
 }
@@ -42,7 +41,7 @@ impl<'de, K: Decode<'de> + Eq + Hash, V: Decode<'de>, H: BuildHasher + Default> 
     for HashMap<K, V, H>
 {
     fn decode(input: &mut Reader<'de>) -> Result<Self, DecodeError> {
-        let count = input.map()?;
+        let count = map_of::<K, V>(input)?;
         let mut map = HashMap::with_capacity_and_hasher(prealloc::<(K, V)>(count), H::default());
         decode_entries(count, input, |key, value| drop(map.insert(key, value)))?;
         Ok(map)
@@ -88,7 +87,7 @@ impl<T: Encode + Ord, H> Encode for HashSet<T, H> {
 
 impl<'de, T: Decode<'de> + Ord> Decode<'de> for BTreeSet<T> {
     fn decode(input: &mut Reader<'de>) -> Result<Self, DecodeError> {
-        let set = decode_items(input.array()?, input).collect();
+        let set = decode_items(set_of::<T>(input)?, input).collect();
         input.close();
         set
     }
@@ -96,7 +95,7 @@ impl<'de, T: Decode<'de> + Ord> Decode<'de> for BTreeSet<T> {
 
 impl<'de, T: Decode<'de> + Eq + Hash, H: BuildHasher + Default> Decode<'de> for HashSet<T, H> {
     fn decode(input: &mut Reader<'de>) -> Result<Self, DecodeError> {
-        let set = decode_items(input.array()?, input).collect();
+        let set = decode_items(set_of::<T>(input)?, input).collect();
         input.close();
         set
     }
@@ -146,6 +145,25 @@ fn encode_entries<'a, K: Encode + 'a, V: Encode + 'a>(
 }
 
 /// Reads the entries of a map; of equal keys the last one wins, by the order of the calls.
+/// Entries for which a node of a tree has room, be it for one.
+const NODE: usize = 11;
+
+/// The count of a map, when its room was counted.
+fn map_of<K, V>(input: &mut Reader<'_>) -> Result<usize, DecodeError> {
+    let count = input.map()?;
+    let room = if count == 0 { 0 } else { count.max(NODE) };
+    input.weigh(room, size_of::<(K, V)>(), 2 * count)?;
+    Ok(count)
+}
+
+/// The same of a set.
+fn set_of<T>(input: &mut Reader<'_>) -> Result<usize, DecodeError> {
+    let count = input.array()?;
+    let room = if count == 0 { 0 } else { count.max(NODE) };
+    input.weigh(room, size_of::<T>(), count)?;
+    Ok(count)
+}
+
 fn decode_entries<'de, K: Decode<'de>, V: Decode<'de>>(
     count: usize,
     input: &mut Reader<'de>,

@@ -23,6 +23,12 @@ pub struct Reader<'de> {
     frame: Option<&'de Bytes>,
 }
 
+/// What a value may take in memory; larger ones count for as many as would fit in.
+const ROOM: usize = 128;
+
+const TOO_LARGE: &str =
+    "the message would take more memory than `max_nodes` values of 128 bytes each";
+
 impl<'de> Reader<'de> {
     /// Begins at the front of `bytes`, which have been [checked](super::check).
     #[inline]
@@ -399,6 +405,26 @@ impl<'de> Reader<'de> {
         }
         self.depth -= 1;
         self.nodes -= values;
+        Ok(())
+    }
+
+    /// Has values count for more than one each if they take more than [`ROOM`] bytes in memory: large ones can be made of a byte.
+    /// `counted` is what was counted for them already.
+    #[inline]
+    pub(super) fn weigh(
+        &mut self,
+        count: usize,
+        size: usize,
+        counted: usize,
+    ) -> Result<(), DecodeError> {
+        if size <= ROOM && counted == count {
+            return Ok(());
+        }
+        let values = count.saturating_mul(size) / ROOM;
+        match self.nodes.checked_sub(values.saturating_sub(counted)) {
+            Some(nodes) => self.nodes = nodes,
+            None => return Err(DecodeError::custom(TOO_LARGE)),
+        }
         Ok(())
     }
 

@@ -44,6 +44,7 @@ pub trait Decode<'de>: Sized {
     #[doc(hidden)]
     fn decode_list(input: &mut Reader<'de>) -> Result<Vec<Self>, DecodeError> {
         let count = input.array()?;
+        input.weigh(count, size_of::<Self>(), count)?;
         let mut items = Vec::with_capacity(input.room_for::<Self>(count));
         for index in 0..count {
             items.push(Self::decode(input).map_err(|error| error.in_index(index))?);

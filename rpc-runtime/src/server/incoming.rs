@@ -307,7 +307,7 @@ impl<'a> Args<'a> {
         }
         // By name the same bytes are come by more than once.
         check(body, limits).map_err(|malformed| DecodeError::custom(malformed.to_string()))?;
-        let mut input = Reader::new(body).in_frame(body);
+        let mut input = Reader::bounded(body, limits).in_frame(body);
         let given = input.map()?;
         if given > NAMED {
             let text = format!("{given} parameters by name, more than {NAMED} are not taken");

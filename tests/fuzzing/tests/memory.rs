@@ -3,6 +3,7 @@
 
 use std::alloc::System;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 
 use fuzzing::everything::v1::{All, Shape};
 use rpc_runtime::codec::{CheckLimits, Decode, Reader, Value};
@@ -11,8 +12,11 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 #[global_allocator]
 static COUNTED: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
+/// What is counted is the whole program's.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 /// Elements of each list: a few more than a power of two, so that half of the list's room is empty.
-const COUNT: usize = (1 << 16) + 1;
+const COUNT: usize = (1 << 14) + 1;
 
 /// Entries for which a map or a set has room when it has one.
 const NODE: usize = 11;
@@ -31,9 +35,32 @@ fn cost<T: for<'de> Decode<'de>>(element: &[u8]) -> (usize, usize) {
     (message.len() / COUNT, kept / COUNT)
 }
 
+/// Whatever is in it, a message becomes no more than a few hundred megabytes.
+#[test]
+fn a_message_of_large_values_made_of_next_to_nothing_is_refused_before_it_takes_much_memory() {
+    let _alone = ONE_AT_A_TIME.lock();
+    fn refused<T: for<'de> Decode<'de>>(element: &[u8]) {
+        let count = 1_000_000 / element.len();
+        let header = [&[0xdd][..], &(count as u32).to_be_bytes()].concat();
+        let message = [header, element.repeat(count)].concat();
+        let region = Region::new(COUNTED);
+        let mut input = Reader::bounded(&message, &CheckLimits::default());
+        let error = Vec::<T>::decode(&mut input).err().unwrap();
+        assert!(error.to_string().contains("memory"), "{error}");
+        let allocated = region.change().bytes_allocated;
+        assert!(allocated < 300 << 20, "{allocated} bytes");
+    }
+    refused::<All>(b"\x90");
+    refused::<Vec<All>>(b"\x91\x90");
+    refused::<BTreeMap<String, All>>(b"\x81\xa0\x90");
+    refused::<BTreeMap<String, String>>(b"\x81\xa0\xa0");
+    refused::<BTreeSet<[String; 3]>>(b"\x91\x93\xa0\xa0\xa0");
+}
+
 /// For each kind of element: its bytes in a message, and in memory at most. A list has grown to twice its length.
 #[test]
 fn what_a_message_becomes_is_bounded_by_the_size_of_its_types() {
+    let _alone = ONE_AT_A_TIME.lock();
     let (text, wide) = (size_of::<String>(), size_of::<All>());
     // A node of a tree: its entries, a pointer and two counts.
     let one = |key, value| NODE * (key + value) + 16;
