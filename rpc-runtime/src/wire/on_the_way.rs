@@ -22,6 +22,10 @@ const ALWAYS: usize = 3;
 /// get out counts for as long from its first byte on: the line is slow then, and bodies take turns on it.
 const LATELY: Duration = Duration::from_millis(4);
 
+/// A peer that takes so long for most of the calls that it has at once is not as quick as it was for the one that it had alone:
+/// calls differ.
+const SLOW: u64 = 1_000_000;
+
 /// What a peer could work off while it does not answer, in bytes for each nanosecond: more than any does.
 const PACE: u64 = 8;
 
@@ -45,6 +49,8 @@ pub(crate) struct OnTheWay {
     pause: Duration,
     /// How many bytes the latest looks were for. The least counts: on a busy machine anything may take long.
     seen: [u64; LOOKS],
+    /// Nanoseconds from the last byte to the answer of late, while there are few, without what reading takes.
+    usual: u64,
 }
 
 /// ```text
@@ -85,6 +91,7 @@ impl OnTheWay {
             look: Look::Empty,
             pause: PAUSE,
             seen: [ANY; LOOKS],
+            usual: 0,
         }
     }
 
@@ -144,11 +151,22 @@ impl OnTheWay {
             return false;
         };
         let call = self.calls.swap_remove(at);
+        // Whoever answers before the end has not read it.
+        let taken = match call.is_out {
+            true => now.saturating_duration_since(call.since).as_nanos() as u64,
+            false => 0,
+        };
         if self.look == Look::Alone(id) {
-            // Half a nanosecond for each byte is what reading it takes. Whoever answers before the end has not read it.
-            let taken = now.saturating_duration_since(call.since).as_nanos() as u64;
-            let waited = taken.saturating_sub(call.bytes / 2) * u64::from(call.is_out);
+            // Half a nanosecond for each byte is what reading it takes.
+            let waited = taken.saturating_sub(call.bytes / 2);
             self.looked((waited * PACE).clamp(MOST, ANY), now);
+        } else if self.limit == MOST {
+            // A whole one, among others.
+            let waited = taken.saturating_sub(call.bytes);
+            self.usual = (self.usual * 7 + waited) / 8;
+            if self.usual > SLOW {
+                self.limit = ANY;
+            }
         }
         true
     }
@@ -157,6 +175,7 @@ impl OnTheWay {
         self.seen.rotate_right(1);
         self.seen[0] = found;
         self.limit = self.seen.iter().copied().fold(ANY, u64::min);
+        self.usual = 0;
         self.pause = if self.limit > MOST {
             (self.pause * 2).min(LONGEST_PAUSE)
         } else {
@@ -185,6 +204,8 @@ mod tests {
         Quick(u64),
         /// All at once, after so many microseconds.
         Waits(u64),
+        /// The same, but for those that it has alone, which it answers at once.
+        WaitsAmongOthers(u64),
     }
 
     /// What callers of large calls got in a second, who make the next one as soon as they have their answer: how many calls
@@ -211,7 +232,8 @@ mod tests {
                 calls.begin(next, SIZE, now);
                 calls.is_out(next, now);
                 let done = match peer {
-                    Peer::Waits(time) => at + time,
+                    Peer::WaitsAmongOthers(_) if at_work.is_empty() => at + 20,
+                    Peer::Waits(time) | Peer::WaitsAmongOthers(time) => at + time,
                     Peer::Quick(time) => free_at.max(at) + time,
                 };
                 (free_at, idle) = (done, idle - 1);
@@ -241,6 +263,13 @@ mod tests {
             assert!(share > least, "{waits} us: {share}");
             assert!(most > 16, "{waits} us: {most}");
         }
+    }
+
+    #[test]
+    fn calls_that_wait_get_on_although_the_one_that_was_looked_at_was_answered_at_once() {
+        let (all, _) = second_of(Peer::Waits(3_000));
+        let (mixed, _) = second_of(Peer::WaitsAmongOthers(3_000));
+        assert!(mixed as f64 > all as f64 * 0.8, "{mixed} of {all}");
     }
 
     #[test]
