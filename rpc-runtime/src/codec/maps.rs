@@ -144,26 +144,28 @@ fn encode_entries<'a, K: Encode + 'a, V: Encode + 'a>(
     }
 }
 
-/// Reads the entries of a map; of equal keys the last one wins, by the order of the calls.
 /// Entries for which a node of a tree has room, be it for one.
 const NODE: usize = 11;
 
-/// The count of a map, when its room was counted.
+/// The count of a map, when the room for its entries was counted.
 fn map_of<K, V>(input: &mut Reader<'_>) -> Result<usize, DecodeError> {
     let count = input.map()?;
-    let room = if count == 0 { 0 } else { count.max(NODE) };
-    input.weigh(room, size_of::<(K, V)>(), 2 * count)?;
+    input.weigh(room(count), size_of::<(K, V)>(), 2 * count)?;
     Ok(count)
 }
 
 /// The same of a set.
 fn set_of<T>(input: &mut Reader<'_>) -> Result<usize, DecodeError> {
     let count = input.array()?;
-    let room = if count == 0 { 0 } else { count.max(NODE) };
-    input.weigh(room, size_of::<T>(), count)?;
+    input.weigh(room(count), size_of::<T>(), count)?;
     Ok(count)
 }
 
+fn room(count: usize) -> usize {
+    if count == 0 { 0 } else { count.max(NODE) }
+}
+
+/// Reads the entries of a map; of equal keys the last one wins, by the order of the calls.
 fn decode_entries<'de, K: Decode<'de>, V: Decode<'de>>(
     count: usize,
     input: &mut Reader<'de>,
