@@ -18,7 +18,7 @@ use crate::wire::frame::{self, CallFrame, CallPart, Frame, Kind, PREFACE, flag};
 use crate::wire::hello::Hello;
 use crate::wire::inbound::{Inbound, Refusal, plain_client};
 use crate::wire::outbound::Outbound;
-use crate::wire::pieces::{Added, Pieces};
+use crate::wire::pieces::{Added, Piece, Pieces};
 use crate::wire::sending::{self, Sending, Sent};
 use crate::wire::streams::{Grant, Key, Next, Side, Streams};
 
@@ -352,7 +352,10 @@ impl Core {
             self.pieces.drop_body(from);
             return Ok(());
         }
-        match self.pieces.add(from, frame, MAX_BODY, self.now) {
+        match self
+            .pieces
+            .add(from, Piece::Framed(frame.clone()), MAX_BODY, self.now)
+        {
             Added::Unknown | Added::More => self.grant(from),
             Added::Whole(whole, _) => {
                 assert_eq!(whole.flags & flag::MORE, 0);

@@ -9,6 +9,7 @@ mod budget;
 mod drain;
 mod handlers;
 mod handshake;
+mod in_place;
 mod keep;
 mod objects;
 mod outcome;
@@ -185,6 +186,9 @@ struct State {
     /// Earliest deadline among our calls.
     next_deadline: Option<Instant>,
     last_heard: Instant,
+    /// Several of our calls were answered by one read, so that their callers may all be about to call again. The reader writes
+    /// for them when they had their turn.
+    flushed_soon: bool,
     /// Last time the kernel had taken all of what the keeper wrote, or enough of it to count.
     last_written: Instant,
     /// Bytes that it has taken since.
@@ -311,6 +315,7 @@ impl Link {
             last_seen: 0,
             next_deadline: None,
             last_heard: now,
+            flushed_soon: false,
             last_written: now,
             written: 0,
             last_call: now,
@@ -419,13 +424,14 @@ impl Link {
             self.watch(&mut state);
         }
         let much = state.out.queued() >= MUCH;
+        let soon = state.flushed_soon;
         drop(state);
         if flush {
-            // A lone call is written by its caller: waking the keeper would cost it a hop. Beside other calls the
-            // keeper yields once, so that all callers made ready by one read share one write.
-            if alone || much {
+            // A lone call is written by its caller: waking the keeper would cost it a hop. Callers made ready by one read
+            // share one write, of the reader. Beside other calls the keeper yields once for the same reason.
+            if much || (alone && !soon) {
                 self.flush_now()
-            } else {
+            } else if !soon {
                 self.wake_keeper.notify_one()
             }
         }

@@ -11,10 +11,12 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::drain::ANNOUNCED;
 use super::handshake::told;
+use super::in_place::InPlace;
 use super::keep::LAST_WORDS;
 use super::objects::drop_objects;
 use super::turn::Turn;
@@ -27,6 +29,7 @@ use crate::wire::budgets::Charge;
 use crate::wire::calls::Answer;
 use crate::wire::frame::{self, Frame, GoAwayReason, Kind};
 use crate::wire::inbound::{Inbound, Refusal};
+use crate::wire::pieces::Piece;
 use crate::wire::streams::Side;
 
 pub(super) type Input = Box<dyn AsyncRead + Send + Unpin>;
@@ -66,6 +69,8 @@ impl Woken {
 #[derive(Clone, Copy, Debug, Default)]
 struct Taken {
     count: usize,
+    /// Those that were answers to our calls, and could be read as they were.
+    answers: usize,
     /// Some of them were not answers, so that there may be something to write. To what callers write meanwhile who were
     /// woken by answers, the keeper sees when all of them have had their turn.
     wrote: bool,
@@ -87,8 +92,9 @@ impl Link {
         // Asked for once: to ask anew before each read would cost more than the rest of a short one.
         let mut closed = pin!(self.closed());
         let mut ahead = READ_AHEAD;
+        let mut in_place = None;
         loop {
-            let taken = self.take_frames(&mut inbound, read);
+            let taken = self.take_frames(&mut inbound, &mut in_place, read);
             let taken = taken.and_then(|taken| {
                 self.count_partial(&inbound, &mut counted)?;
                 Ok(taken)
@@ -100,10 +106,19 @@ impl Link {
                     return self.swallow(input).await;
                 }
             };
-            if taken.count > 0 || !inbound.has_partial() {
+            if in_place.is_none() {
+                in_place = self.read_in_place(&mut inbound);
+            }
+            let has_partial = in_place.is_some() || inbound.has_partial();
+            if taken.count > 0 || !has_partial {
                 partial_since = None;
             }
-            if taken.wrote {
+            if taken.answers > 1 {
+                // Their callers have their turn, and their next calls share one write.
+                yield_now().await;
+                self.lock().flushed_soon = false;
+                self.flush_now();
+            } else if taken.wrote {
                 self.flush_now();
             }
             if is_closed {
@@ -118,13 +133,13 @@ impl Link {
                 // Frames that are here were left where they are.
                 continue;
             }
-            if inbound.has_partial() {
+            if has_partial {
                 partial_since.get_or_insert_with(Instant::now);
             }
             let limit = partial_since.map(|since| since + self.limits.frame_timeout);
             let event = read_more(
                 &mut input,
-                inbound.buffer(),
+                (inbound.buffer(), &mut in_place),
                 &mut ahead,
                 limit,
                 closed.as_mut(),
@@ -141,7 +156,7 @@ impl Link {
                     self.go_away(GoAwayReason::Limit, &text);
                     return self.swallow(input).await;
                 }
-                Event::Read(Ok(0)) => return self.input_ended(inbound.has_partial()),
+                Event::Read(Ok(0)) => return self.input_ended(has_partial),
                 Event::Read(Ok(_)) => (read, is_closed) = self.heard(),
                 Event::Read(Err(error)) => {
                     let told = told(&error).map(|told| told.with_execution(Execution::Unknown));
@@ -155,15 +170,23 @@ impl Link {
     fn take_frames(
         self: &Arc<Self>,
         inbound: &mut Inbound,
+        in_place: &mut Option<InPlace>,
         read: Instant,
     ) -> Result<Taken, Refusal> {
         let mut turn = Turn::begin(self, read);
         let mut taken = Taken::default();
+        if let Some(piece) = in_place.take_if(|piece| piece.is_whole()) {
+            (taken.count, taken.wrote) = (1, true);
+            self.on_data(piece.finish(inbound.buffer()))?;
+            self.check_budgets()?;
+        }
         while !self.choked.load(Ordering::Relaxed)
             && let Some(frame) = inbound.next_frame()?
         {
             taken.count += 1;
-            taken.wrote |= !is_plain_answer(&frame);
+            let is_answer = is_plain_answer(&frame);
+            taken.answers += usize::from(is_answer);
+            taken.wrote |= !is_answer;
             self.on_frame(frame, &mut turn)?;
             turn.look();
             self.check_budgets()?;
@@ -192,7 +215,7 @@ impl Link {
                 Ok(())
             }
             Kind::Item => self.on_item(frame),
-            Kind::Data => self.on_data(&frame),
+            Kind::Data => self.on_data(Piece::Framed(frame)),
             Kind::End => self.on_end(frame.request_id),
             Kind::Credit => {
                 self.on_credit(&frame);
@@ -438,20 +461,27 @@ impl Link {
 /// Waits for input, for the end of the link, or for the limit.
 async fn read_more(
     input: &mut Input,
-    buffer: &mut BytesMut,
+    (buffer, in_place): (&mut BytesMut, &mut Option<InPlace>),
     ahead: &mut usize,
     limit: Option<Instant>,
     mut closed: Pin<&mut impl Future<Output = ()>>,
 ) -> Event {
     let mut timer = pin!(limit.map(sleep_until));
     poll_fn(|cx| {
-        make_room(buffer, *ahead);
-        let room = buffer.capacity() - buffer.len();
-        // Dropping the future between polls loses nothing: it holds no bytes.
-        if let Poll::Ready(outcome) = pin!(input.read_buf(buffer)).poll(cx) {
-            let is_full = matches!(outcome, Ok(count) if count == room && room >= READ_AHEAD);
-            *ahead = if is_full { READ_FAR_AHEAD } else { READ_AHEAD };
-            return Poll::Ready(Event::Read(outcome));
+        // Dropping a future between polls loses nothing: it holds no bytes.
+        if let Some(piece) = in_place {
+            *ahead = READ_AHEAD;
+            if let Poll::Ready(outcome) = pin!(input.read_buf(&mut piece.room())).poll(cx) {
+                return Poll::Ready(Event::Read(outcome));
+            }
+        } else {
+            make_room(buffer, *ahead);
+            let room = buffer.capacity() - buffer.len();
+            if let Poll::Ready(outcome) = pin!(input.read_buf(buffer)).poll(cx) {
+                let is_full = matches!(outcome, Ok(count) if count == room && room >= READ_AHEAD);
+                *ahead = if is_full { READ_FAR_AHEAD } else { READ_AHEAD };
+                return Poll::Ready(Event::Read(outcome));
+            }
         }
         lay_by(buffer);
         if closed.as_mut().poll(cx).is_ready() {

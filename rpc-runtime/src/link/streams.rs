@@ -14,7 +14,7 @@ use crate::wire::budgets::{Charge, SMALL_PIECE};
 use crate::wire::calls::Answer;
 use crate::wire::frame::{self, Frame, GoAwayReason, Kind, flag};
 use crate::wire::inbound::Refusal;
-use crate::wire::pieces::Added;
+use crate::wire::pieces::{Added, Piece};
 use crate::wire::sending::{Sending, Sent, sender};
 use crate::wire::streams::{Batch, Grant, Key, Next, NoCredit, Side};
 
@@ -73,7 +73,7 @@ impl Link {
         let key = request(&frame);
         let mut state = self.lock();
         let belongs = state.streams.came(key, frame.cost()).map_err(no_credit)?;
-        self.charge_stray(&mut state, belongs, &frame);
+        self.charge_stray(&mut state, belongs, frame.body.len());
         if state.pieces.contains(key) {
             let text = "an ITEM in the middle of another body of the same request".to_owned();
             return Err(Refusal::Frame(GoAwayReason::Protocol, text));
@@ -101,23 +101,24 @@ impl Link {
     }
 
     /// Charges for a frame that carries next to nothing, for nobody.
-    fn charge_stray(&self, state: &mut State, belongs: bool, frame: &Frame) {
-        if !belongs && frame.body.len() < SMALL_PIECE {
+    fn charge_stray(&self, state: &mut State, belongs: bool, length: usize) {
+        if !belongs && length < SMALL_PIECE {
             self.charge(state, Charge::Control(1));
         }
     }
 
-    pub(super) fn on_data(self: &Arc<Self>, frame: &Frame) -> Result<(), Refusal> {
-        let key = request(frame);
+    pub(super) fn on_data(self: &Arc<Self>, piece: Piece) -> Result<(), Refusal> {
+        let (frame, length) = (piece.frame(), piece.len());
+        let (key, more) = (request(frame), frame.flags & flag::MORE != 0);
         let mut state = self.lock();
         let of_item = frame.flags & flag::OF_ITEM != 0;
         let belongs = if of_item {
-            state.streams.came(key, frame.cost()).map_err(no_credit)?
+            state.streams.came(key, piece.cost()).map_err(no_credit)?
         } else {
             state.pieces.contains(key)
         };
         // The last piece of what was refused may be small; that is one for each call.
-        self.charge_stray(&mut state, belongs, frame);
+        self.charge_stray(&mut state, belongs, length);
         if state
             .pieces
             .is_item(key)
@@ -125,12 +126,11 @@ impl Link {
         {
             return Err(Refusal::Frame(GoAwayReason::Protocol, MIXED.to_owned()));
         }
-        if belongs && frame.body.len() < SMALL_PIECE && frame.flags & flag::MORE != 0 {
+        if belongs && length < SMALL_PIECE && more {
             self.charge(&mut state, Charge::Control(1));
         }
         if state.pieces.keeps(key)
-            && let Err(text) =
-                state.check_memory(frame.body.len() as u64, self.limits.connection_memory)
+            && let Err(text) = state.check_memory(length as u64, self.limits.connection_memory)
         {
             let front = state.pieces.drop_body(key);
             state.settle();
@@ -139,7 +139,7 @@ impl Link {
             return Ok(());
         }
         let (now, limit) = (state.last_heard, u64::from(self.limits.max_message_bytes));
-        let added = state.pieces.add(key, frame, limit, now);
+        let added = state.pieces.add(key, piece, limit, now);
         state.settle();
         match added {
             Added::Unknown | Added::More => {

@@ -289,6 +289,7 @@ impl<'a> Turn<'a> {
         let mut state = self.link.lock();
         // The read that brought the answers was a moment ago; asking the clock again would cost more than it tells.
         state.last_call = state.last_heard;
+        state.flushed_soon |= self.came.len() > 1;
         for (id, answer) in self.came.drain(..) {
             self.link.settle_answer(&mut state, id, answer, &mut woken);
         }

@@ -10,6 +10,13 @@ use crate::wire::frame::{
 /// Frames above this do not share the read buffer with what comes after them.
 const KEPT_BUFFER: usize = 256 << 10;
 
+/// Pieces up to this length may be read to where they belong: room is made for so many bytes because a header says so, as is
+/// made to read ahead.
+const LONGEST_PIECE: usize = 64 << 10;
+
+/// Shorter pieces are rather copied than read by themselves.
+const WORTH: usize = 4 << 10;
+
 /// Cuts frames out of what was received.
 ///
 /// Holds at most one incomplete frame and what was read past the last one; nothing is allocated because a length field
@@ -110,6 +117,29 @@ impl Inbound {
     /// Whether the peer has said HELLO.
     pub(crate) fn is_open(&self) -> bool {
         self.phase == Phase::Open
+    }
+
+    /// A DATA frame, without its bytes, that is all there is here and not whole, and its length. `None` if that is too long, or
+    /// too short to matter.
+    pub(crate) fn begun_piece(&self) -> Option<(Frame, usize)> {
+        let header = self.buffer.first_chunk::<HEADER>()?;
+        let [l0, l1, l2, l3, kind, flags, 0, 0, id @ ..] = *header else {
+            return None;
+        };
+        let total = u32::from_le_bytes([l0, l1, l2, l3]) as usize + LENGTH_FIELD;
+        let length = total.checked_sub(HEADER)?;
+        let begun = (WORTH..=LONGEST_PIECE).contains(&length) && self.buffer.len() < total;
+        (begun && self.is_open() && kind == Kind::Data as u8).then(|| {
+            let frame = Frame {
+                kind: Kind::Data,
+                flags,
+                request_id: u32::from_le_bytes(id),
+                fixed: Fixed::default(),
+                metadata: Bytes::new(),
+                body: Bytes::new(),
+            };
+            (frame, length)
+        })
     }
 
     /// The next whole frame, `None` if more bytes are needed.

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::wire::by_id::ById;
+
 /// Calls whose parameters have fewer bytes are not counted.
 pub(crate) const LARGE: usize = 16 << 10;
 
@@ -15,7 +17,7 @@ pub(crate) const MOST: u64 = 512 << 10;
 const ANY: u64 = 1 << 30;
 
 /// So many may be on their way whatever their length, so that both sides work.
-const ALWAYS: usize = 3;
+const ALWAYS: usize = 2;
 
 /// A call without an answer counts for so long from its last byte on, and for as long as its bytes take to be read. Its handler
 /// is at work then, and whether it waits for something, for another of our calls perhaps, is not known here. One that does not
@@ -28,6 +30,10 @@ const SLOW: u64 = 1_000_000;
 
 /// What a peer could work off while it does not answer, in bytes for each nanosecond: more than any does.
 const PACE: u64 = 8;
+
+/// How long a look waits for calls that count no more and are not answered: those that wait behind each other are worked off
+/// soon, those whose handlers wait are not.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 /// Time between two looks at a peer that answers at once, and at one that does not: twice as long each time.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -43,6 +49,10 @@ const LOOKS: usize = 4;
 #[derive(Debug)]
 pub(crate) struct OnTheWay {
     calls: Vec<Large>,
+    /// Those that counted once and are not answered, as far as that is known. The next look goes behind them.
+    late: ById<u32, ()>,
+    /// Since when none begins, for a look.
+    emptied_since: Option<Instant>,
     /// How many bytes of them there may be.
     limit: u64,
     look: Look,
@@ -87,6 +97,8 @@ impl OnTheWay {
     pub(crate) fn new() -> Self {
         Self {
             calls: Vec::new(),
+            late: ById::default(),
+            emptied_since: None,
             limit: MOST,
             look: Look::Empty,
             pause: PAUSE,
@@ -98,12 +110,20 @@ impl OnTheWay {
     /// Whether another call may begin.
     pub(crate) fn has_room(&mut self, now: Instant) -> bool {
         let known = self.calls.len();
-        self.calls.retain(|call| now < call.until());
+        let late = &mut self.late;
+        self.calls.retain(|call| {
+            let counts = now < call.until();
+            if !counts {
+                late.insert(call.id, ());
+            }
+            counts
+        });
         if self.calls.len() < known {
             self.limit = (self.limit * 4).min(ANY);
         }
+        let unanswered = self.calls.len() + self.late.len();
         match self.look {
-            Look::At(due) if due <= now && self.calls.len() >= ALWAYS => self.look = Look::Empty,
+            Look::At(due) if due <= now && unanswered >= ALWAYS => self.look = Look::Empty,
             Look::Alone(_) if self.calls.is_empty() => self.looked(ANY, now),
             _ => {}
         }
@@ -112,9 +132,22 @@ impl OnTheWay {
                 let bytes: u64 = self.calls.iter().map(|call| call.bytes).sum();
                 self.calls.len() < ALWAYS || bytes < self.limit
             }
-            Look::Empty => self.calls.is_empty(),
+            Look::Empty => self.is_empty(now),
             Look::Alone(_) => false,
         }
+    }
+
+    /// Whether none is on its way, as far as that can be waited for.
+    fn is_empty(&mut self, now: Instant) -> bool {
+        if !self.calls.is_empty() || !self.late.is_empty() {
+            let since = *self.emptied_since.get_or_insert(now);
+            if !self.calls.is_empty() || now < since + PATIENCE {
+                return false;
+            }
+            self.late.clear();
+        }
+        self.emptied_since = None;
+        true
     }
 
     /// A call begins to go out.
@@ -140,6 +173,7 @@ impl OnTheWay {
     /// It goes out no further.
     pub(crate) fn give_up(&mut self, id: u32) {
         self.calls.retain(|call| call.id != id);
+        self.late.remove(&id);
         if self.look == Look::Alone(id) {
             self.look = Look::Empty;
         }
@@ -148,7 +182,7 @@ impl OnTheWay {
     /// It is answered; whether it was known.
     pub(crate) fn answered(&mut self, id: u32, now: Instant) -> bool {
         let Some(at) = self.calls.iter().position(|call| call.id == id) else {
-            return false;
+            return !self.late.is_empty() && self.late.remove(&id).is_some();
         };
         let call = self.calls.swap_remove(at);
         // Whoever answers before the end has not read it.
@@ -186,7 +220,8 @@ impl OnTheWay {
 
     /// When there will be room without an answer, as far as that is known.
     pub(crate) fn room_at(&self) -> Option<Instant> {
-        self.calls.iter().map(Large::until).min()
+        let counts_until = self.calls.iter().map(Large::until).min();
+        counts_until.or_else(|| self.emptied_since.map(|since| since + PATIENCE))
     }
 }
 
@@ -202,6 +237,8 @@ mod tests {
     enum Peer {
         /// One after the other, so many microseconds each.
         Quick(u64),
+        /// The same, but that the first takes 20 ms.
+        SlowAtFirst(u64),
         /// All at once, after so many microseconds.
         Waits(u64),
         /// The same, but for those that it has alone, which it answers at once.
@@ -234,7 +271,8 @@ mod tests {
                 let done = match peer {
                     Peer::WaitsAmongOthers(_) if at_work.is_empty() => at + 20,
                     Peer::Waits(time) | Peer::WaitsAmongOthers(time) => at + time,
-                    Peer::Quick(time) => free_at.max(at) + time,
+                    Peer::SlowAtFirst(_) if next == 1 => at + 20_000,
+                    Peer::Quick(time) | Peer::SlowAtFirst(time) => free_at.max(at) + time,
                 };
                 (free_at, idle) = (done, idle - 1);
                 at_work.push((next, done));
@@ -251,6 +289,14 @@ mod tests {
         let (answered, most) = second_of(Peer::Quick(15));
         assert_eq!(most, 8);
         assert!(answered > 66_000, "{answered} of 66,667");
+    }
+
+    #[test]
+    fn calls_that_wait_behind_each_other_are_not_taken_for_a_slow_peer() {
+        // All of the callers go at once at first, and wait for each other for so long that they count no more.
+        let (answered, most) = second_of(Peer::SlowAtFirst(100));
+        assert!(most < CALLERS / 2, "{most}");
+        assert!(answered > 9_400, "{answered} of 10,000");
     }
 
     #[test]
@@ -287,6 +333,7 @@ mod tests {
         let late = now + LATELY + Duration::from_nanos(SIZE);
         assert_eq!(calls.room_at(), Some(late));
         assert!(calls.has_room(late));
-        assert!(!calls.answered(2, late), "it does not count any more");
+        assert!(calls.answered(2, late), "it counts no more, but is known");
+        assert!(!calls.answered(2, late));
     }
 }

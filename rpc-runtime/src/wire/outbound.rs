@@ -34,6 +34,7 @@ pub(crate) struct Outbound {
     /// Stream position up to which the kernel has the bytes.
     handed: u64,
     bodies: VecDeque<Rest>,
+    pieces_cut: u32,
     /// Bodies of our calls that begin when others are answered.
     held: VecDeque<Rest>,
     /// Our large calls that went out a moment ago, where it is looked after that there are not too many.
@@ -69,8 +70,12 @@ pub(crate) const WHOLE: usize = PIECE + (1 << 10);
 /// Pieces are given to a writer until there are so many bytes of them.
 const AT_ONCE: usize = 256 << 10;
 
-/// Bodies that go out in turn; those behind them wait, so that the peer need not hold the beginnings of all.
+/// Bodies that pieces are taken of; those behind them wait, so that the peer need not hold the beginnings of all. The one that
+/// is complete soonest goes first: it is worked on while the others go out.
 const ABREAST: usize = 4;
+
+/// Each so many-th piece is of the oldest body, however long that is.
+const FOR_OLDEST: u32 = 4;
 
 impl Default for Outbound {
     fn default() -> Self {
@@ -90,6 +95,7 @@ impl Outbound {
             taken: 0,
             handed: 0,
             bodies: VecDeque::new(),
+            pieces_cut: 0,
             held: VecDeque::new(),
             on_the_way: None,
             uncut: 0,
@@ -149,7 +155,10 @@ impl Outbound {
     pub(crate) fn has_room(&mut self, now: Instant) -> bool {
         let unread = self.queued() >= MOST;
         let on_the_way = self.on_the_way.as_mut();
-        self.held.is_empty() && !unread && on_the_way.is_none_or(|calls| calls.has_room(now))
+        self.held.is_empty()
+            && !unread
+            && self.bodies.len() < ABREAST
+            && on_the_way.is_none_or(|calls| calls.has_room(now))
     }
 
     /// Notes one that goes out.
@@ -178,7 +187,7 @@ impl Outbound {
         let Some(calls) = self.on_the_way.as_mut().filter(|_| !unread) else {
             return false;
         };
-        while !self.held.is_empty() && calls.has_room(now) {
+        while !self.held.is_empty() && self.bodies.len() < ABREAST && calls.has_room(now) {
             if let Some(rest) = self.held.pop_front() {
                 calls.begin(rest.key.1, rest.body.len() as u64, now);
                 self.bodies.push_back(rest);
@@ -196,8 +205,8 @@ impl Outbound {
 
     /// When bodies that are held may go out without an answer; none if that is not the clock's to say.
     pub(crate) fn held_until(&self) -> Option<Instant> {
-        // While much is unread, it is for the peer to say.
-        let waits = self.holds() && self.queued() < MOST;
+        // While much is unread, it is for the peer to say, and for the writer while bodies go out.
+        let waits = self.holds() && self.queued() < MOST && self.bodies.len() < ABREAST;
         self.on_the_way.as_ref().filter(|_| waits)?.room_at()
     }
 
@@ -283,6 +292,19 @@ impl Outbound {
         self.uncut = 0;
     }
 
+    /// Takes the body that the next piece is of from its place.
+    fn next_body(&mut self) -> Option<(usize, Rest)> {
+        self.pieces_cut = self.pieces_cut.wrapping_add(1);
+        let first = match self.pieces_cut.is_multiple_of(FOR_OLDEST) {
+            true => 1,
+            false => ABREAST,
+        };
+        let left = self.bodies.iter().take(first).map(|rest| rest.body.len());
+        let (place, _) = left.enumerate().min_by_key(|(_, left)| *left)?;
+        let rest = self.bodies.remove(place)?;
+        Some((place, rest))
+    }
+
     /// Swaps what waits for an empty buffer. The caller writes it and tells [`Outbound::handed_over`].
     pub(crate) fn take(&mut self, empty: Vec<u8>) -> Vec<u8> {
         let mut pieces = Vec::new();
@@ -315,7 +337,7 @@ impl Outbound {
         // A few pieces at a time, so that what is small and comes meanwhile waits for those and not for a body; and some
         // always, so that a body gets on beside streams that never pause.
         while apart < AT_ONCE
-            && let Some(mut rest) = self.bodies.pop_front()
+            && let Some((place, mut rest)) = self.next_body()
         {
             let whole = rest.body.len() <= self.whole;
             let (head, piece) = rest.body.take(if whole { self.whole } else { self.piece });
@@ -338,8 +360,7 @@ impl Outbound {
                 self.complete.push((rest.key, self.end()));
                 self.body_is_over(rest.key);
             } else {
-                let turn = self.bodies.len().min(ABREAST - 1);
-                self.bodies.insert(turn, rest);
+                self.bodies.insert(place, rest);
             }
         }
         self.taken += self.waiting.len() as u64;

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 use crate::spares;
 use crate::wire::by_id::ById;
-use crate::wire::frame::{Frame, Kind, flag};
+use crate::wire::frame::{self, Frame, Kind, flag};
 use crate::wire::streams::Key;
 
 /// The incomplete bodies of one connection; a request has at most one in each direction.
@@ -29,11 +29,48 @@ pub(crate) const STRETCH: u64 = 64 << 10;
 #[derive(Debug)]
 struct Partial {
     front: Frame,
+    /// What has come; elsewhere while somebody reads more of it there.
     body: Vec<u8>,
+    /// Bytes that have come.
+    length: usize,
     /// Nobody waits for it; its end is waited for all the same.
     unwanted: bool,
     /// When its front came.
     since: Instant,
+}
+
+/// A DATA frame, and where its bytes are.
+#[derive(Debug)]
+pub(crate) enum Piece {
+    /// In it.
+    Framed(Frame),
+    /// So many of them behind what came before, in the body that was lent; the frame is empty.
+    InPlace(Frame, usize, Vec<u8>),
+}
+
+impl Piece {
+    /// The frame.
+    pub(crate) fn frame(&self) -> &Frame {
+        match self {
+            Self::Framed(frame) | Self::InPlace(frame, ..) => frame,
+        }
+    }
+
+    /// Its bytes.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Framed(frame) => frame.body.len(),
+            Self::InPlace(_, length, _) => *length,
+        }
+    }
+
+    /// What it costs of the windows of a stream.
+    pub(crate) fn cost(&self) -> u64 {
+        match self {
+            Self::Framed(frame) => frame.cost(),
+            Self::InPlace(_, length, _) => frame::cost(*length),
+        }
+    }
 }
 
 /// What a piece did.
@@ -59,7 +96,8 @@ impl Pieces {
         } else {
             Vec::new()
         };
-        self.held += body.len() as u64;
+        let length = body.len();
+        self.held += length as u64;
         // The front must not keep the read buffer that it came in.
         let front = Frame {
             metadata: Bytes::copy_from_slice(&front.metadata),
@@ -69,39 +107,58 @@ impl Pieces {
         let partial = Partial {
             front,
             body,
+            length,
             unwanted: !wanted,
             since: now,
         };
         self.bodies.insert(key, partial);
     }
 
+    /// Lends the body that a piece of this length belongs to, so that its bytes are read right behind those that are there.
+    /// The next piece of the same request gives it back. `None` if nobody wants them or there would be too many.
+    pub(crate) fn lend(&mut self, key: Key, length: usize, limit: u64) -> Option<Vec<u8>> {
+        let partial = self.bodies.get_mut(&key)?;
+        let fits = (partial.length + length) as u64 <= limit;
+        (fits && !partial.unwanted).then(|| std::mem::take(&mut partial.body))
+    }
+
     /// A DATA frame.
-    pub(crate) fn add(&mut self, key: Key, data: &Frame, limit: u64, now: Instant) -> Added {
+    pub(crate) fn add(&mut self, key: Key, data: Piece, limit: u64, now: Instant) -> Added {
         let Some(partial) = self.bodies.get_mut(&key) else {
             return Added::Unknown;
         };
         if partial.front.kind != Kind::Item {
-            self.stretch += data.body.len() as u64;
+            self.stretch += data.len() as u64;
             if self.stretch >= STRETCH {
                 (self.stretch, self.stretch_since) = (0, Some(now));
             }
         }
-        if !partial.unwanted && (partial.body.len() + data.body.len()) as u64 > limit {
+        if !partial.unwanted && (partial.length + data.len()) as u64 > limit {
             return match self.forget(key) {
                 Some(partial) => Added::TooLarge(partial.front),
                 None => Added::Unknown,
             };
         }
-        let only = partial.body.is_empty() && data.flags & flag::MORE == 0;
-        if only && !partial.unwanted {
+        let (flags, length) = (data.frame().flags, data.len());
+        match data {
+            _ if partial.unwanted => {}
             // It came in one piece and stays where it is, as the body of a frame does.
-            partial.front.body = data.body.clone();
-        } else if !partial.unwanted {
-            spares::reserve(&mut partial.body, data.body.len());
-            partial.body.extend_from_slice(&data.body);
-            self.held += data.body.len() as u64;
+            Piece::Framed(data) if partial.length == 0 && flags & flag::MORE == 0 => {
+                partial.front.body = data.body;
+            }
+            Piece::Framed(data) => {
+                spares::reserve(&mut partial.body, length);
+                partial.body.extend_from_slice(&data.body);
+                partial.length += length;
+                self.held += length as u64;
+            }
+            Piece::InPlace(_, _, body) => {
+                partial.body = body;
+                partial.length += length;
+                self.held += length as u64;
+            }
         }
-        if data.flags & flag::MORE != 0 {
+        if flags & flag::MORE != 0 {
             return Added::More;
         }
         match self.forget(key) {
@@ -125,8 +182,8 @@ impl Pieces {
     pub(crate) fn discard(&mut self, key: Key) {
         match self.bodies.get_mut(&key) {
             Some(partial) if partial.front.kind == Kind::Reply => {
-                self.held -= partial.body.len() as u64;
-                partial.body = Vec::new();
+                self.held -= partial.length as u64;
+                (partial.body, partial.length) = (Vec::new(), 0);
                 partial.unwanted = true;
             }
             _ => drop(self.forget(key)),
@@ -192,7 +249,7 @@ impl Pieces {
             return None;
         }
         let partial = self.bodies.remove(&key)?;
-        self.held -= partial.body.len() as u64;
+        self.held -= partial.length as u64;
         self.calls -= u32::from(partial.front.kind == Kind::Call);
         Some(partial)
     }

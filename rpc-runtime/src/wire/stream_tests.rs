@@ -14,7 +14,7 @@ use super::frame::{self, Fixed, Frame, Kind, flag};
 use super::hello::Hello;
 use super::inbound::Inbound;
 use super::outbound::{Outbound, PIECE, WHOLE};
-use super::pieces::{Added, Pieces};
+use super::pieces::{Added, Piece, Pieces};
 use super::sending::{Sending, Sent};
 use super::streams::{Batch, Grant, Key, Next, NoCredit, Side, Streams};
 use crate::limits::Limits;
@@ -153,7 +153,10 @@ impl Pair {
             self.pieces.begin(key, frame, true, self.now);
         } else if frame.kind == Kind::Item {
             drop(self.there.keep(key, frame));
-        } else if let Added::Whole(whole, _) = self.pieces.add(key, &frame, u64::MAX, self.now) {
+        } else if let Added::Whole(whole, _) =
+            self.pieces
+                .add(key, Piece::Framed(frame), u64::MAX, self.now)
+        {
             drop(self.there.keep(key, whole));
         }
         self.grant(key);
@@ -386,7 +389,7 @@ fn a_body_that_waits_for_its_turn_is_not_late() {
             ..front.clone()
         };
         let is_whole = matches!(
-            pieces.add(theirs(stream), &data, 1 << 20, at),
+            pieces.add(theirs(stream), Piece::Framed(data), 1 << 20, at),
             Added::Whole(..)
         );
         (is_whole, pieces.owed_since())

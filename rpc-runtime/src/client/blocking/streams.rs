@@ -13,7 +13,7 @@ use crate::link::{Event, MIXED, read_answer};
 use crate::object::lent_result;
 use crate::wire::calls::Answer;
 use crate::wire::frame::{self, Frame, Kind, flag};
-use crate::wire::pieces::Added;
+use crate::wire::pieces::{Added, Piece};
 use crate::wire::sending::{Sending, Sent};
 use crate::wire::streams::{Next, Side};
 
@@ -84,16 +84,16 @@ impl State {
                 }
                 self.grant(key);
             }
-            _ => self.on_piece(&frame, peer, limits)?,
+            _ => self.on_piece(frame, peer, limits)?,
         }
         Ok(())
     }
 
-    fn on_piece(&mut self, frame: &Frame, peer: &str, limits: &Limits) -> Result<(), String> {
+    fn on_piece(&mut self, frame: Frame, peer: &str, limits: &Limits) -> Result<(), String> {
         let key = (Side::Ours, frame.request_id);
         let of_item = frame.flags & flag::OF_ITEM != 0;
         if of_item {
-            self.came(frame)?;
+            self.came(&frame)?;
         }
         if self
             .pieces
@@ -109,7 +109,8 @@ impl State {
                 .map_or(Added::Unknown, Added::TooLarge)
         } else {
             let limit = u64::from(limits.max_message_bytes);
-            self.pieces.add(key, frame, limit, Instant::now())
+            self.pieces
+                .add(key, Piece::Framed(frame), limit, Instant::now())
         };
         match added {
             Added::Unknown | Added::More => {}

@@ -3,6 +3,7 @@
 mod handlers;
 mod large;
 mod leaving;
+mod pieces;
 mod pings;
 
 use std::sync::Arc;
