@@ -52,6 +52,7 @@
 //! | `registry` | `registry://` and `file://` addresses, and the registries behind them | on |
 //! | `tls` | `tls://` addresses: TLS 1.3 by rustls and ring, which compiles some C and assembly | off |
 //! | `lz4` | compressed bodies, where both sides say `compress(true)` | off |
+//! | `small-strings` | `SmolStr` as a string, in traits and by `rpc_codegen::Build::small_strings` | off |
 //! | `idl` | the macro `idl!()`: `.idl` files and inline text without a build script | off |
 
 #![warn(clippy::disallowed_types, clippy::disallowed_methods)]
@@ -112,6 +113,8 @@ pub use security::{
 };
 pub use server::{Server, Serving};
 pub use shared::Shared;
+#[cfg(feature = "small-strings")]
+pub use smol_str::SmolStr;
 pub use status::Status;
 #[cfg(feature = "tls")]
 pub use transport::tls::{ClientTls, ServerTls};

@@ -26,6 +26,8 @@ pub(crate) struct Variant {
     pub(crate) lone: bool,
     /// Takes part in calls of many at once only.
     pub(crate) many: bool,
+    /// Takes part only where values with strings are owned.
+    pub(crate) owned: bool,
 }
 
 const PLAIN: Variant = Variant {
@@ -35,6 +37,7 @@ const PLAIN: Variant = Variant {
     blocking: false,
     lone: false,
     many: false,
+    owned: false,
 };
 
 const fn variant(name: &'static str) -> Variant {
@@ -84,6 +87,10 @@ pub(crate) const CONTESTANTS: &[Contestant] = &[
         name: "ours",
         variants: &[
             variant("async"),
+            Variant {
+                owned: true,
+                ..variant("small")
+            },
             Variant {
                 argument: "async",
                 unix: true,

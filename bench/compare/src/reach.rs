@@ -118,6 +118,15 @@ const FIGURES: &[Figure] =
             measured: |found| vec![ratio(found, "list", "1x64", "ours/async", BATCH)],
         },
         Figure {
+            text: "the same with small strings",
+            base: "the same",
+            reach: 0.30,
+            beyond: 0.40,
+            upwards: true,
+            rows: &[("list", "1x64", "ours/small", BATCH)],
+            measured: |found| vec![ratio(found, "list", "1x64", "ours/small", BATCH)],
+        },
+        Figure {
             text: "list of 200 orders, 64 in flight, by reference",
             base: "the same",
             reach: 0.65,

@@ -202,7 +202,7 @@ impl Spot {
     pub(crate) fn takes(&self, entrant: &Entrant) -> bool {
         let (name, variant) = (entrant.contestant.name, &entrant.variant);
         let streams = matches!(name, "limit" | "ours" | "tonic");
-        let special = variant.lone || variant.unix || variant.many;
+        let special = variant.lone || variant.unix || variant.many || variant.owned;
         if self.case.argument == "stream" {
             return streams && !special;
         }
@@ -214,6 +214,9 @@ impl Spot {
         }
         if self.case.name == "list-by-reference" && entrant.contestant.is_peer {
             return name == "capnp";
+        }
+        if variant.owned && !matches!(self.case.name, "get" | "list") {
+            return false;
         }
         let echoes = self.case.argument == "echo";
         if variant.lone {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use bench_load::Order as Sample;
-use bench_ours::bench::v1::{Line, Order};
+use bench_ours::strings::bench::v1::{Line, Order};
 use rpc_runtime::codec::{CheckLimits, Decode, Encode, Reader, check};
 
 fn main() -> ExitCode {

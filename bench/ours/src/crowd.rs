@@ -3,8 +3,8 @@
 use rpc_runtime::__private::{Answer, Incoming, Skeleton};
 use rpc_runtime::{MethodDescriptor, MethodKind, Server, ServiceDescriptor};
 
-use crate::bench::v1::BenchService;
-use crate::service::Shop;
+use crate::strings::bench::v1::BenchService;
+use crate::strings::service::{self, Shop};
 
 /// Mounts services with so many methods in all. Their tables are made here instead of by the generator: ten thousand
 /// generated methods would take minutes to compile, and a table is a table.
@@ -14,7 +14,7 @@ pub(crate) fn mount(server: Server, methods: usize) -> Server {
         let count = METHODS.min(methods - number * METHODS);
         server.add(Crowd {
             service: describe(number, count),
-            skeleton: BenchService::new(Shop::new()),
+            skeleton: service::service(),
         })
     })
 }

@@ -4,18 +4,20 @@
 //! |---|---|
 //! | `async` | the generated asynchronous client |
 //! | `blocking` | the generated blocking client, for lone calls |
+//! | `small` | `async` with small strings on both sides |
 
-mod client;
 mod crowd;
-mod service;
+pub mod small;
+pub mod strings;
 
-use bench_load::{Blocking, Case, Contestant, Order, Plan, Result, Server};
+use bench_load::{
+    Blocking, Case, Client, Contestant, Error, Job, Plan, Result, Server, Stamp, Tally,
+};
 use rpc_runtime::{BlockingChannel, Channel, Limits};
+use tokio::task::JoinHandle;
 
-use crate::bench::v1::{BenchBlockingClient, BenchClient, BenchService};
-pub use crate::client::Connection;
-
-rpc_runtime::include_idl!();
+use crate::strings::bench::v1::BenchBlockingClient;
+use crate::strings::client;
 
 /// The contestant.
 pub struct Ours;
@@ -28,8 +30,11 @@ impl Contestant for Ours {
             true => format!("unix://{}", plan.address),
             false => "tcp://127.0.0.1:0".to_owned(),
         };
-        let service = BenchService::new(service::Shop::new());
-        let server = rpc_runtime::Server::new().limits(limits(plan)).add(service);
+        let server = rpc_runtime::Server::new().limits(limits(plan));
+        let server = match is_small(plan) {
+            true => server.add(small::service::service()),
+            false => server.add(strings::service::service()),
+        };
         let serving = crowd::mount(server, plan.methods).listen(address).await?;
         Ok(Server {
             address: serving.address().to_owned(),
@@ -42,7 +47,10 @@ impl Contestant for Ours {
             .limits(limits(plan))
             .connect(&plan.address)
             .await?;
-        Ok(Connection::new(BenchClient::new(channel)))
+        Ok(match is_small(plan) {
+            true => Connection::Small(small::client::Connection::new(channel)),
+            false => Connection::Strings(strings::client::Connection::new(channel)),
+        })
     }
 
     fn blocking(plan: &Plan) -> Result<impl Blocking> {
@@ -52,6 +60,49 @@ impl Contestant for Ours {
         Ok(BlockingConnection {
             client: BenchBlockingClient::new(channel),
         })
+    }
+}
+
+fn is_small(plan: &Plan) -> bool {
+    plan.variant == "small"
+}
+
+/// One connection of either kind.
+#[derive(Clone)]
+pub enum Connection {
+    /// With `String`.
+    Strings(strings::client::Connection),
+    /// With `SmolStr`.
+    Small(small::client::Connection),
+}
+
+impl Client for Connection {
+    fn start(self, job: Job) -> JoinHandle<Tally> {
+        match self {
+            Self::Strings(connection) => connection.start(job),
+            Self::Small(connection) => connection.start(job),
+        }
+    }
+
+    async fn call(&self, case: Case, number: u64, body: &[u8]) -> Result<(), Error> {
+        match self {
+            Self::Strings(connection) => connection.call(case, number, body).await,
+            Self::Small(connection) => connection.call(case, number, body).await,
+        }
+    }
+
+    async fn stream(&self, size: usize, count: u64, stamp: &mut Stamp<'_>) -> Result<(), Error> {
+        match self {
+            Self::Strings(connection) => connection.stream(size, count, stamp).await,
+            Self::Small(connection) => connection.stream(size, count, stamp).await,
+        }
+    }
+
+    fn upload(self, size: usize, count: u64) -> JoinHandle<Result<(), Error>> {
+        match self {
+            Self::Strings(connection) => connection.upload(size, count),
+            Self::Small(connection) => connection.upload(size, count),
+        }
     }
 }
 
@@ -86,30 +137,6 @@ impl Blocking for BlockingConnection {
             }
             Case::Echo => client::echo_is_right(&self.client.echo(body)?, body, number),
             Case::Stream => Err("not measured without an async runtime".into()),
-        }
-    }
-}
-
-impl From<&Order> for bench::v1::Order {
-    fn from(order: &Order) -> Self {
-        let line = |line: &bench_load::Line| bench::v1::Line {
-            article: line.article.clone(),
-            quantity: line.quantity,
-            cents: line.cents,
-        };
-        let order = order.clone();
-        Self {
-            id: order.id,
-            customer: order.customer,
-            name: order.name,
-            email: order.email,
-            street: order.street,
-            city: order.city,
-            note: order.note,
-            status: order.status,
-            created_ms: order.created_ms,
-            changed_ms: order.changed_ms,
-            lines: order.lines.iter().map(line).collect(),
         }
     }
 }

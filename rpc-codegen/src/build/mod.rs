@@ -137,6 +137,14 @@ impl Build {
         self
     }
 
+    /// Whether `string` becomes `rpc_runtime::SmolStr` (feature `small-strings` of `rpc-runtime`) instead of `String`: texts up to 23
+    /// bytes lie in the value, longer ones are shared by its clones, so that most are made and copied without the allocator.
+    #[must_use]
+    pub fn small_strings(mut self, wanted: bool) -> Self {
+        self.options = self.options.small_strings(wanted);
+        self
+    }
+
     /// Whether handlers take `string` and `bytes` as `&str` and `&[u8]`, which are read where they were received, instead of
     /// copies of their own. It is about parameters, optional ones too, not about what stands inside of others, and changes
     /// nothing for callers or on the wire. A service that extends one of another crate needs the choice that was made there.

@@ -17,6 +17,7 @@ pub struct Options {
     runtime: Runtime,
     sides: Sides,
     shared_bytes: bool,
+    small_strings: bool,
     borrowed_arguments: bool,
     views: bool,
     externs: Vec<(String, TokenStream)>,
@@ -34,6 +35,7 @@ impl Options {
                 server: true,
             },
             shared_bytes: false,
+            small_strings: false,
             borrowed_arguments: false,
             views: true,
             externs: Vec::new(),
@@ -67,6 +69,14 @@ impl Options {
     #[must_use]
     pub fn shared_bytes(mut self, wanted: bool) -> Self {
         self.shared_bytes = wanted;
+        self
+    }
+
+    /// Whether `string` becomes `rpc_runtime::SmolStr` (feature `small-strings` of `rpc-runtime`) instead of `String`: texts up to 23
+    /// bytes lie in the value, longer ones are shared by its clones, so that most are made and copied without the allocator.
+    #[must_use]
+    pub fn small_strings(mut self, wanted: bool) -> Self {
+        self.small_strings = wanted;
         self
     }
 
@@ -126,6 +136,10 @@ impl Options {
 
     pub(super) fn has_views(&self) -> bool {
         self.views
+    }
+
+    pub(super) fn has_small_strings(&self) -> bool {
+        self.small_strings
     }
 
     pub(super) fn has_shared_bytes(&self) -> bool {

@@ -207,7 +207,10 @@ impl Shape<'_> {
     /// What a constructor takes for a type: anything that becomes a string, and no boxes.
     fn taken(&self, ty: &Type) -> TokenStream {
         match self.scope.resolve(ty) {
-            Type::String => quote!(impl ::core::convert::Into<::std::string::String>),
+            Type::String => {
+                let string = self.scope.owned(ty);
+                quote!(impl ::core::convert::Into<#string>)
+            }
             _ if self.scope.is_boxed(self.id, ty) => self.scope.owned(ty),
             _ => self.scope.field(self.id, ty),
         }

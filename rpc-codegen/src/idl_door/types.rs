@@ -67,6 +67,7 @@ impl Scope<'_> {
         let heap = |ty: &Type| self.spell(ty, None);
         let runtime = &self.options.runtime();
         match ty {
+            Type::String if self.options.has_small_strings() => quote!(#runtime::SmolStr),
             Type::String => quote!(::std::string::String),
             Type::Bytes if self.options.has_shared_bytes() => quote!(#runtime::Bytes),
             Type::Bytes => quote!(::std::vec::Vec<u8>),

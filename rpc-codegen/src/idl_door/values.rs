@@ -19,7 +19,10 @@ impl Scope<'_> {
                 quote!(::core::option::Option::Some(#value))
             }
             (Type::Any, value) => self.any(value),
-            (Type::String, Value::String(text)) => quote!(::std::string::String::from(#text)),
+            (Type::String, Value::String(text)) => match self.options.has_small_strings() {
+                true => quote!(#runtime::SmolStr::new_static(#text)),
+                false => quote!(::std::string::String::from(#text)),
+            },
             (Type::Decimal, Value::String(text)) => quote! {
                 // The definition was checked: the text is a decimal.
                 <#runtime::Decimal as ::core::str::FromStr>::from_str(#text).unwrap_or_default()

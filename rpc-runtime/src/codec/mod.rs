@@ -199,6 +199,8 @@ mod raw_variant;
 pub mod record;
 mod sink;
 mod slots;
+#[cfg(feature = "small-strings")]
+mod small_strings;
 mod source;
 pub mod union;
 

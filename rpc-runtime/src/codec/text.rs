@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
 use bytes::Bytes;
 use serde::de::{Error, SeqAccess, Visitor};
@@ -54,27 +55,36 @@ impl Wire for String {
     }
 
     fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
+        deserialize(deserializer)
+    }
+}
 
-        impl Visitor<'_> for Text {
-            type Value = String;
+/// Takes a text from a serde format.
+pub(super) fn deserialize<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: From<String> + for<'a> From<&'a str>,
+    D: Deserializer<'de>,
+{
+    struct Text<T>(PhantomData<T>);
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
+    impl<T: From<String> + for<'a> From<&'a str>> Visitor<'_> for Text<T> {
+        type Value = T;
 
-            fn visit_str<E>(self, text: &str) -> Result<String, E> {
-                Ok(text.to_owned())
-            }
-
-            fn visit_string<E>(self, text: String) -> Result<String, E> {
-                Ok(text)
-            }
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a string")
         }
 
-        // serde's own visitor of strings takes binary too, which the mapping does not.
-        deserializer.deserialize_string(Text)
+        fn visit_str<E>(self, text: &str) -> Result<T, E> {
+            Ok(text.into())
+        }
+
+        fn visit_string<E>(self, text: String) -> Result<T, E> {
+            Ok(text.into())
+        }
     }
+
+    // serde's own visitor of strings takes binary too, which the mapping does not.
+    deserializer.deserialize_string(Text(PhantomData))
 }
 
 impl<'de> Decode<'de> for &'de [u8] {

@@ -33,7 +33,7 @@ async fn answer(lengths: &[usize], piece: usize, pause: usize, window: usize) {
         min_ping_interval: Duration::ZERO,
         ..Limits::default()
     };
-    let (link, mut peer) = exporting(window, hello(), limits, None).await;
+    let (link, peer) = exporting(window, hello(), limits, None).await;
     let mut tickets: Vec<_> = lengths.iter().map(|_| begin(&link, 1, None)).collect();
     let mut rest: Vec<_> = (1..)
         .zip(lengths)

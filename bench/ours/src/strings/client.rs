@@ -1,13 +1,13 @@
-//! The client's side: calls, and whether their answers are right.
+//! The client's side: calls, and whether their answers are right. It is a module of `small` too.
 
 use bench_load::{
     Case, Client, Error, Job, LIST_LENGTH, Order as Sample, Result, Stamp, Tally, body,
     body_is_right, list_is_right,
 };
-use rpc_runtime::{Bytes, Views, stream};
+use rpc_runtime::{Bytes, Channel, Views, stream};
 use tokio::task::JoinHandle;
 
-use crate::bench::v1::{BenchClient, Order};
+use super::bench::v1::{BenchClient, Order};
 
 /// One connection.
 #[derive(Clone)]
@@ -16,8 +16,10 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(client: BenchClient) -> Self {
-        Self { client }
+    pub(crate) fn new(channel: Channel) -> Self {
+        Self {
+            client: BenchClient::new(channel),
+        }
     }
 }
 

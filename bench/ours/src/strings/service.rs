@@ -1,11 +1,16 @@
-//! The server's side: what the generated trait asks for.
+//! The server's side: what the generated trait asks for. It is a module of `small` too.
 
 use std::sync::Arc;
 
 use bench_load::{Order as Sample, body};
 use rpc_runtime::{Bytes, Items, Shared, Stream, stream};
 
-use crate::bench::v1::{Bench, Order};
+use super::bench::v1::{Bench, BenchService, Line, Order};
+
+/// What is served.
+pub(crate) fn service() -> BenchService<Shop> {
+    BenchService::new(Shop::new())
+}
 
 /// Holds what is answered.
 pub(crate) struct Shop {
@@ -15,7 +20,7 @@ pub(crate) struct Shop {
 }
 
 impl Shop {
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         let orders: Vec<_> = Sample::samples().iter().map(Order::from).collect();
         Self {
             order: Order::from(&Sample::sample(0)),
@@ -66,5 +71,28 @@ impl Bench for Shop {
             length += piece.len() as u64;
         }
         length
+    }
+}
+
+impl From<&Sample> for Order {
+    fn from(order: &Sample) -> Self {
+        let line = |line: &bench_load::Line| Line {
+            article: line.article.as_str().into(),
+            quantity: line.quantity,
+            cents: line.cents,
+        };
+        Self {
+            id: order.id,
+            customer: order.customer,
+            name: order.name.as_str().into(),
+            email: order.email.as_str().into(),
+            street: order.street.as_str().into(),
+            city: order.city.as_str().into(),
+            note: order.note.as_str().into(),
+            status: order.status,
+            created_ms: order.created_ms,
+            changed_ms: order.changed_ms,
+            lines: order.lines.iter().map(line).collect(),
+        }
     }
 }
