@@ -97,7 +97,9 @@ pub use client::{
     CallFuture, CallOptions, Callback, Channel, ChannelBuilder, Items, OneWay, OneWayFuture,
     Pending, RetryPolicy, StreamCall, View, Views,
 };
-pub use codec::{Decimal, DeclaredError, Invalid, RawVariant, Timestamp, Uuid, Value, Viewable};
+pub use codec::{
+    BytesArg, Decimal, DeclaredError, Invalid, RawVariant, Timestamp, Uuid, Value, Viewable,
+};
 pub use context::Context;
 pub use descriptor::{Client, MethodDescriptor, MethodKind, MethodRetry, ServiceDescriptor};
 pub use error::{CallError, Error, ErrorKind, Execution, Result};

@@ -30,13 +30,21 @@ impl Scope<'_> {
     pub(super) fn borrowed(&self, ty: &Type) -> TokenStream {
         match self.model().resolve(ty) {
             Type::String => quote!(&str),
+            Type::Bytes if self.options.has_shared_bytes() => {
+                let runtime = self.options.runtime();
+                quote!(impl #runtime::BytesArg)
+            }
             Type::Bytes => quote!(&[u8]),
             Type::List(item) => {
                 let item = self.owned(item);
                 quote!(&[#item])
             }
             Type::Optional(inner) => {
-                let inner = self.borrowed(inner);
+                let inner = match self.resolve(inner) {
+                    // Nobody could tell what type a `None` is of.
+                    Type::Bytes => quote!(&[u8]),
+                    _ => self.borrowed(inner),
+                };
                 quote!(::core::option::Option<#inner>)
             }
             // Whoever sends a handle may keep another one of the same object.

@@ -241,6 +241,7 @@ pub use sink::Sink;
 pub use slots::Slots;
 pub use source::Source;
 pub use table::{Codec, ErrorCodec};
+pub use text::BytesArg;
 pub use timestamp::{NoTimestamp, Timestamp};
 pub use union::Union;
 pub use uuid::{NoUuid, Uuid};

@@ -114,6 +114,31 @@ impl Encode for Bytes {
     }
 }
 
+/// What a client takes for `bytes` where they are shared (`rpc_codegen::Build::shared_bytes`): [`Bytes`], which are not copied from
+/// 16 KiB on, but sent from where they are, or a slice or vector, which is copied once.
+pub trait BytesArg: Encode + sealed::Sealed {}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+macro_rules! bytes_args {
+    ($([$($generics:tt)*] $ty:ty;)+) => {
+        $(
+            impl<$($generics)*> sealed::Sealed for $ty {}
+            impl<$($generics)*> BytesArg for $ty {}
+        )+
+    };
+}
+
+bytes_args! {
+    [] Bytes;
+    [] [u8];
+    [] Vec<u8>;
+    [const N: usize] [u8; N];
+    [T: BytesArg + ?Sized] &T;
+}
+
 impl<'de> Decode<'de> for Bytes {
     #[inline]
     fn decode(input: &mut Reader<'de>) -> Result<Self, DecodeError> {

@@ -114,6 +114,27 @@ async fn they_do_beside_each_other_and_beside_small_ones() {
     drop(serving);
 }
 
+#[tokio::test]
+async fn clients_take_bytes_of_every_form_and_keep_large_ones_where_they_are() {
+    let (serving, address) = serve(Limits::default()).await;
+    let client = ShopClient::connect(&address).await.unwrap();
+    let vec = body(100).to_vec();
+    assert_eq!(client.echo(&vec[..]).await.unwrap(), vec);
+    assert_eq!(client.echo(&vec).await.unwrap(), vec);
+    assert_eq!(client.echo(vec.clone()).await.unwrap(), vec);
+    assert_eq!(client.echo(b"four").await.unwrap(), "four");
+    for (length, shared) in [(15_000, false), (17_000, true), (1_000_000, true)] {
+        let bytes = body(length);
+        let call = client.echo(&bytes);
+        assert_eq!(!bytes.is_unique(), shared, "{length}");
+        assert!(call.await.unwrap() == bytes);
+        assert!(client.echo(bytes.clone()).await.unwrap() == bytes);
+        let copied = client.echo(&bytes[..]);
+        assert!(copied.await.unwrap() == bytes);
+    }
+    drop(serving);
+}
+
 /// A peer that takes no pieces gets what fits into one frame as one frame.
 #[tokio::test]
 async fn they_do_without_pieces() {
