@@ -82,7 +82,17 @@ async fn exporting(
     let (here, there) = duplex(window);
     let (reader, writer) = split(here);
     let io = Io::new(reader, writer, "test://peer".to_owned());
-    let terms = Terms::new(limits);
+    over(io, there, hello, Terms::new(limits), router).await
+}
+
+/// The same over this connection.
+async fn over(
+    io: Io,
+    there: DuplexStream,
+    hello: Hello,
+    terms: Terms,
+    router: Option<Arc<Router>>,
+) -> (Arc<Link>, Peer) {
     let mut peer = Peer {
         stream: there,
         inbound: Inbound::server(&Limits::default()),
@@ -570,4 +580,85 @@ async fn a_keeper_that_found_the_writer_held_comes_again() {
     link.flush();
     let call = timeout(Duration::from_secs(1), peer.next()).await;
     assert_eq!(call.unwrap().unwrap().kind, Kind::Call);
+}
+
+/// A writer that counts how often it is written to.
+struct Counted<W>(W, Arc<std::sync::atomic::AtomicUsize>);
+
+impl<W: tokio::io::AsyncWrite + Unpin> tokio::io::AsyncWrite for Counted<W> {
+    fn poll_write(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        std::pin::Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        std::pin::Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        std::pin::Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn callers_that_one_read_answers_share_one_write() {
+    let (here, there) = duplex(1 << 16);
+    let (reader, writer) = split(here);
+    let writes = Arc::default();
+    let writer = Counted(writer, Arc::clone(&writes));
+    let io = Io::new(reader, writer, "test://peer".to_owned());
+    let hello = Hello {
+        max_frame: 1 << 20,
+        max_inflight: 100,
+        ..Hello::default()
+    };
+    let terms = Terms::new(Limits::default());
+    let (link, mut peer) = over(io, there, hello, terms, None).await;
+
+    const CALLERS: u32 = 8;
+    const ROUNDS: u32 = 5;
+    let callers: Vec<_> = (0..CALLERS)
+        .map(|caller| {
+            let link = link.clone();
+            tokio::spawn(async move {
+                // One leaves earlier than the others, which must not wait for it.
+                for _ in 0..ROUNDS - u32::from(caller == 3) {
+                    let answer = begin(&link, 10, None).answer().await;
+                    assert!(matches!(answer, Answer::Result(_)));
+                }
+            })
+        })
+        .collect();
+    let before = writes.load(Ordering::Relaxed);
+    for round in 0..ROUNDS {
+        let count = CALLERS - u32::from(round == ROUNDS - 1);
+        let mut ids = Vec::new();
+        for _ in 0..count {
+            ids.push(peer.next().await.unwrap().request_id);
+        }
+        peer.send(|out| {
+            for id in ids {
+                let start = frame::begin_reply(out, id);
+                out.push(0xc0);
+                frame::end_reply(out, start);
+            }
+        })
+        .await;
+    }
+    for caller in callers {
+        caller.await.unwrap();
+    }
+    // The first caller of all was alone for a moment.
+    let after = writes.load(Ordering::Relaxed) - before;
+    assert!(after <= ROUNDS as usize + 1, "{after} writes");
 }
