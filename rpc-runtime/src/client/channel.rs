@@ -540,7 +540,7 @@ impl Channel {
                     bound: self.is_bound(),
                     by: None,
                 };
-                link.begin_as(&frame, begin)
+                link.clone().begin_as(&frame, begin)
             };
             match begun {
                 Ok(ticket) => return Ok((link, self.with_upload(ticket, prepared))),

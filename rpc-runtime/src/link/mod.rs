@@ -397,12 +397,12 @@ impl Link {
             bound: call.target.is_some(),
             by: None,
         };
-        self.begin_as(call, begin)
+        self.clone().begin_as(call, begin)
     }
 
     /// The same, in every way there is.
     pub(crate) fn begin_as(
-        self: &Arc<Self>,
+        self: Arc<Self>,
         call: &CallFrame<'_>,
         begin: Begin<'_>,
     ) -> Result<Ticket, NotBegun> {
@@ -436,7 +436,7 @@ impl Link {
             }
         }
         Ok(Ticket {
-            link: self.clone(),
+            link: self,
             id,
             pass,
             done: false,

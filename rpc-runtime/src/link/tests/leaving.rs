@@ -35,7 +35,7 @@ fn try_begin(link: &Arc<Link>, target: Option<u64>, bound: bool) -> Result<Ticke
                 bound: true,
                 ..Begin::default()
             };
-            link.begin_as(&call, begin)
+            link.clone().begin_as(&call, begin)
         }
         false => link.begin(&call, None, true),
     }
