@@ -139,6 +139,7 @@ fn main() -> ExitCode {
 
 fn run(options: Options) -> Result<()> {
     let mut found = Found::default();
+    let is_kept = options.write;
     match options.what {
         None => found.calls = Some(calls(&options.calls)?),
         Some(What::Calls(options)) => found.calls = Some(calls(&options)?),
@@ -152,24 +153,27 @@ fn run(options: Options) -> Result<()> {
         Some(What::Codec) => found.codec = Some(codec()?),
         Some(What::Lines) => found.lines = Some(small::lines()?),
         Some(What::All(options)) => {
-            found = Found {
-                calls: Some(calls(&options)?),
-                growth: Some(growth(&GrowthOptions {
-                    axes: Vec::new(),
-                    rounds: 3,
-                    seconds: 1.0,
-                })?),
-                hellos: Some(hello::run(&[], &build::scratch()?)),
-                generated: Some(generated::run(&[], &build::scratch()?)),
-                codec: Some(codec()?),
-                lines: Some(small::lines()?),
-            };
+            // Whatever ends a later part, or fails it, the earlier ones are kept.
+            let keep = |found: &Found| if is_kept { keep(found) } else { Ok(()) };
+            found.calls = Some(calls(&options)?);
+            keep(&found)?;
+            found.growth = Some(growth(&GrowthOptions {
+                axes: Vec::new(),
+                rounds: options.rounds.min(3),
+                seconds: options.seconds.min(1.0),
+            })?);
+            keep(&found)?;
+            found.hellos = Some(hello::run(&[], &build::scratch()?));
+            keep(&found)?;
+            found.generated = Some(generated::run(&[], &build::scratch()?));
+            found.codec = Some(codec()?);
+            found.lines = Some(small::lines()?);
         }
         Some(What::Report) => return write::report(&write::found()?),
         Some(What::List) => return list(),
     }
     println!("{}", report::everything(&found));
-    if options.write && !INTERRUPTED.load(Ordering::Relaxed) {
+    if is_kept && !INTERRUPTED.load(Ordering::Relaxed) {
         keep(&found)?;
         write::report(&write::found()?)?;
     }
