@@ -31,6 +31,8 @@ impl Link {
         let mut body = lent?;
         let end = body.len() + length;
         spares::reserve(&mut body, length + HEADER);
+        // All at once: else a read gets no more than what happens to be left.
+        body.reserve(length + HEADER);
         body.extend_from_slice(&inbound.buffer()[HEADER..]);
         inbound.buffer().clear();
         Some(InPlace {

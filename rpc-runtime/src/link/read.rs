@@ -71,8 +71,7 @@ struct Taken {
     count: usize,
     /// Those that were answers to our calls, and could be read as they were.
     answers: usize,
-    /// Some of them were not answers, so that there may be something to write. To what callers write meanwhile who were
-    /// woken by answers, the keeper sees when all of them have had their turn.
+    /// Some of them were not answers, so that there may be something to write.
     wrote: bool,
 }
 

@@ -74,7 +74,7 @@ const AT_ONCE: usize = 256 << 10;
 /// is complete soonest goes first: it is worked on while the others go out.
 const ABREAST: usize = 4;
 
-/// Each so many-th piece is of the oldest body, however long that is.
+/// One of so many pieces is of the oldest body, however long that is.
 const FOR_OLDEST: u32 = 4;
 
 impl Default for Outbound {
