@@ -388,7 +388,7 @@ impl Core {
     }
 
     fn grant(&mut self, key: Key) {
-        let (connection, stream) = self.streams.grants(key);
+        let (connection, stream) = self.streams.grants(key, key.1.is_multiple_of(2));
         self.count(connection);
         self.out.grant(connection, (Side::Ours, 0));
         self.out.grant(stream, key);

@@ -79,7 +79,7 @@ pub struct Limits {
     pub outbound_queue_bytes: usize,
     /// Most replies to control frames (PONG, refusals) waiting to be sent before reading stops. 100, as in grpc-go.
     pub max_queued_control: u32,
-    /// Bytes of one stream that may wait here to be read; announced. 256 KiB.
+    /// Bytes of one stream that may wait here to be read; announced. 384 KiB.
     pub stream_window: u32,
     /// Bytes of all streams of a connection that may wait here to be read; announced. 1 MiB, as hyper's.
     pub connection_window: u32,
@@ -125,7 +125,7 @@ impl Default for Limits {
             min_ping_interval: Duration::from_secs(5),
             outbound_queue_bytes: 1 << 20,
             max_queued_control: 100,
-            stream_window: 256 << 10,
+            stream_window: 384 << 10,
             connection_window: 1 << 20,
             connection_memory: 64 << 20,
             process_memory: 256 << 20,

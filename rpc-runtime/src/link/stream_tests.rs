@@ -123,7 +123,7 @@ async fn frames_that_break_the_rules_of_streams_end_the_connection() {
     type Write = fn(&mut Vec<u8>);
     let cases: [(&str, Write); 4] = [
         ("more was sent on a stream than there was credit", |out| {
-            for _ in 0..6 {
+            for _ in 0..7 {
                 frame::write_item(out, flag::CALLEE, 1, &[0; 60_000]);
             }
         }),
@@ -422,9 +422,11 @@ async fn credit_for_the_last_items_that_were_taken_together_is_given_back_when_t
     let (link, mut peer) = connected_to(4 << 20, hello()).await;
     let mut call = begin(&link, flag::STREAM_OUT, 1, &[]);
     expect(&mut peer, Kind::Call).await;
-    // More than half of the window of 256 KiB; the last of them lie in the reader's batch.
+    // Long after the call: no other is beside the stream.
+    tokio::time::advance(Duration::from_secs(1)).await;
+    // Little more than two quarters of the window; the last of them lie in the reader's batch.
     peer.send(|out| {
-        for _ in 0..132 {
+        for _ in 0..198 {
             frame::write_item(out, flag::CALLEE, 1, &[7; 1_000]);
         }
     })
@@ -436,7 +438,59 @@ async fn credit_for_the_last_items_that_were_taken_together_is_given_back_when_t
     while let Poll::Ready(streams::Event::Item(_)) = call.poll_event(&mut batch, &mut cx) {
         items += 1;
     }
-    assert_eq!(items, 132);
-    let credit = expect(&mut peer, Kind::Credit).await;
-    assert_eq!((credit.request_id, credit.credit()), (1, 132 * 1_012));
+    assert_eq!(items, 198);
+    link.close(Error::unavailable("a test"));
+    let credits = peer.rest().await;
+    let given: u32 = credits.iter().map(Frame::credit).sum();
+    assert_eq!(given, 198 * 1_012);
+}
+
+/// Credit for a stream of which everything is taken at once, after `items` of 16,000 bytes.
+async fn credit_after(items: usize, beside_a_call: bool) -> Vec<u32> {
+    let (link, mut peer) = connected_to(4 << 20, hello()).await;
+    let mut call = begin(&link, flag::STREAM_OUT, 1, &[]);
+    expect(&mut peer, Kind::Call).await;
+    // Long after the stream began.
+    tokio::time::advance(Duration::from_secs(1)).await;
+    let mut other = begin(&link, 0, 2, &[]);
+    expect(&mut peer, Kind::Call).await;
+    peer.send(|out| {
+        let start = frame::begin_reply(out, 2);
+        out.push(0xc0);
+        frame::end_reply(out, start);
+    })
+    .await;
+    assert!(matches!(other.answer().await, Answer::Result(_)));
+    if !beside_a_call {
+        tokio::time::advance(Duration::from_secs(1)).await;
+    }
+    let (mut batch, mut given) = (Batch::default(), Vec::new());
+    let mut cx = std::task::Context::from_waker(Waker::noop());
+    for _ in 0..items {
+        peer.send(|out| frame::write_item(out, flag::CALLEE, 1, &[7; 16_000]))
+            .await;
+        // No time passes.
+        while call.poll_event(&mut batch, &mut cx).is_pending() {
+            tokio::task::yield_now().await;
+        }
+        assert!(call.poll_event(&mut batch, &mut cx).is_pending());
+    }
+    link.flush();
+    link.close(Error::unavailable("a test"));
+    for frame in peer.rest().await {
+        match frame.kind {
+            Kind::Credit => given.push(frame.credit()),
+            other => panic!("{other:?}"),
+        }
+    }
+    given
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_gets_a_quarter_of_its_window_back_and_less_beside_calls() {
+    let item = 16_012;
+    // Of 393,216 bytes, a quarter is missing after seven items.
+    assert_eq!(credit_after(7, false).await, [7 * item]);
+    // Half of it is missing after thirteen; five eighths are kept.
+    assert_eq!(credit_after(13, true).await, [13 * item - 393_216 / 8 * 3]);
 }

@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -253,7 +254,8 @@ impl Link {
 
     /// Sends the credit that is due. The reader flushes after each read, readers of streams wake the keeper.
     pub(super) fn grant(&self, state: &mut State, key: Key) -> bool {
-        let (connection, stream) = state.streams.grants(key);
+        let others = state.last_heard.saturating_duration_since(state.last_call) < BESIDE;
+        let (connection, stream) = state.streams.grants(key, others);
         let due = connection.is_some() || stream.is_some();
         if state.phase == Phase::Closed {
             return false;
@@ -263,6 +265,9 @@ impl Link {
         due
     }
 }
+
+/// A stream leaves room for calls on its connection when there was one in this time.
+const BESIDE: Duration = Duration::from_millis(10);
 
 fn write_grant(state: &mut State, grant: Grant, key: Key) {
     state.out.grant(grant, key);

@@ -163,7 +163,7 @@ impl Pair {
     }
 
     fn grant(&mut self, key: Key) {
-        let (connection, stream): (Grant, Grant) = self.there.grants(key);
+        let (connection, stream): (Grant, Grant) = self.there.grants(key, key.1.is_multiple_of(2));
         self.back.grant(connection, (key.0, 0));
         self.back.grant(stream, key);
     }

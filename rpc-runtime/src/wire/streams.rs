@@ -132,6 +132,12 @@ impl Batch {
     }
 }
 
+/// Credit is given when this part of a window is missing: what is left lasts until it arrives.
+const GRANTED_FROM: u64 = 4;
+
+/// Smaller windows are not narrowed: what is left of one has to be enough for any item that goes out whole.
+const NARROWED_FROM: u64 = 256 << 10;
+
 /// Smallest window that a stream gets through: a frame with one byte of body.
 pub(crate) const SMALLEST_WINDOW: u32 = 13;
 
@@ -318,13 +324,13 @@ impl Streams {
         inflow.waker.take()
     }
 
-    /// What is to be granted for all streams now, and for one.
-    pub(crate) fn grants(&mut self, key: Key) -> (Grant, Grant) {
+    /// What is to be granted for all streams now, and for one; less for that if it is to leave room for calls beside it.
+    pub(crate) fn grants(&mut self, key: Key, narrow: bool) -> (Grant, Grant) {
         let connection = self.receiving.grant_shared();
         let stream = self.inflow(key).and_then(|inflow| {
             // Nothing comes after the end, so credit would be noise.
             let open = !inflow.ended && inflow.broken.is_none();
-            open.then(|| inflow.window.grant()).flatten()
+            open.then(|| inflow.window.grant(narrow)).flatten()
         });
         (connection, stream)
     }
@@ -576,14 +582,24 @@ impl Window {
         Ok(())
     }
 
-    /// What to give the peer now, for one stream: half a window at least, because a CREDIT for every item would cost
+    /// What to give the peer now, for one stream: a quarter of a window at least, because a CREDIT for every item would cost
     /// more than the items. The rest comes when the reader of this stream goes on.
-    fn grant(&mut self) -> Grant {
+    ///
+    /// A narrow one is kept between a half and five eighths of its size: what is on its way stands before all else on the
+    /// connection. Less than half may never be, or a sender would wait for ever.
+    fn grant(&mut self, narrow: bool) -> Grant {
+        if narrow && self.size >= NARROWED_FROM {
+            let there = self.allowance + self.untaken;
+            let missing = (self.size / 8 * 5).saturating_sub(there);
+            return (there <= self.size / 2)
+                .then(|| self.give(missing))
+                .flatten();
+        }
         self.grant_from(self.size)
     }
 
     /// The same for all streams together. The reader of one may never go on, so what the others have left between them
-    /// is given when half of that is spent.
+    /// is given when a quarter of that is spent.
     fn grant_shared(&mut self) -> Grant {
         self.grant_from(self.size.saturating_sub(self.untaken))
     }
@@ -591,12 +607,16 @@ impl Window {
     fn grant_from(&mut self, whole: u64) -> Grant {
         let target = self.size.saturating_sub(self.untaken);
         let missing = target.saturating_sub(self.allowance);
-        if missing == 0 || missing * 2 < whole {
+        if missing == 0 || missing * GRANTED_FROM < whole {
             return None;
         }
-        self.allowance += missing;
+        self.give(missing)
+    }
+
+    fn give(&mut self, credit: u64) -> Grant {
+        self.allowance += credit;
         // The size is a u32, and so is what is missing of it.
-        u32::try_from(missing).ok()
+        u32::try_from(credit).ok()
     }
 }
 

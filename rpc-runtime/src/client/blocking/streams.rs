@@ -154,7 +154,7 @@ impl State {
     }
 
     fn grant(&mut self, key: (Side, u32)) -> bool {
-        let (connection, stream) = self.streams.grants(key);
+        let (connection, stream) = self.streams.grants(key, false);
         let due = connection.is_some() || stream.is_some();
         self.out.grant(connection, (key.0, 0));
         self.out.grant(stream, key);
