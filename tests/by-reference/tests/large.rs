@@ -75,7 +75,7 @@ fn order(photo: usize) -> Order {
 async fn mirrors(client: &ShopClient) {
     for length in LENGTHS {
         assert!(
-            client.echo(&body(length)).await.unwrap() == body(length),
+            client.echo(body(length)).await.unwrap() == body(length),
             "{length}"
         );
         let sent = order(length);
@@ -101,7 +101,7 @@ async fn they_do_beside_each_other_and_beside_small_ones() {
         let length = LENGTHS[call % LENGTHS.len()] / 3;
         tokio::spawn(async move {
             assert!(
-                client.echo(&body(length)).await.unwrap() == body(length),
+                client.echo(body(length)).await.unwrap() == body(length),
                 "{length}"
             );
             let copies = client.copies(&order(length), 2).await.unwrap();
@@ -156,7 +156,7 @@ async fn they_do_with_the_blocking_client() {
         let client = ShopBlockingClient::connect(&address).unwrap();
         for length in LENGTHS {
             assert!(
-                client.echo(&body(length)).unwrap() == body(length),
+                client.echo(body(length)).unwrap() == body(length),
                 "{length}"
             );
             assert!(client.copies(&order(length), 3).unwrap() == vec![order(length); 3]);
