@@ -81,7 +81,8 @@ pub struct Limits {
     pub max_queued_control: u32,
     /// Bytes of one stream that may wait here to be read; announced. 384 KiB.
     pub stream_window: u32,
-    /// Bytes of all streams of a connection that may wait here to be read; announced. 1 MiB, as hyper's.
+    /// Bytes of all streams of a connection that may wait here to be read; announced. 1.5 MiB, so that three streams that nobody reads
+    /// leave room for a fourth.
     pub connection_window: u32,
     /// Bytes of one connection that are kept for it: bodies that are not complete, items that nobody has read, parameters
     /// of calls that are worked on. Calls beyond are refused. 64 MiB.
@@ -126,7 +127,7 @@ impl Default for Limits {
             outbound_queue_bytes: 1 << 20,
             max_queued_control: 100,
             stream_window: 384 << 10,
-            connection_window: 1 << 20,
+            connection_window: 1536 << 10,
             connection_memory: 64 << 20,
             process_memory: 256 << 20,
             max_objects: 1_024,

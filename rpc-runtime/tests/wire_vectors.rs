@@ -621,8 +621,9 @@ async fn items_are_cut_and_credit_is_given_as_the_page_says() {
     drop(pending);
 
     let narrow = Limits {
-        stream_window: 40,
-        connection_window: 60,
+        // A quarter is more than one item, and no more than two.
+        stream_window: 100,
+        connection_window: 120,
         ..Limits::default()
     };
     let (_serving, mut raw, _) = server_of(Limits::default(), &narrow).await;

@@ -161,10 +161,10 @@ async fn streams_that_keep_to_their_windows_must_keep_to_that_of_the_connection_
     for _ in &calls {
         expect(&mut peer, Kind::Call).await;
     }
-    // 240 KB for each is within 256 KiB; six times that is not within 1 MiB.
+    // 360 KB for each is within 384 KiB; six times that is not within 1.5 MiB.
     for id in 1..=6 {
         peer.send(|out| {
-            for _ in 0..4 {
+            for _ in 0..6 {
                 frame::write_item(out, flag::CALLEE, id, &[0; 60_000]);
             }
         })
@@ -173,7 +173,7 @@ async fn streams_that_keep_to_their_windows_must_keep_to_that_of_the_connection_
     let error = failure(&mut calls[5]).await;
     let text = "more was sent on a stream than there was credit";
     assert!(error.to_string().contains(text), "{error}");
-    assert_eq!(link.lock().held(), 17 * 60_012, "as much as was allowed");
+    assert_eq!(link.lock().held(), 26 * 60_012, "as much as was allowed");
 }
 
 #[tokio::test(start_paused = true)]
