@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 use super::error::DecodeError;
 use super::reader::Reader;
 use super::text;
-use super::viewable::Viewable;
+use super::viewable::{Viewable, list_of_views};
 use super::wire::{Decode, Encode, Wire};
 use super::write;
 
@@ -36,14 +36,11 @@ impl Wire for SmolStr {
 
 impl Viewable for SmolStr {
     type View<'a> = &'a str;
-    type ListView<'a> = Vec<&'a str>;
+    list_of_views!();
 
+    #[inline]
     fn from_view(view: &&str) -> Self {
         Self::new(view)
-    }
-
-    fn list_from_view(view: &Vec<&str>) -> Vec<Self> {
-        view.iter().map(Self::from_view).collect()
     }
 }
 

@@ -86,6 +86,8 @@ macro_rules! list_of_views {
         }
     };
 }
+#[cfg(feature = "small-strings")]
+pub(super) use list_of_views;
 
 impl Viewable for u8 {
     type View<'a> = u8;

@@ -590,10 +590,10 @@ impl Window {
     fn grant(&mut self, narrow: bool) -> Grant {
         if narrow && self.size >= NARROWED_FROM {
             let there = self.allowance + self.untaken;
-            let missing = (self.size / 8 * 5).saturating_sub(there);
-            return (there <= self.size / 2)
-                .then(|| self.give(missing))
-                .flatten();
+            if there > self.size / 2 {
+                return None;
+            }
+            return self.give((self.size / 8 * 5).saturating_sub(there));
         }
         self.grant_from(self.size)
     }
