@@ -2,6 +2,7 @@
 //!
 //! Each function takes what a fuzzer has thought of and panics if the property does not hold.
 
+use std::collections::VecDeque;
 use std::io;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -19,6 +20,7 @@ use crate::wire::hello::Hello;
 use crate::wire::inbound::{Inbound, Refusal, plain_client};
 use crate::wire::outbound::Outbound;
 use crate::wire::pieces::{Added, Piece, Pieces};
+use crate::wire::run::{self, Unread};
 use crate::wire::sending::{self, Sending, Sent};
 use crate::wire::streams::{Grant, Key, Next, Side, Streams};
 
@@ -132,15 +134,29 @@ fn frames(bytes: &[u8], cut: usize) -> (Vec<Frame>, Option<Refusal>) {
     inbound.buffer().extend_from_slice(&hello);
     assert!(matches!(inbound.next_frame(), Ok(Some(_))));
     let mut frames = Vec::new();
+    // Items that may be taken together must be the same one by one.
+    let mut together = VecDeque::new();
     for read in bytes.chunks(cut.max(1)) {
         inbound.buffer().extend_from_slice(read);
         loop {
+            if together.is_empty()
+                && let Some(run) = inbound.run()
+            {
+                let (mut items, count) = Unread::from(run).freeze();
+                together.extend(std::iter::from_fn(|| run::next_of(&mut items)));
+                assert_eq!((together.len(), items.len()), (count as usize, 0));
+            }
             match inbound.next_frame() {
-                Ok(Some(frame)) => frames.push(frame),
+                Ok(Some(frame)) => {
+                    let body = together.pop_front();
+                    assert!(body.is_none_or(|body| frame.kind == Kind::Item && frame.body == body));
+                    frames.push(frame);
+                }
                 Ok(None) => break,
                 Err(refusal) => return (frames, Some(refusal)),
             }
         }
+        assert!(together.is_empty(), "items of a run are missing");
         let kept = inbound.buffer().len();
         assert!(kept <= MAX_FRAME as usize + 4, "{kept} bytes are kept");
     }

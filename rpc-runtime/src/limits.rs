@@ -79,9 +79,9 @@ pub struct Limits {
     pub outbound_queue_bytes: usize,
     /// Most replies to control frames (PONG, refusals) waiting to be sent before reading stops. 100, as in grpc-go.
     pub max_queued_control: u32,
-    /// Bytes of one stream that may wait here to be read; announced. 384 KiB.
+    /// Bytes of one stream that may wait here to be read; announced. 768 KiB.
     pub stream_window: u32,
-    /// Bytes of all streams of a connection that may wait here to be read; announced. 1.5 MiB, so that three streams that nobody reads
+    /// Bytes of all streams of a connection that may wait here to be read; announced. 3 MiB, so that three streams that nobody reads
     /// leave room for a fourth.
     pub connection_window: u32,
     /// Bytes of one connection that are kept for it: bodies that are not complete, items that nobody has read, parameters
@@ -126,8 +126,8 @@ impl Default for Limits {
             min_ping_interval: Duration::from_secs(5),
             outbound_queue_bytes: 1 << 20,
             max_queued_control: 100,
-            stream_window: 384 << 10,
-            connection_window: 1536 << 10,
+            stream_window: 768 << 10,
+            connection_window: 3 << 20,
             connection_memory: 64 << 20,
             process_memory: 256 << 20,
             max_objects: 1_024,

@@ -159,6 +159,9 @@ impl Responder {
         } else {
             Instant::now()
         };
+        if !state.streams.contains(self.key()) {
+            state.last_plain_call = state.last_call;
+        }
         match &head {
             Head::Fail(part, _) if is_fault_of_caller(part) => {
                 link.charge(&mut state, Charge::Error)

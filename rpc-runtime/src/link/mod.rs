@@ -195,6 +195,8 @@ struct State {
     written: u64,
     /// Last time a call ended, or one began while there was no other.
     last_call: Instant,
+    /// Last time a call without streams ended.
+    last_plain_call: Instant,
     /// When the keeper looks at the clock next.
     keeper_due: Instant,
     ping_sent: Option<Instant>,
@@ -319,6 +321,7 @@ impl Link {
             last_written: now,
             written: 0,
             last_call: now,
+            last_plain_call: now,
             keeper_due: now,
             ping_sent: None,
             pings: PingWatch::default(),

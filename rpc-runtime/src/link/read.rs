@@ -95,6 +95,9 @@ impl Link {
         loop {
             let taken = self.take_frames(&mut inbound, &mut in_place, read);
             let taken = taken.and_then(|taken| {
+                if in_place.is_none() {
+                    in_place = self.read_in_place(&mut inbound);
+                }
                 self.count_partial(&inbound, &mut counted)?;
                 Ok(taken)
             });
@@ -105,9 +108,6 @@ impl Link {
                     return self.swallow(input).await;
                 }
             };
-            if in_place.is_none() {
-                in_place = self.read_in_place(&mut inbound);
-            }
             let has_partial = in_place.is_some() || inbound.has_partial();
             if taken.count > 0 || !has_partial {
                 partial_since = None;
@@ -174,14 +174,30 @@ impl Link {
     ) -> Result<Taken, Refusal> {
         let mut turn = Turn::begin(self, read);
         let mut taken = Taken::default();
+        // Frames to come that are not taken together.
+        let mut singly = 0;
         if let Some(piece) = in_place.take_if(|piece| piece.is_whole()) {
             (taken.count, taken.wrote) = (1, true);
             self.on_data(piece.finish(inbound.buffer()))?;
             self.check_budgets()?;
         }
-        while !self.choked.load(Ordering::Relaxed)
-            && let Some(frame) = inbound.next_frame()?
-        {
+        while !self.choked.load(Ordering::Relaxed) {
+            if singly > 0 {
+                singly -= 1;
+            } else if let Some(run) = inbound.run() {
+                let (count, length) = (run.count() as usize, run.len());
+                turn.settle();
+                if self.on_run(run)? {
+                    inbound.skip(length);
+                    taken.count += count;
+                    taken.wrote = true;
+                    continue;
+                }
+                singly = count - 1;
+            }
+            let Some(frame) = inbound.next_frame()? else {
+                break;
+            };
             taken.count += 1;
             let is_answer = is_plain_answer(&frame);
             taken.answers += usize::from(is_answer);
@@ -190,7 +206,6 @@ impl Link {
             turn.look();
             self.check_budgets()?;
         }
-        turn.settle()?;
         drop(turn);
         self.charge_skipped(inbound);
         self.check_budgets()?;
@@ -200,13 +215,11 @@ impl Link {
     #[inline]
     fn on_frame(self: &Arc<Self>, frame: Frame, turn: &mut Turn<'_>) -> Result<(), Refusal> {
         if is_plain_answer(&frame) {
-            return turn.on_answer(frame);
+            turn.on_answer(frame);
+            return Ok(());
         }
-        if frame.kind == Kind::Item && frame.flags & frame::flag::MORE == 0 {
-            return turn.on_item(frame);
-        }
-        // What comes behind answers and items may be about the same calls.
-        turn.settle()?;
+        // What comes behind answers may be about the same calls.
+        turn.settle();
         match frame.kind {
             Kind::Call => self.on_call(frame),
             Kind::Reply | Kind::Fail => {

@@ -16,6 +16,7 @@ use crate::wire::calls::Answer;
 use crate::wire::frame::{self, Frame, GoAwayReason, Kind, flag};
 use crate::wire::inbound::Refusal;
 use crate::wire::pieces::{Added, Piece};
+use crate::wire::run::{Run, Unread};
 use crate::wire::sending::{Sending, Sent, sender};
 use crate::wire::streams::{Batch, Grant, Key, Next, NoCredit, Side};
 
@@ -29,12 +30,16 @@ pub(crate) enum Event {
 
 /// The request that an ITEM, DATA or CREDIT of the peer is about.
 pub(super) fn request(frame: &Frame) -> Key {
-    let side = if frame.flags & flag::CALLEE != 0 {
+    requested(frame.flags, frame.request_id)
+}
+
+fn requested(flags: u8, request_id: u32) -> Key {
+    let side = if flags & flag::CALLEE != 0 {
         Side::Ours
     } else {
         Side::Theirs
     };
-    (side, frame.request_id)
+    (side, request_id)
 }
 
 /// What a DATA is that is not a piece of the body which is open.
@@ -48,26 +53,25 @@ fn no_credit(_: NoCredit) -> Refusal {
 
 // What comes.
 impl Link {
-    /// Whole items of one stream that came together; they are taken out of the list.
-    pub(super) fn on_items(&self, items: &mut Vec<Frame>) -> Result<(), Refusal> {
-        let Some(first) = items.first() else {
-            return Ok(());
-        };
-        let key = request(first);
+    /// Items of one stream that came together. Not taken, `false`, if they need more than a stream that is read, and room.
+    pub(super) fn on_run(&self, run: Run<'_>) -> Result<bool, Refusal> {
+        let key = requested(run.flags, run.request_id);
+        let packed = run.flags & flag::COMPRESSED != 0;
+        // Copied before others have to wait for it.
+        let run = Unread::from(run);
         let mut state = self.lock();
-        let bytes = items.iter().map(|item| item.body.len() as u64).sum();
         let plain = state.streams.receives(key) && !state.pieces.contains(key);
-        if !plain || state.check_memory(bytes, u64::MAX).is_err() {
+        if !plain || state.check_memory(run.cost(), u64::MAX).is_err() {
             // One by one it is known which is too much.
-            drop(state);
-            return items.drain(..).try_for_each(|item| self.on_item(item));
+            return Ok(false);
         }
-        let waker = state.streams.keep_all(key, items).map_err(no_credit)?;
+        let kept = state.streams.keep_run(key, packed, run);
+        let waker = kept.map_err(no_credit)?;
         state.settle();
         self.grant(&mut state, key);
         drop(state);
         waker.into_iter().for_each(Waker::wake);
-        Ok(())
+        Ok(true)
     }
 
     pub(super) fn on_item(&self, frame: Frame) -> Result<(), Refusal> {
@@ -254,8 +258,9 @@ impl Link {
 
     /// Sends the credit that is due. The reader flushes after each read, readers of streams wake the keeper.
     pub(super) fn grant(&self, state: &mut State, key: Key) -> bool {
-        let others = state.last_heard.saturating_duration_since(state.last_call) < BESIDE;
-        let (connection, stream) = state.streams.grants(key, others);
+        let (now, call) = (state.last_heard, state.last_plain_call);
+        let beside_calls = now.saturating_duration_since(call) < BESIDE;
+        let (connection, stream) = state.streams.grants(key, beside_calls);
         let due = connection.is_some() || stream.is_some();
         if state.phase == Phase::Closed {
             return false;

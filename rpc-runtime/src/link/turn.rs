@@ -12,7 +12,6 @@ use tokio::time::Instant;
 
 use super::pace::{Pace, Start, Watch};
 use super::read::{Woken, read_answer};
-use super::streams::request;
 use super::{Link, Phase};
 use crate::codec::apart::{self, Part};
 use crate::object::{self, Lent};
@@ -20,8 +19,8 @@ use crate::spares;
 use crate::wire::body::Body;
 use crate::wire::calls::Answer;
 use crate::wire::frame::{self, Frame};
-use crate::wire::inbound::Refusal;
 use crate::wire::sending::is_cut;
+use crate::wire::streams::Side;
 
 /// Answers longer than this together are handed to the writer before the read is at its end.
 const WRITE_AT: usize = 64 << 10;
@@ -130,8 +129,6 @@ pub(super) struct Turn<'a> {
     looked: Instant,
     /// Answers to our calls, by request ID.
     came: Vec<(u32, Answer)>,
-    /// Whole items of one stream. There are no answers meanwhile.
-    items: Vec<Frame>,
     /// The turn around this one: a handler that runs a runtime of its own may come to poll another reader.
     around: (usize, Answers),
 }
@@ -224,7 +221,6 @@ impl<'a> Turn<'a> {
             link,
             looked: read,
             came: CAME.take(),
-            items: Vec::new(),
             around,
         }
     }
@@ -246,42 +242,16 @@ impl<'a> Turn<'a> {
 
     /// An answer to a call of ours.
     #[inline]
-    pub(super) fn on_answer(&mut self, frame: Frame) -> Result<(), Refusal> {
-        self.settle_items()?;
+    pub(super) fn on_answer(&mut self, frame: Frame) {
         let id = frame.request_id;
         self.came.push((id, read_answer(frame, self.link.peer())));
         if self.came.len() >= AT_ONCE {
-            self.settle_answers();
+            self.settle();
         }
-        Ok(())
     }
 
-    /// A whole item.
-    pub(super) fn on_item(&mut self, frame: Frame) -> Result<(), Refusal> {
-        self.settle_answers();
-        let is_other = |item: &Frame| request(item) != request(&frame);
-        if self.items.len() >= AT_ONCE || self.items.first().is_some_and(is_other) {
-            self.settle_items()?;
-        }
-        self.items.push(frame);
-        Ok(())
-    }
-
-    /// Hands over what has come.
-    pub(super) fn settle(&mut self) -> Result<(), Refusal> {
-        self.settle_answers();
-        self.settle_items()
-    }
-
-    #[inline]
-    fn settle_items(&mut self) -> Result<(), Refusal> {
-        if self.items.is_empty() {
-            return Ok(());
-        }
-        self.link.on_items(&mut self.items)
-    }
-
-    fn settle_answers(&mut self) {
+    /// Hands over the answers that have come.
+    pub(super) fn settle(&mut self) {
         if self.came.is_empty() {
             return;
         }
@@ -289,6 +259,10 @@ impl<'a> Turn<'a> {
         let mut state = self.link.lock();
         // The read that brought the answers was a moment ago; asking the clock again would cost more than it tells.
         state.last_call = state.last_heard;
+        let mut ids = self.came.iter().map(|(id, _)| *id);
+        if ids.any(|id| !state.streams.contains((Side::Ours, id))) {
+            state.last_plain_call = state.last_heard;
+        }
         state.flushed_soon |= self.came.len() > 1;
         for (id, answer) in self.came.drain(..) {
             self.link.settle_answer(&mut state, id, answer, &mut woken);
@@ -304,8 +278,7 @@ impl Drop for Turn<'_> {
         if WATCH.get().is_running() {
             self.look_now();
         }
-        // Items of a read that ends the connection are lost with it.
-        self.settle_answers();
+        self.settle();
         CAME.set(std::mem::take(&mut self.came));
         let mut answers = ANSWERS.take();
         self.link.merge(&mut answers);
@@ -369,6 +342,7 @@ impl Link {
         state.inflight -= answers.count;
         state.params -= answers.params;
         state.last_call = state.last_heard;
+        state.last_plain_call = state.last_heard;
         state.budgets.worked(answers.count);
         if state.phase != Phase::Closed {
             let waiting = state.out.buffer();

@@ -6,6 +6,7 @@ use crate::limits::Limits;
 use crate::wire::frame::{
     Fixed, Frame, GoAwayReason, HEADER, IGNORABLE, Kind, LENGTH_FIELD, PREFACE,
 };
+use crate::wire::run::{self, Run};
 
 /// Frames above this do not share the read buffer with what comes after them.
 const KEPT_BUFFER: usize = 256 << 10;
@@ -28,6 +29,7 @@ pub(crate) struct Inbound {
     max_frame: u32,
     max_frame_before_hello: u32,
     max_metadata: u16,
+    longest_run: usize,
     /// Frames of unknown kinds that were skipped.
     skipped: u32,
 }
@@ -90,6 +92,7 @@ impl Inbound {
             max_frame: limits.max_frame_bytes,
             max_frame_before_hello: limits.max_frame_bytes_before_hello,
             max_metadata: limits.max_metadata_bytes,
+            longest_run: run::longest(limits.stream_window),
             skipped: 0,
         }
     }
@@ -140,6 +143,18 @@ impl Inbound {
             };
             (frame, length)
         })
+    }
+
+    /// The items that come next, if they can be taken without frames. [`Inbound::skip`] takes them.
+    #[inline]
+    pub(crate) fn run(&self) -> Option<Run<'_>> {
+        let is_open = self.is_open();
+        is_open.then(|| Run::at_start(&self.buffer, self.max_frame, self.longest_run))?
+    }
+
+    /// Takes so many bytes off the input.
+    pub(crate) fn skip(&mut self, length: usize) {
+        self.buffer.advance(length);
     }
 
     /// The next whole frame, `None` if more bytes are needed.

@@ -26,6 +26,10 @@ pub(crate) struct Pieces {
 /// that time as a frame already: whoever sends smaller ones, down to a byte at a time, gets no more of it.
 pub(crate) const STRETCH: u64 = 64 << 10;
 
+/// Bytes that a body must have before more are read behind them: with less it is faster to read far ahead and to copy, from a
+/// buffer that the processor has at hand (a lone echo of 256 KiB: by 7 to 12 %).
+const LENT_FROM: usize = 128 << 10;
+
 #[derive(Debug)]
 struct Partial {
     front: Frame,
@@ -115,11 +119,13 @@ impl Pieces {
     }
 
     /// Lends the body that a piece of this length belongs to, so that its bytes are read right behind those that are there.
-    /// The next piece of the same request gives it back. `None` if nobody wants them or there would be too many.
+    /// The next piece of the same request gives it back. `None` if nobody wants them, if there would
+    /// be too many, or if too few are there to be worth it.
     pub(crate) fn lend(&mut self, key: Key, length: usize, limit: u64) -> Option<Vec<u8>> {
         let partial = self.bodies.get_mut(&key)?;
         let fits = (partial.length + length) as u64 <= limit;
-        (fits && !partial.unwanted).then(|| std::mem::take(&mut partial.body))
+        let worth = partial.length >= LENT_FROM;
+        (fits && worth && !partial.unwanted).then(|| std::mem::take(&mut partial.body))
     }
 
     /// A DATA frame.

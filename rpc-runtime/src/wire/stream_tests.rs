@@ -15,6 +15,7 @@ use super::hello::Hello;
 use super::inbound::Inbound;
 use super::outbound::{Outbound, PIECE, WHOLE};
 use super::pieces::{Added, Piece, Pieces};
+use super::run::{self, Run, Unread};
 use super::sending::{Sending, Sent};
 use super::streams::{Batch, Grant, Key, Next, NoCredit, Side, Streams};
 use crate::limits::Limits;
@@ -74,7 +75,10 @@ fn theirs(stream: usize) -> Key {
 
 impl Pair {
     fn new(windows: (u32, u32), piece: usize, items: &[Vec<usize>]) -> Self {
-        let limits = Limits::default();
+        let limits = Limits {
+            stream_window: windows.0,
+            ..Limits::default()
+        };
         let mut here = Streams::new((0, 0), windows, piece);
         let mut there = Streams::new(windows, (0, 0), piece);
         let senders = (0..items.len()).map(|stream| {
@@ -131,11 +135,22 @@ impl Pair {
         }
     }
 
-    /// Moves what was written, and handles up to `most` frames of it.
+    /// Moves what was written, and handles up to `most` frames of it; items that came together as one, if that is even.
     fn deliver(&mut self, most: usize) {
         let batch = self.out.take(Vec::new());
         self.inbound.buffer().extend_from_slice(&batch);
         for _ in 0..most {
+            if most.is_multiple_of(2)
+                && let Some(run) = self.inbound.run()
+            {
+                let (key, length) = ((Side::Theirs, run.request_id), run.len());
+                let kept = self.there.keep_run(key, false, Unread::from(run));
+                drop(kept.expect("the sender has exceeded a window"));
+                self.inbound.skip(length);
+                self.grant(key);
+                self.check();
+                continue;
+            }
             let Some(frame) = self.inbound.next_frame().unwrap() else {
                 break;
             };
@@ -231,6 +246,7 @@ impl Pair {
             for _ in 0..400 {
                 (0..self.items.len()).for_each(|stream| self.send(stream));
                 self.deliver(usize::MAX);
+                self.deliver(usize::MAX - 1);
                 for stream in (0..self.items.len()).filter(|stream| readers(*stream)) {
                     while self.take(stream) {}
                 }
@@ -412,13 +428,32 @@ fn item(body: Bytes) -> Frame {
     }
 }
 
+/// Items of these lengths, numbered, as they come in.
+fn input(lengths: impl IntoIterator<Item = usize>) -> Inbound {
+    let mut inbound = opened(&Limits::default());
+    let mut out = Vec::new();
+    for (number, length) in lengths.into_iter().enumerate() {
+        frame::write_item(&mut out, 0, 1, &vec![number as u8; length]);
+    }
+    inbound.buffer().extend_from_slice(&out);
+    inbound
+}
+
 #[test]
-fn small_items_are_taken_together_and_count_until_the_next_ones_are_taken() {
+fn items_that_came_together_are_taken_together_and_count_until_the_next_ones_are_taken() {
     let mut streams = Streams::new((8_000, 80_000), (0, 0), PIECE);
     streams.open(theirs(0), true, false);
-    let mut items: Vec<_> = (0..60_u8).map(|n| item(Bytes::from(vec![n; 88]))).collect();
-    assert!(streams.keep_all(theirs(0), &mut items).unwrap().is_none());
-    assert_eq!((items.len(), streams.held()), (0, 6_000));
+    let mut inbound = input([88; 60]);
+    // What is longer than an eighth of the window comes in several runs.
+    let mut runs = 0;
+    while let Some(run) = Run::at_start(inbound.buffer(), u32::MAX, run::longest(8_000)) {
+        let length = run.len();
+        let kept = streams.keep_run(theirs(0), false, Unread::from(run));
+        assert!(kept.unwrap().is_none());
+        inbound.skip(length);
+        runs += 1;
+    }
+    assert_eq!((runs, streams.held()), (6, 6_000));
     let (mut batch, mut count, mut held) = (Batch::default(), 0, Vec::new());
     while let Next::Item(body) = streams.next_batch(theirs(0), Waker::noop(), &mut batch) {
         held.push(streams.held());
@@ -429,12 +464,12 @@ fn small_items_are_taken_together_and_count_until_the_next_ones_are_taken() {
             count += 1;
         }
     }
-    // One that counts no more, and an eighth of the window behind it.
-    assert_eq!(held, [5_900, 4_800, 3_700, 2_600, 1_500, 400]);
+    // The first one counts no more, those that came with it do.
+    assert_eq!(held, [5_900, 4_900, 3_900, 2_900, 1_900, 900]);
     assert_eq!((count, streams.held()), (60, 0));
 
-    let mut more = vec![item(Bytes::from(vec![1; 88])); 10];
-    drop(streams.keep_all(theirs(0), &mut more).unwrap());
+    let more = input([88; 10]).run().map(Unread::from).unwrap();
+    drop(streams.keep_run(theirs(0), false, more).unwrap());
     let first = streams.next_batch(theirs(0), Waker::noop(), &mut batch);
     assert!(matches!(first, Next::Item(_)) && streams.held() == 900);
     drop(streams.close(theirs(0)));
@@ -446,15 +481,78 @@ fn small_items_are_taken_together_and_count_until_the_next_ones_are_taken() {
 }
 
 #[test]
-fn items_beyond_the_window_are_refused_and_those_before_it_kept() {
+fn a_run_is_of_whole_items_of_one_stream() {
+    let run = |inbound: &Inbound| inbound.run().map(|run| (run.count(), run.len()));
+    assert_eq!(run(&input([])), None);
+    assert_eq!(run(&input([0, 5, 0])), Some((3, 41)));
+    // What is not here to the end is left, as is what is longer than others like to wait for.
+    let mut cut = input([5, 5]);
+    let length = cut.buffer().len();
+    cut.buffer().truncate(length - 1);
+    assert_eq!(run(&cut), Some((1, 17)));
+    cut.buffer().truncate(16);
+    assert_eq!(run(&cut), None);
+    assert_eq!(run(&input([10_000; 5])), Some((3, 30_036)));
+    assert_eq!(run(&input([40_000, 1])), Some((1, 40_012)));
+    assert_eq!(run(&input([WHOLE, 1])), Some((1, WHOLE + 12)));
+    assert_eq!(run(&input([WHOLE + 1, 1])), None);
+    // Other streams, other flags, other frames, a frame that is too long, and metadata, which an item has none of.
+    let with = |change: fn(&mut Vec<u8>)| {
+        let mut out = Vec::new();
+        frame::write_item(&mut out, 0, 1, b"item");
+        change(&mut out);
+        let mut inbound = opened(&Limits::default());
+        inbound.buffer().extend_from_slice(&out);
+        run(&inbound)
+    };
+    assert_eq!(
+        with(|out| frame::write_item(out, 0, 2, b"x")),
+        Some((1, 16))
+    );
+    let callee = |out: &mut Vec<u8>| frame::write_item(out, flag::CALLEE, 1, b"x");
+    assert_eq!(with(callee), Some((1, 16)));
+    assert_eq!(with(|out| frame::write_end(out, 1)), Some((1, 16)));
+    assert_eq!(with(|out| out[5] |= flag::MORE), None);
+    assert_eq!(with(|out| out[3] = 1), None);
+    assert_eq!(with(|out| out[6] = 1), None);
+}
+
+#[test]
+fn short_runs_share_a_place() {
+    let mut streams = Streams::new((64 << 10, 80_000), (0, 0), PIECE);
+    streams.open(theirs(0), true, false);
+    let mut batch = Batch::default();
+    for packed in [false, true] {
+        for _ in 0..30 {
+            let run = input([88]).run().map(Unread::from).unwrap();
+            drop(streams.keep_run(theirs(0), packed, run).unwrap());
+        }
+        let mut taken = Vec::new();
+        loop {
+            match streams.next_batch(theirs(0), Waker::noop(), &mut batch) {
+                Next::Item(_) if !packed => taken.push(1 + batch.len()),
+                // Compressed ones come one by one.
+                Next::Packed(_) if packed => taken.push(1),
+                Next::Wait => break,
+                other => panic!("{other:?}"),
+            }
+            while batch.next().is_some() {}
+        }
+        let expected = if packed { vec![1; 30] } else { vec![20, 10] };
+        assert_eq!(taken, expected);
+        assert_eq!(streams.held(), 0);
+    }
+}
+
+#[test]
+fn items_beyond_the_window_are_refused() {
     let mut streams = Streams::new((1_000, 80_000), (0, 0), PIECE);
     streams.open(theirs(0), true, false);
-    let mut items = vec![item(Bytes::from(vec![1; 88])); 11];
-    assert_eq!(
-        streams.keep_all(theirs(0), &mut items).err(),
-        Some(NoCredit)
-    );
-    assert_eq!(streams.held(), 1_000);
+    let run = |count| input(vec![88; count]).run().map(Unread::from).unwrap();
+    drop(streams.keep_run(theirs(0), false, run(7)).unwrap());
+    let beyond = streams.keep_run(theirs(0), false, run(4));
+    assert_eq!(beyond.err(), Some(NoCredit));
+    assert_eq!(streams.held(), 700);
     drop(streams.close(theirs(0)));
     assert_eq!(streams.held(), 0);
 }

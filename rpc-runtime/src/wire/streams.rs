@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use crate::error::Error;
 use crate::wire::by_id::ById;
 use crate::wire::frame::{self, Frame, flag};
 use crate::wire::outbound::{PIECE, WHOLE};
+use crate::wire::run::{self, Unread};
 
 /// Who began the request that a stream belongs to; request IDs are counted by each side for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,7 +30,7 @@ pub(crate) type Key = (Side, u32);
 #[derive(Debug)]
 pub(crate) struct Streams {
     streams: ById<Key, Stream>,
-    stream_window: u64,
+    stream_window: u32,
     /// What the peer may still send on all streams together.
     receiving: Window,
     /// What the peer announced for a stream.
@@ -57,25 +58,21 @@ struct Stream {
 #[derive(Debug)]
 struct Inflow {
     window: Window,
-    lengths: VecDeque<Held>,
-    /// Small items lie here one behind the other: as pieces of the read buffer they would keep all of it.
-    small: BytesMut,
+    items: VecDeque<Held>,
     ended: bool,
     broken: Option<Error>,
     waker: Option<Waker>,
 }
 
+/// What nobody has taken yet.
 #[derive(Debug)]
-struct Held {
-    cost: u64,
-    item: Item,
-}
-
-#[derive(Debug)]
-enum Item {
-    Small(usize),
-    Large(Bytes),
-    Packed(Bytes),
+enum Held {
+    /// As it came.
+    Run(Unread),
+    /// The same, compressed.
+    Packed(Unread),
+    /// An item that came by itself, in pieces as a rule, and whether it is compressed.
+    Body(Bytes, bool),
 }
 
 /// Credit for items that go out.
@@ -96,29 +93,32 @@ struct Window {
     untaken: u64,
 }
 
-/// Items up to this are copied together.
-const SMALL: usize = 4 << 10;
-
-/// Small items that a reader takes at once cost no more than this, and no more than a part of the window, so that credit is
-/// given back in time.
-const BATCH: u64 = 32 << 10;
-const BATCH_OF_WINDOW: u64 = 8;
-
-/// Small items that a reader has taken together and comes to one by one. They count as taken when it takes more, or closes.
+/// Items that a reader has taken together and comes to one by one. They count as taken when it takes more, or closes.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
-    items: Bytes,
-    lengths: VecDeque<u32>,
+    frames: Bytes,
+    count: u32,
     /// Credit for them that is not given back yet.
     cost: u64,
 }
 
 impl Batch {
+    fn new(items: Unread) -> Self {
+        let cost = items.cost();
+        let (frames, count) = items.freeze();
+        Self {
+            frames,
+            count,
+            cost,
+        }
+    }
+
     /// The next one.
     #[inline]
     pub(crate) fn next(&mut self) -> Option<Bytes> {
-        let length = self.lengths.pop_front()?;
-        Some(self.items.split_to(length as usize))
+        let body = run::next_of(&mut self.frames)?;
+        self.count -= 1;
+        Some(body)
     }
 
     /// Whether credit is owed for items that were taken before: to be given back when the reader comes again.
@@ -128,15 +128,19 @@ impl Batch {
 
     /// How many there are.
     pub(crate) fn len(&self) -> u32 {
-        self.lengths.len() as u32
+        self.count
     }
 }
 
 /// Credit is given when this part of a window is missing: what is left lasts until it arrives.
 const GRANTED_FROM: u64 = 4;
 
-/// Smaller windows are not narrowed: what is left of one has to be enough for any item that goes out whole.
-const NARROWED_FROM: u64 = 256 << 10;
+/// What is left of a window at least to a stream beside calls, as docs/wire.md wants it: enough for any item that goes out whole.
+/// Windows of less than twice that are not narrowed.
+const NARROW: u64 = 128 << 10;
+
+/// What is given at once then.
+const NARROW_STEP: u64 = 24 << 10;
 
 /// Smallest window that a stream gets through: a frame with one byte of body.
 pub(crate) const SMALLEST_WINDOW: u32 = 13;
@@ -179,7 +183,7 @@ impl Streams {
     pub(crate) fn new(ours: (u32, u32), peers: (u32, u32), whole: usize) -> Self {
         Self {
             streams: ById::default(),
-            stream_window: u64::from(ours.0),
+            stream_window: ours.0,
             receiving: Window::new(u64::from(ours.1)),
             peer_stream_window: u64::from(peers.0),
             peer_window: u64::from(peers.1),
@@ -198,9 +202,8 @@ impl Streams {
     /// Opens the streams of a request.
     pub(crate) fn open(&mut self, key: Key, receives: bool, sends: bool) {
         let inflow = receives.then(|| Inflow {
-            window: Window::new(self.stream_window),
-            lengths: VecDeque::new(),
-            small: BytesMut::new(),
+            window: Window::new(self.stream_window.into()),
+            items: VecDeque::new(),
             ended: false,
             broken: None,
             waker: None,
@@ -279,7 +282,7 @@ impl Streams {
 
     /// A request with a stream was refused: what the peer sends of it before it hears that is late.
     pub(crate) fn refused(&mut self) {
-        self.late = self.late.saturating_add(self.stream_window);
+        self.late = self.late.saturating_add(self.stream_window.into());
     }
 
     /// A stream is over here: what the peer has credit for may still come.
@@ -289,28 +292,27 @@ impl Streams {
         }
     }
 
-    /// Counts and keeps whole items that came together, of a stream that is read.
+    /// Counts and keeps items that came together, of a stream that is read.
     ///
     /// # Errors
     ///
-    /// The peer had no credit for one of them.
-    pub(crate) fn keep_all(
+    /// The peer had no credit for them.
+    pub(crate) fn keep_run(
         &mut self,
         key: Key,
-        items: &mut Vec<Frame>,
+        packed: bool,
+        run: Unread,
     ) -> Result<Option<Waker>, NoCredit> {
+        let cost = run.cost();
+        self.receiving.spend(cost)?;
         let stream = self.streams.get_mut(&key);
         let Some(inflow) = stream.and_then(|stream| stream.inflow.as_mut()) else {
             return Ok(None);
         };
-        for item in items.drain(..) {
-            let cost = item.cost();
-            self.receiving.spend(cost)?;
-            inflow.window.spend(cost)?;
-            let kept = inflow.keep(item);
-            self.receiving.untaken += kept;
-            self.held += kept;
-        }
+        inflow.window.spend(cost)?;
+        let kept = inflow.keep_run(packed, run, run::longest(self.stream_window));
+        self.receiving.untaken += kept;
+        self.held += kept;
         Ok(inflow.waker.take())
     }
 
@@ -354,38 +356,28 @@ impl Streams {
 
     /// Takes the next item; [`Streams::grants`] follows.
     pub(crate) fn next(&mut self, key: Key, by: Option<&Waker>) -> Next {
-        self.next_of(key, by, &mut Batch::default(), 0)
+        self.next_of(key, by, None)
     }
 
-    /// The same, with those behind it if they are small. [`Streams::grants`] follows also where there is none, if the batch has
+    /// The same, with those that came with it. [`Streams::grants`] follows also where there is none, if the batch has
     /// owed something before.
     pub(crate) fn next_batch(&mut self, key: Key, by: &Waker, batch: &mut Batch) -> Next {
-        self.next_of(
-            key,
-            Some(by),
-            batch,
-            BATCH.min(self.stream_window / BATCH_OF_WINDOW),
-        )
+        self.next_of(key, Some(by), Some(batch))
     }
 
-    fn next_of(&mut self, key: Key, by: Option<&Waker>, batch: &mut Batch, most: u64) -> Next {
+    fn next_of(&mut self, key: Key, by: Option<&Waker>, mut batch: Option<&mut Batch>) -> Next {
         let stream = self.streams.get_mut(&key);
         let Some(inflow) = stream.and_then(|stream| stream.inflow.as_mut()) else {
             return Next::Gone;
         };
-        let mut taken = std::mem::take(&mut batch.cost);
-        let next = inflow.lengths.pop_front().map(|Held { cost, item }| {
-            taken += cost;
-            match item {
-                Item::Small(length) => {
-                    let more = inflow.take_small(batch, most);
-                    batch.items = inflow.small.split_to(length + more).freeze();
-                    Next::Item(batch.items.split_to(length))
-                }
-                Item::Large(body) => Next::Item(body),
-                Item::Packed(body) => Next::Packed(body),
-            }
-        });
+        let mut taken = 0;
+        if let Some(batch) = &mut batch {
+            taken += std::mem::take(&mut batch.cost);
+        }
+        let next = inflow.next(batch);
+        if let Some(Next::Item(body) | Next::Packed(body)) = &next {
+            taken += frame::cost(body.len());
+        }
         inflow.window.untaken -= taken;
         self.receiving.untaken -= taken;
         self.held -= taken;
@@ -489,8 +481,8 @@ impl Streams {
         Leave::Bytes(affordable as usize)
     }
 
-    /// Largest body that goes out as one ITEM. Readers give credit back by half windows, so more than half of one might
-    /// never be there at once.
+    /// Largest body that goes out as one ITEM. Readers may leave it at half a window, or at [`NARROW`] if that is less, so that
+    /// more might never be there at once.
     pub(crate) fn largest_whole(&self) -> usize {
         let window = self.peer_stream_window.min(self.peer_window) / 2;
         window.saturating_sub(frame::cost(0)).min(self.whole as u64) as usize
@@ -527,44 +519,67 @@ impl Streams {
 }
 
 impl Inflow {
-    /// Keeps an item; what it costs.
+    /// Keeps an item that came by itself; what it costs.
     fn keep(&mut self, whole: Frame) -> u64 {
         if self.ended || self.broken.is_some() {
             return 0;
         }
-        let body = whole.body;
-        let cost = frame::cost(body.len());
-        let item = if whole.flags & flag::COMPRESSED != 0 {
-            Item::Packed(Bytes::copy_from_slice(&body))
-        } else if body.len() <= SMALL {
-            self.small.extend_from_slice(&body);
-            Item::Small(body.len())
-        } else if body.len() <= WHOLE {
+        let cost = frame::cost(whole.body.len());
+        let body = if whole.body.len() <= WHOLE {
             // A view of the read buffer would keep all of it, which the windows do not count.
-            Item::Large(Bytes::copy_from_slice(&body))
+            Bytes::copy_from_slice(&whole.body)
         } else {
-            Item::Large(body)
+            whole.body
         };
-        self.lengths.push_back(Held { cost, item });
+        let packed = whole.flags & flag::COMPRESSED != 0;
+        self.items.push_back(Held::Body(body, packed));
         self.window.untaken += cost;
         cost
     }
 
-    /// Moves small items to a batch, up to a cost; how many bytes they are.
-    fn take_small(&mut self, batch: &mut Batch, most: u64) -> usize {
-        let mut bytes = 0;
-        while let Some(Held {
-            cost,
-            item: Item::Small(length),
-        }) = self.lengths.front()
-            && batch.cost + cost <= most
-        {
-            batch.cost += cost;
-            batch.lengths.push_back(*length as u32);
-            bytes += length;
-            self.lengths.pop_front();
+    /// The same for items that came together.
+    fn keep_run(&mut self, packed: bool, run: Unread, longest: usize) -> u64 {
+        if self.ended || self.broken.is_some() {
+            return 0;
         }
-        bytes
+        let cost = run.cost();
+        let joined = match self.items.back_mut() {
+            Some(Held::Run(last)) if !packed => last.join(&run, longest),
+            _ => false,
+        };
+        if !joined {
+            let held = if packed { Held::Packed } else { Held::Run };
+            self.items.push_back(held(run));
+        }
+        self.window.untaken += cost;
+        cost
+    }
+
+    /// Takes the first item, and those that came with it into a batch, if they are not compressed.
+    fn next(&mut self, batch: Option<&mut Batch>) -> Option<Next> {
+        let (run, packed) = match self.items.front_mut()? {
+            Held::Run(run) => (run, false),
+            Held::Packed(run) => (run, true),
+            Held::Body(body, packed) => {
+                let next = if *packed { Next::Packed } else { Next::Item };
+                let next = next(std::mem::take(body));
+                self.items.pop_front();
+                return Some(next);
+            }
+        };
+        if let Some(batch) = batch.filter(|_| !packed) {
+            *batch = Batch::new(std::mem::take(run));
+            self.items.pop_front();
+            let body = batch.next()?;
+            batch.cost -= frame::cost(body.len());
+            return Some(Next::Item(body));
+        }
+        let body = run.next()?;
+        if run.cost() == 0 {
+            self.items.pop_front();
+        }
+        let next = if packed { Next::Packed } else { Next::Item };
+        Some(next(body))
     }
 }
 
@@ -585,15 +600,14 @@ impl Window {
     /// What to give the peer now, for one stream: a quarter of a window at least, because a CREDIT for every item would cost
     /// more than the items. The rest comes when the reader of this stream goes on.
     ///
-    /// A narrow one is kept between a half and five eighths of its size: what is on its way stands before all else on the
-    /// connection. Less than half may never be, or a sender would wait for ever.
+    /// Of a narrow one little more than [`NARROW`] is kept: what is on its way stands before all else on the connection.
     fn grant(&mut self, narrow: bool) -> Grant {
-        if narrow && self.size >= NARROWED_FROM {
+        if narrow && self.size >= 2 * NARROW {
             let there = self.allowance + self.untaken;
-            if there > self.size / 2 {
+            if there > NARROW {
                 return None;
             }
-            return self.give((self.size / 8 * 5).saturating_sub(there));
+            return self.give(NARROW + NARROW_STEP - there);
         }
         self.grant_from(self.size)
     }
