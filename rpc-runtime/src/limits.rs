@@ -90,7 +90,7 @@ pub struct Limits {
     /// The same for all connections of one server, or of one channel, together, with what they have not read of our output.
     /// When it is used up, calls are refused and items break their stream, except on connections that keep less than
     /// 16 KiB: whoever hoards does not shut others out. The first 64 KiB of a frame that is arriving come on top, for each
-    /// connection, and up to 96 MiB of buffers of large messages, which are kept for a second for the next ones. 256 MiB.
+    /// connection, and up to 160 MiB of buffers of large messages, which are kept for a second for the next ones. 256 MiB.
     pub process_memory: u64,
     /// Most objects that one connection has lent to its peer and the peer has not given back. 1,024.
     pub max_objects: u32,

@@ -7,9 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-/// Bytes that a process keeps for the next messages, at most: enough for one of 64 MiB. They come on top of
+/// Bytes that a process keeps for the next messages, at most: enough for parameters and result of 64 MiB. They come on top of
 /// `Limits::process_memory`, which says so.
-const MOST: usize = 96 << 20;
+const MOST: usize = 160 << 20;
 
 /// Buffers from this length on grow by a quarter, not to twice what they are: the system moves their pages, and what is kept
 /// is counted by the room that they have.
@@ -183,7 +183,7 @@ mod tests {
             (place, &[9][..], 0)
         );
 
-        let messages: Vec<_> = (0..100)
+        let messages: Vec<_> = (0..200)
             .map(|_| shelf.whole(Vec::with_capacity(MIB)))
             .collect();
         drop(messages);
