@@ -3,7 +3,7 @@
 use crate::ast::File;
 use crate::diagnostic::{Diagnostics, Severity, Sink};
 use crate::model::Model;
-use crate::parse::read;
+use crate::parse::{read, read_all};
 use crate::resolve;
 use crate::source::{SourceFile, Sources};
 
@@ -27,7 +27,8 @@ impl Compiled {
 
 /// Compiles files together: one model, and everything that is wrong with them.
 ///
-/// Reads no disk and never fails otherwise than by [`Compiled::diagnostics`].
+/// Reads no disk and never fails otherwise than by [`Compiled::diagnostics`]. From 512 KiB of text on, other threads help to read the
+/// files, no more than there are processors; what is found does not depend on them.
 ///
 /// ```
 /// let file = rpc_idl::SourceFile {
@@ -80,10 +81,7 @@ pub(crate) fn compile_inputs(mut inputs: Vec<Input>, mut sink: Sink) -> Compiled
     for input in inputs {
         sources.push(input.path, input.short_path, input.text);
     }
-    let files = sources
-        .ids()
-        .map(|id| read(id, &sources.get(id).text, &mut sink))
-        .collect();
+    let files = read_all(&sources, &mut sink);
     let model = resolve::resolve(&sources, files, &mut sink);
     Compiled {
         model,

@@ -290,6 +290,15 @@ impl Sink {
         self.drafts.push(draft);
     }
 
+    /// Takes over what was found elsewhere.
+    pub(crate) fn append(&mut self, other: Self) {
+        other
+            .drafts
+            .into_iter()
+            .for_each(|draft| self.report(draft));
+        self.more_errors += other.more_errors;
+    }
+
     /// Whether another error would not be kept; work done only for its words may be left out.
     pub(crate) fn is_full(&self) -> bool {
         self.errors >= MAX_ERRORS

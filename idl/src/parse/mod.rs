@@ -4,6 +4,8 @@ mod driver;
 mod expected;
 mod foreign;
 pub(crate) mod scan;
+mod together;
 mod tree;
 
 pub(crate) use driver::{MAX_FILE, read};
+pub(crate) use together::read_all;
